@@ -1,0 +1,2 @@
+/* libinih: the parser of INI files. */
+#include <ini.h>

@@ -1,0 +1,43 @@
+/// A value of exactly `count` bytes: a hash, a key, a signature.
+public struct FixedBytes<let count: Int>: Sendable {
+  public var storage: InlineArray<count, UInt8>
+
+  /// All bytes zero.
+  public init() { storage = InlineArray(repeating: 0) }
+
+  /// The bytes of `source`, or nil when it has another length.
+  public init?(_ source: Span<UInt8>) {
+    guard source.count == count else { return nil }
+    self.init()
+    for index in source.indices { storage[index] = source[index] }
+  }
+
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { storage.span }
+  }
+
+  public var mutableSpan: MutableSpan<UInt8> {
+    @_lifetime(&self)
+    mutating get { storage.mutableSpan }
+  }
+
+  public subscript(index: Int) -> UInt8 {
+    get { storage[index] }
+    set { storage[index] = newValue }
+  }
+
+  public var isZero: Bool {
+    var union: UInt8 = 0
+    for index in 0..<count { union |= storage[index] }
+    return union == 0
+  }
+}
+
+extension FixedBytes: Equatable {
+  public static func == (left: FixedBytes, right: FixedBytes) -> Bool {
+    var difference: UInt8 = 0
+    for index in 0..<count { difference |= left.storage[index] ^ right.storage[index] }
+    return difference == 0
+  }
+}
