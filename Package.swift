@@ -50,7 +50,7 @@ let boardTargets: [Target] = [
   module("AgentMessages", ["CBOR", "FixedMemory"], noHeap),
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
-  module("Configuration", ["FixedMemory", "CInih", "CLinux"], board),
+  module("NodeConfiguration", ["FixedMemory", "CInih", "CLinux"], board),
   module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
 ]
@@ -69,18 +69,18 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "Configuration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
+      "AgentMessages", "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
     ], noHeap),
   program(
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
-      "Configuration", "LinuxPlatform", "FixedMemory", "CBOR",
+      "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR",
     ], noHeap),
   program(
     "cairn",
     [
-      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "Configuration",
+      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
       "LinuxPlatform", "Signers", "FixedMemory", "CBOR",
     ], noHeap),
 ]
@@ -130,7 +130,7 @@ let boardTests: [Target] = [
   tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
   tests("Verifier", ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
-  tests("Configuration", ["Configuration", "FixedMemory"]),
+  tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
 ]
