@@ -23,6 +23,10 @@ public struct CBORDecoder: ~Escapable {
     case tooDeep
     /// Well-formed CBOR that is not what the format has at this place: another count, label or value.
     case outsideFormat
+    /// A document of a version that this program does not know.
+    case unknownVersion
+    /// A signature algorithm that this program does not know.
+    case unknownAlgorithm
     /// Bytes after the last item.
     case trailingBytes
   }

@@ -10,11 +10,11 @@ public enum Batch {
   public static var maximumByteCount: Int { 65_536 }
   /// [count, hash]: array head 1, count 9, hash 34.
   public static var maximumSubtreeItemByteCount: Int { 44 }
-  /// Leading subtrees: up to 64 peaks before `first`, or twice 64 from the middle of one tree to
-  /// another place in it, and as many again within the batch.
-  public static var maximumSubtreeItemCount: Int { 256 }
-  /// What a verifier accepts: a batch and its leading subtrees.
-  public static var maximumByteCountWithSubtrees: Int { 65_536 + 256 * 44 }
+  /// Leading subtrees: 63 peaks before `first`, or, from one place of a tree to another, as many that
+  /// get larger as get smaller.
+  public static var maximumSubtreeItemCount: Int { 126 }
+  /// What a verifier accepts: 65 536 + 126 × 44, in whole pages of 4 KiB.
+  public static var maximumByteCountWithSubtrees: Int { 73_728 }
   /// Array 1, checkpoint 2 + 247, array of items 3: what a batch holds besides items.
   public static var maximumFrameByteCount: Int { 253 }
   /// Leaves, as the byte strings they travel as, must leave room for the frame.

@@ -107,7 +107,7 @@ public struct Checkpoint: Equatable, Sendable {
     try decoder.expectMap(count: 5)
     try decoder.expectInteger(COSESign1.Label.algorithm)
     guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
-      throw .outsideFormat
+      throw .unknownAlgorithm
     }
     try decoder.expectInteger(COSESign1.Label.keyID)
     guard let keyID = KeyID(try decoder.byteString()) else { throw .outsideFormat }
@@ -116,8 +116,9 @@ public struct Checkpoint: Equatable, Sendable {
     try decoder.expectInteger(COSESign1.Label.verifiableDataStructure)
     try decoder.expectInteger(Self.rfc9162SHA256)
     try decoder.expectInteger(COSESign1.Label.cairn)
-    try decoder.expectArray(count: 10)
-    try decoder.expectInteger(Self.formatVersion)
+    let fieldCount = try decoder.arrayHead()
+    guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
+    guard fieldCount == 10 else { throw .outsideFormat }
     self.algorithm = algorithm
     self.keyID = keyID
     epoch = try decoder.unsigned()

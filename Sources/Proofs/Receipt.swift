@@ -99,15 +99,16 @@ public struct Receipt: Equatable, Sendable {
     try decoder.expectMap(count: 4)
     try decoder.expectInteger(COSESign1.Label.algorithm)
     guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
-      throw .outsideFormat
+      throw .unknownAlgorithm
     }
     try decoder.expectInteger(COSESign1.Label.keyID)
     guard let keyID = KeyID(try decoder.byteString()) else { throw .outsideFormat }
     try decoder.expectInteger(COSESign1.Label.type)
     try decoder.expectText(Self.type)
     try decoder.expectInteger(COSESign1.Label.cairn)
-    try decoder.expectArray(count: 7)
-    try decoder.expectInteger(Self.formatVersion)
+    let fieldCount = try decoder.arrayHead()
+    guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
+    guard fieldCount == 7 else { throw .outsideFormat }
     guard let deviceKeyHash = Digest(try decoder.byteString()) else { throw .outsideFormat }
     self.algorithm = algorithm
     self.keyID = keyID
