@@ -118,17 +118,22 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let boardTests: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["FixedMemory", "Proofs", "Signers"],
+    path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
-  tests("CBOR", ["CBOR", "FixedMemory"]),
+  tests("CBOR", ["CBOR", "FixedMemory", "TestSupport"]),
   tests("Records", ["Records", "CBOR", "FixedMemory"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
-  tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers"]),
+  tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "FixedMemory"]),
   tests("DeviceLog", ["DeviceLog", "Spool", "Proofs", "Records", "Verifier", "FixedMemory"]),
   tests("Delivery", ["Delivery", "FixedMemory"]),
   tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
-  tests("Verifier", ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers"]),
+  tests(
+    "Verifier",
+    ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
