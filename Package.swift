@@ -85,12 +85,16 @@ let boardPrograms: [Target] = [
     ], noHeap),
 ]
 
-let hostTargets: [Target] = [
+/// Full Swift that tests of board code need: not in the ship build.
+let simulationTargets: [Target] = [
   module(
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
     ], strict),
+]
+
+let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
@@ -124,7 +128,7 @@ let boardTests: [Target] = [
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers"]),
-  tests("Spool", ["Spool", "FixedMemory"]),
+  tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
   tests("DeviceLog", ["DeviceLog", "Spool", "Proofs", "Records", "Verifier", "FixedMemory"]),
   tests("Delivery", ["Delivery", "FixedMemory"]),
   tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
@@ -133,10 +137,10 @@ let boardTests: [Target] = [
   tests("Configuration", ["Configuration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
+  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory"]),
 ]
 
 let hostTests: [Target] = [
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "FixedMemory"]),
   tests(
     "GatewayStore",
     ["GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "FixedMemory"]),
@@ -160,4 +164,4 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : simulationTargets + boardTests))
