@@ -77,7 +77,8 @@ public final class FaultyMedium {
     let start = try start(of: bytes.count, at: offset)
     cached.withUnsafeBytes { source in
       bytes.withUnsafeMutableBytes { target in
-        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + target.count]))
+        target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[start..<start + target.count]))
       }
     }
   }
@@ -137,7 +138,8 @@ public final class FaultyMedium {
       switch random.next() % 6 {
       case 0, 1: .lost
       case 2, 3: .kept
-      case 4 where random.next() % 2 == 0: .keptFirst(Int.random(in: 0...write.bytes.count, using: &random))
+      case 4 where random.next() % 2 == 0:
+        .keptFirst(Int.random(in: 0...write.bytes.count, using: &random))
       case 4: .lostFirst(Int.random(in: 0...write.bytes.count, using: &random))
       default: .keptSectors(random.next())
       }

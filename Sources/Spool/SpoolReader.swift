@@ -55,7 +55,9 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     self.mark = mark
     self.damagedMarkCount = damagedMarkCount
     currentSegment = oldest
-    position = oldest.map { SpoolPosition(startOf: $0) } ?? SpoolPosition(endOf: .empty(incarnation: 0, generation: 0))
+    position =
+      oldest.map { SpoolPosition(startOf: $0) }
+      ?? SpoolPosition(endOf: .empty(incarnation: 0, generation: 0))
   }
 
   /// Reads the mark again. Without a readable one, the last one known stays in force, or nothing is

@@ -58,7 +58,8 @@ public struct SpoolSegment: Equatable, Sendable {
     let number = block.loadLittleEndian(UInt64.self, at: Offset.number)
     let firstSequence = block.loadLittleEndian(UInt64.self, at: Offset.firstSequence)
     guard number > 0, number <= SpoolLayout.maximumNumber, firstSequence > 0,
-      firstSequence <= SpoolLayout.maximumNumber, geometry.slot(ofSegment: number) == slot else {
+      firstSequence <= SpoolLayout.maximumNumber, geometry.slot(ofSegment: number) == slot
+    else {
       return nil
     }
     return SpoolSegment(

@@ -8,7 +8,8 @@ import FixedMemory
 /// Invariants, once recovered:
 /// 1. Every entry up to `releasedThrough` is durable, and the mark on the medium never says more.
 /// 2. `deliveredThrough` ≤ `releasedThrough` ≤ `lastSequence`; each only rises.
-/// 3. When a segment is begun, all of the segments before it are durable.
+/// 3. A segment's header is durable before its first entry is written, and all of the segments before it
+///    are durable before its header is.
 /// 4. This incarnation was durable before its first entry was written.
 /// 5. At most one of the two mark slots, and at most one of the two note slots, is not durable.
 public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
@@ -36,8 +37,6 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// The newest mark. During recovery the one that was found, or an empty one.
   var mark: ReleaseMark
   var noteGeneration: UInt32
-  /// Something was written that is not durable, marks aside.
-  var isDirty = false
 
   /// The last entry appended or recovered; 0: none.
   public internal(set) var lastSequence: UInt64
@@ -81,7 +80,6 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
       sequence: lastSequence + 1, type: type, itemCount: itemCount,
       payloadByteCount: payload.count, incarnation: mark.incarnation)
     try write(entry, payload, at: file.geometry.offset(ofSegment: segment.number))
-    isDirty = true
     lastSequence = entry.sequence
     endOffset += UInt32(entry.byteCount)
   }
@@ -109,13 +107,13 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// Makes everything durable, then releases it: when this returns, readers see all entries.
   public mutating func commit() throws(Failure) {
     try requireOpen()
-    guard isDirty || lastSequence != mark.releasedThrough
-      || deliveredThrough != mark.deliveredThrough
-      || noteGeneration != mark.noteGeneration
+    guard
+      lastSequence != mark.releasedThrough || currentSegment?.number ?? 0 != mark.segmentNumber
+        || deliveredThrough != mark.deliveredThrough
+        || noteGeneration != mark.noteGeneration
     else { return }
     do throws(Failure) {
       try file.synchronize()
-      isDirty = false
       try release(incarnation: mark.incarnation, generation: mark.generation + 1)
     } catch { throw fail(error) }
   }
@@ -194,11 +192,12 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
       try file.store(
         SpoolSegment.headerByteCount + context.count,
         at: file.geometry.offset(ofSegment: number))
+      // Durable before its first entry: or else the old header could survive over new entries.
+      try file.synchronize()
     } catch { throw fail(error) }
     currentSegment = segment
     endOffset = UInt32(SpoolLayout.segmentHeaderByteCount)
     isSealed = false
-    isDirty = true
   }
 
   /// Copies the context of the current segment and answers its length; 0 when there is no segment.
@@ -224,7 +223,6 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
       try file.synchronize()
     } catch { throw fail(error) }
     noteGeneration = next.generation
-    isDirty = false
   }
 
   /// One more; or two, to overwrite a damaged slot rather than the last whole note.

@@ -200,8 +200,10 @@ private func fullRing() throws -> (FaultyMedium, [Item]) {
   var writer = try recover(medium)
   try writer.begin()
   let item = try writer.append(10)
-  try writer.begin("second")
-  // The header of the second is lost, the entry of the first is not.
+  // Power goes when the mark and the header of the second are written, and neither is durable.
+  medium.powerCutAfterWrite = medium.writeCount + 2
+  #expect(throws: SpoolFailure.storage(FaultyMedium.failure)) { try writer.begin("second") }
+  #expect(medium.pending.count == 2)
   let after = FaultyMedium(
     image: medium.image(medium.pending.map { _ in FaultyMedium.Outcome.lost }))
   #expect(try readAll(after).items == [])
