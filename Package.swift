@@ -85,12 +85,16 @@ let boardPrograms: [Target] = [
     ], noHeap),
 ]
 
-let hostTargets: [Target] = [
+/// Full Swift that tests of board code need: not in the ship build.
+let simulationTargets: [Target] = [
   module(
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
     ], strict),
+]
+
+let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
@@ -122,13 +126,18 @@ let boardTests: [Target] = [
     name: "TestSupport", dependencies: ["FixedMemory", "Proofs", "Signers"],
     path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
-  tests("CBOR", ["CBOR", "FixedMemory", "TestSupport"]),
+  tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
   tests("Records", ["Records", "CBOR", "FixedMemory"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
-  tests("Spool", ["Spool", "FixedMemory"]),
-  tests("DeviceLog", ["DeviceLog", "Spool", "Proofs", "Records", "Verifier", "FixedMemory"]),
+  tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
+  tests(
+    "DeviceLog",
+    [
+      "DeviceLog", "Spool", "Proofs", "Records", "Verifier", "Signers", "FixedMemory",
+      "Simulation", "TestSupport",
+    ]),
   tests("Delivery", ["Delivery", "FixedMemory"]),
   tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
   tests(
@@ -138,10 +147,10 @@ let boardTests: [Target] = [
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
+  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory"]),
 ]
 
 let hostTests: [Target] = [
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "FixedMemory"]),
   tests(
     "GatewayStore",
     ["GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "FixedMemory"]),
@@ -165,4 +174,4 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : simulationTargets + boardTests))

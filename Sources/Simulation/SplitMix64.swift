@@ -1,5 +1,6 @@
-/// SplitMix64, so that a failing seed can be run again.
-public struct SeededGenerator: RandomNumberGenerator {
+/// Random numbers that a seed determines (Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// generators", 2014). Not for keys.
+public struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64
 
   public init(seed: UInt64) { state = seed }
