@@ -46,8 +46,8 @@ let boardTargets: [Target] = [
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
-  module("Delivery", ["CBOR", "FixedMemory"], noHeap),
-  module("AgentMessages", ["CBOR", "FixedMemory"], noHeap),
+  module("Delivery", ["Records", "CBOR", "FixedMemory"], noHeap),
+  module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("Configuration", ["FixedMemory", "CInih", "CLinux"], board),
@@ -126,13 +126,13 @@ let boardTests: [Target] = [
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers"]),
   tests("Spool", ["Spool", "FixedMemory"]),
   tests("DeviceLog", ["DeviceLog", "Spool", "Proofs", "Records", "Verifier", "FixedMemory"]),
-  tests("Delivery", ["Delivery", "FixedMemory"]),
-  tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
+  tests("Delivery", ["Delivery", "Records", "CBOR", "FixedMemory"]),
+  tests("AgentMessages", ["AgentMessages", "Records", "CBOR", "FixedMemory"]),
   tests("Verifier", ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
   tests("Configuration", ["Configuration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
-  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
+  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
 ]
 
 let hostTests: [Target] = [
