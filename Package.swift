@@ -51,7 +51,9 @@ let boardTargets: [Target] = [
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("Configuration", ["FixedMemory", "CInih", "CLinux"], board),
-  module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
+  .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
+  module(
+    "LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"], noHeap),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
 ]
 
@@ -85,12 +87,16 @@ let boardPrograms: [Target] = [
     ], noHeap),
 ]
 
-let hostTargets: [Target] = [
+/// No package of others is needed for these: only the ship build leaves them out.
+let simulationTargets: [Target] = [
   module(
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
-    ], strict),
+    ], strict)
+]
+
+let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
@@ -135,8 +141,13 @@ let boardTests: [Target] = [
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
 ]
 
+let simulationTests: [Target] = [
+  tests(
+    "Simulation",
+    ["Simulation", "Sensors", "Records", "Buses", "FixedMemory", "LinuxPlatform"])
+]
+
 let hostTests: [Target] = [
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "FixedMemory"]),
   tests(
     "GatewayStore",
     ["GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "FixedMemory"]),
@@ -160,4 +171,5 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests)
+    + (isEmbedded ? [] : simulationTargets + simulationTests + boardTests))
