@@ -86,7 +86,9 @@ public struct TextBuilder<let capacity: Int>: ~Copyable {
     var position = max(needed, digits)
     while position > 0 {
       position -= 1
-      append(hexDigit: position >= 16 ? 0 : UInt8(truncatingIfNeeded: value >> UInt64(position * 4)) & 15)
+      append(
+        hexDigit: position >= 16 ? 0 : UInt8(truncatingIfNeeded: value >> UInt64(position * 4)) & 15
+      )
     }
   }
 

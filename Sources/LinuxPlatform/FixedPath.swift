@@ -52,6 +52,14 @@ public struct FixedPath: Sendable {
     return longer.append(suffix) ? longer : nil
   }
 
+  /// The path with a number's digits at its end; nil when that is too long.
+  public func appending(decimal number: UInt16) -> FixedPath? {
+    var digits = TextBuilder<5>()
+    digits.append(number)
+    var longer = self
+    return longer.append(digits.span) ? longer : nil
+  }
+
   /// The directory that holds the last name: what stands before the last slash, "/" or ".".
   public var directory: FixedPath {
     var shorter = self
