@@ -127,9 +127,10 @@ private func slot(_ slot: Int?) throws -> Int { try #require(slot) }
   let folder = try TemporaryFolder()
   let stale = cairn_socket_new()
   let name = folder.url.appending(path: "s").path
-  #expect(Array(name.utf8CString.map { UInt8(bitPattern: $0) }).withUnsafeBufferPointer {
-    $0.baseAddress.map { cairn_socket_bind(stale, $0) }
-  } == 0)
+  #expect(
+    Array(name.utf8CString.map { UInt8(bitPattern: $0) }).withUnsafeBufferPointer {
+      $0.baseAddress.map { cairn_socket_bind(stale, $0) }
+    } == 0)
   close(stale)
   #expect(try folder.names == ["s"])
   do {
