@@ -51,7 +51,9 @@ let boardTargets: [Target] = [
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("NodeConfiguration", ["FixedMemory", "CInih", "CLinux"], board),
-  module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
+  .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
+  module(
+    "LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"], noHeap),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
 ]
 
@@ -147,7 +149,9 @@ let boardTests: [Target] = [
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory"]),
+  tests(
+    "Simulation",
+    ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory", "LinuxPlatform"]),
 ]
 
 let hostTests: [Target] = [
@@ -174,4 +178,5 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : simulationTargets + boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests)
+    + (isEmbedded ? [] : simulationTargets + boardTests))
