@@ -154,6 +154,12 @@ let boardTests: [Target] = [
     ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory", "LinuxPlatform"]),
 ]
 
+let simulationTests: [Target] = [
+  tests(
+    "Simulation",
+    ["Simulation", "Sensors", "Records", "Buses", "CBOR", "FixedMemory", "CLinux"])
+]
+
 let hostTests: [Target] = [
   tests(
     "GatewayStore",
