@@ -50,7 +50,7 @@ let boardTargets: [Target] = [
   module("AgentMessages", ["CBOR", "FixedMemory"], noHeap),
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
-  module("Configuration", ["FixedMemory", "CInih", "CLinux"], noHeap),
+  module("Configuration", ["FixedMemory", "CInih"], noHeap),
   module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
 ]

@@ -6,7 +6,7 @@ public struct BoardProfile: ~Copyable {
   public enum Place: UInt8, Sendable {
     /// A device file of the kernel.
     case device
-    /// A simulator's socket: what comes from there is flagged as simulated.
+    /// A simulator's socket or pseudo terminal: what comes from there is flagged as simulated.
     case virtual
   }
 
@@ -26,7 +26,7 @@ public struct BoardProfile: ~Copyable {
   public struct SerialLine: Sendable {
     public internal(set) var name = Name()
     public internal(set) var place = Place.device
-    /// As for a bus. A virtual line is a pseudo terminal or a socket.
+    /// As for a bus. A virtual line is a pseudo terminal.
     public internal(set) var path = PathText()
     public internal(set) var baud: UInt32 = 0
 
@@ -168,8 +168,8 @@ extension BoardProfile: ConfigurationDocument {
 
   /// The index is one of the words in `Choice.baudRate`.
   private static func baud(at index: Int) -> UInt32 {
-    let rates: InlineArray<8, UInt32> = [
-      4800, 9600, 19200, 38400, 57600, 115_200, 230_400, 460_800,
+    let rates: InlineArray<9, UInt32> = [
+      4800, 9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600,
     ]
     return rates[index]
   }

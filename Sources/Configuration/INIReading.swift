@@ -66,7 +66,8 @@ import FixedMemory
     awaitsEntry = false
     guard !skipsSection else { return }
     // The line must be: name, blanks, "=", blanks, value, and nothing else.
-    guard let nameEnd = unsafe match(name, at: current.lowerBound), nameEnd > current.lowerBound else {
+    guard let nameEnd = unsafe match(name, at: current.lowerBound), nameEnd > current.lowerBound
+    else {
       return refuse(.malformedLine, Self.malformed)
     }
     let equals = skippingBlanks(from: nameEnd)
@@ -189,7 +190,9 @@ import FixedMemory
     var end = offset
     var index = 0
     while unsafe text[index] != 0 {
-      guard end < byteCount, unsafe byte(at: end) == UInt8(bitPattern: text[index]) else { return nil }
+      guard end < byteCount, unsafe byte(at: end) == UInt8(bitPattern: text[index]) else {
+        return nil
+      }
       end += 1
       index += 1
     }

@@ -12,11 +12,11 @@ enum ValueKind {
   case publicKey
   /// A whole number and a unit of time; the range is in milliseconds.
   case duration(ClosedRange<Int64>)
-  /// As `duration`, or the word `never`.
-  case durationOrNever(ClosedRange<Int64>)
   /// A whole number and a unit of size; the range is in bytes.
   case size(ClosedRange<Int64>)
   case count(ClosedRange<Int64>)
+  /// As `count`, or the word `never`.
+  case countOrNever(ClosedRange<Int64>)
   /// An address on an I2C bus: `0x` and two digits.
   case address
   case choice(Choice)
@@ -30,7 +30,7 @@ enum Choice {
     switch self {
     case .whenFull: 2
     case .chip: ChipName.count
-    case .baudRate: 8
+    case .baudRate: 9
     }
   }
 
@@ -43,8 +43,8 @@ enum Choice {
       guard let chip = ChipName(rawValue: UInt8(index)) else { preconditionFailure("no such chip") }
       return chip.text
     case .baudRate:
-      let words: InlineArray<8, StaticString> = [
-        "4800", "9600", "19200", "38400", "57600", "115200", "230400", "460800",
+      let words: InlineArray<9, StaticString> = [
+        "4800", "9600", "19200", "38400", "57600", "115200", "230400", "460800", "921600",
       ]
       return words[index]
     }
@@ -88,6 +88,7 @@ enum KeyTable {
   private static let day: Int64 = 24 * 60 * 60 * 1000
   private static let kibibyte: Int64 = 1024
   private static let mebibyte: Int64 = 1024 * 1024
+  private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
   static let rows: InlineArray<33, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
@@ -115,7 +116,7 @@ enum KeyTable {
       .standard("5 min")),
 
     .init(
-      .spoolSize, .spool, "size", .size(mebibyte...(2047 * mebibyte)), .standard("64 MiB")),
+      .spoolSize, .spool, "size", .size(mebibyte...(16 * gibibyte)), .standard("64 MiB")),
     .init(
       .spoolSegment, .spool, "segment", .size((128 * kibibyte)...(16 * mebibyte)),
       .standard("256 KiB")),
@@ -135,7 +136,8 @@ enum KeyTable {
     .init(.sensorBus, .sensor, "bus", .name, .refused),
     .init(.sensorAddress, .sensor, "address", .address, .unset),
     .init(.sensorInterval, .sensor, "interval", .duration(100...day), .standard("60 s")),
-    .init(.sensorFrozenAfter, .sensor, "frozen_after", .durationOrNever(second...(7 * day)), .unset),
+    .init(
+      .sensorFrozenAfter, .sensor, "frozen_after", .countOrNever(2...100_000), .standard("16")),
     .init(.sensorOptional, .sensor, "optional", .flag, .standard("no")),
 
     .init(.boardName, .board, "name", .text(limit: 24), .refused),
@@ -143,7 +145,7 @@ enum KeyTable {
 
     .init(.i2cDevice, .i2c, "device", .path, .unset),
     .init(.i2cVirtual, .i2c, "virtual", .path, .unset),
-    .init(.i2cTimeout, .i2c, "timeout", .duration(10...(5 * second)), .standard("200 ms")),
+    .init(.i2cTimeout, .i2c, "timeout", .duration(10...(5 * second)), .standard("100 ms")),
 
     .init(.serialDevice, .serial, "device", .path, .unset),
     .init(.serialVirtual, .serial, "virtual", .path, .unset),

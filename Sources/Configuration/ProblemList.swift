@@ -41,6 +41,31 @@ public struct ProblemList: ~Copyable {
     return text
   }
 
+  /// Why a file could not be read.
+  public enum FileFault: Sendable {
+    case notFound
+    /// A folder, a pipe or a device.
+    case notAFile
+    /// More than `Limits.fileByteCount`.
+    case tooLarge
+    /// The kernel's reason.
+    case system(errno: Int32)
+  }
+
+  /// Notes that the program could not read one of the files.
+  public mutating func refuseFile(_ source: Problem.Source, _ fault: FileFault) {
+    var message = Message()
+    switch fault {
+    case .notFound: message.write("no such file")
+    case .notAFile: message.write("not a file")
+    case .tooLarge: message.write("larger than 16 KiB")
+    case .system(let errno):
+      message.write("can't be read: errno ")
+      message.write(decimal: Int64(errno))
+    }
+    refuse(source, line: 0, .unreadableFile, message)
+  }
+
   mutating func refuse(
     _ source: Problem.Source, line: Int, _ reason: Problem.Reason, _ message: Message
   ) {

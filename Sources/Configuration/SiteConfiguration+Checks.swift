@@ -19,8 +19,7 @@ extension SiteConfiguration {
       sensor.addressLine = line
     case .sensorInterval: sensor.intervalMilliseconds = value.number
     case .sensorFrozenAfter:
-      sensor.frozenAfterMilliseconds = value == .never ? nil : value.number
-      sensor.frozenAfterLine = line
+      sensor.frozenAfterMeasurementCount = value == .never ? 0 : UInt32(value.number)
     case .sensorOptional: sensor.isOptional = value.flag
     default: stop("not a key of a sensor")
     }
@@ -71,35 +70,19 @@ extension SiteConfiguration {
       problems.refuse(
         .site, line: line, .contradiction, "size: not a multiple of segment")
     } else if spool.byteCount / spool.segmentByteCount < 4 {
+      problems.refuse(.site, line: line, .contradiction, "size: less than 4 segments")
+    } else if spool.byteCount / spool.segmentByteCount > 4096 {
       problems.refuse(
-        .site, line: line, .contradiction, "size: less than four segments")
+        .site, line: line, .contradiction, "size: more than 4096 segments: make segment larger")
     }
   }
 
-  /// Fills in what depends on the chip and on the interval, and looks for a place that is taken.
+  /// Fills in what depends on the chip, and looks for a place that is taken.
   private mutating func completeSensor(_ index: Int, problems: inout ProblemList) {
     var sensor = sensors[index]
-    if sensor.hasChip {
-      if let usual = sensor.chip.usualAddress {
-        if sensor.addressLine == 0 { sensor.address = usual }
-      } else if sensor.addressLine > 0 {
-        var message = Message()
-        message.write("address: a ")
-        message.write(sensor.chip.text)
-        message.write(" is on a serial line, which has no addresses")
-        problems.refuse(.site, line: sensor.addressLine, .contradiction, message)
-      }
-    }
-    if sensor.frozenAfterLine == 0 {
-      sensor.frozenAfterMilliseconds = max(
-        Self.frozenAfterMilliseconds, 10 * sensor.intervalMilliseconds)
-    } else if let after = sensor.frozenAfterMilliseconds, after < 2 * sensor.intervalMilliseconds {
-      problems.refuse(
-        .site, line: sensor.frozenAfterLine, .contradiction,
-        "frozen_after is shorter than two intervals: one value can't tell whether it changes")
-    }
-    sensors[index] = sensor
     guard sensor.hasChip, sensor.hasBus else { return }
+    if sensor.addressLine == 0 { sensor.address = sensor.chip.usualAddress }
+    sensors[index] = sensor
     for earlier in 0..<index {
       let other = sensors[earlier]
       guard other.hasChip, other.hasBus, other.bus == sensor.bus, other.address == sensor.address
@@ -113,9 +96,6 @@ extension SiteConfiguration {
     }
   }
 
-  /// Air pressure and humidity change within six hours wherever there is weather.
-  static var frozenAfterMilliseconds: Int64 { 6 * 60 * 60 * 1000 }
-
   /// Looks up each bus and port that this site names. Refuses what the board lacks, with the line in the
   /// site file and the nearest name that the board has.
   public borrowing func check(
@@ -123,21 +103,13 @@ extension SiteConfiguration {
   ) {
     for index in sensors.indices {
       let sensor = sensors[index]
-      guard sensor.hasChip, sensor.hasBus else { continue }
+      guard sensor.hasBus else { continue }
       board.check(
-        sensor.bus, isSerial: sensor.chip.usualAddress == nil, key: "bus", line: sensor.busLine,
-        problems: &problems)
+        sensor.bus, isSerial: false, key: "bus", line: sensor.busLine, problems: &problems)
     }
     guard hasGNSS, !gnssSection.port.isEmpty else { return }
     board.check(
       gnssSection.port, isSerial: true, key: "port", line: gnssSection.portLine,
       problems: &problems)
-    for index in sensors.indices where sensors[index].bus == gnssSection.port {
-      var message = Message()
-      message.write("port: [sensor.")
-      message.write(sensors[index].name.span)
-      message.write("] has this line already")
-      problems.refuse(.site, line: gnssSection.portLine, .contradiction, message)
-    }
   }
 }

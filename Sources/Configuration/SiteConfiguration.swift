@@ -30,7 +30,7 @@ public struct SiteConfiguration: ~Copyable {
   }
 
   public struct Spool: Sendable {
-    /// A multiple of the segment's size, at least four segments.
+    /// Of all segments: 4 to 4096 whole ones.
     public internal(set) var byteCount: Int64 = 0
     /// A multiple of 4096.
     public internal(set) var segmentByteCount: Int64 = 0
@@ -56,13 +56,13 @@ public struct SiteConfiguration: ~Copyable {
   public struct Sensor: Sendable {
     public internal(set) var name = Name()
     public internal(set) var chip = ChipName.bme280
-    /// A bus or serial line of the board profile.
+    /// An I2C bus of the board profile.
     public internal(set) var bus = Name()
-    /// On an I2C bus, 0x08 to 0x77; nil on a serial line.
-    public internal(set) var address: UInt8?
+    /// 0x08 to 0x77. The chip's usual one when not written.
+    public internal(set) var address: UInt8 = 0
     public internal(set) var intervalMilliseconds: Int64 = 0
-    /// A sensor whose values don't change for so long is at fault; nil when that is never concluded.
-    public internal(set) var frozenAfterMilliseconds: Int64?
+    /// So many equal measurements in a row are a fault; 0 when that is never concluded.
+    public internal(set) var frozenAfterMeasurementCount: UInt32 = 0
     /// False: the agent ends when the chip is missing at its start.
     public internal(set) var isOptional = false
 
@@ -70,7 +70,6 @@ public struct SiteConfiguration: ~Copyable {
     var line = 0
     var busLine = 0
     var addressLine = 0
-    var frozenAfterLine = 0
     var hasChip = false
     var hasBus = false
   }

@@ -72,11 +72,11 @@ extension ValueKind {
     case .url: text.write("https://HOST[:PORT][/PATH] or the same with http://")
     case .publicKey: text.write("an Ed25519 key: 64 hexadecimal digits or 43 of base64url")
     case .duration(let range): write(range, .time, to: &text)
-    case .durationOrNever(let range):
-      text.write("never, or ")
-      write(range, .time, to: &text)
     case .size(let range): write(range, .size, to: &text)
     case .count(let range): write(range, .none, to: &text)
+    case .countOrNever(let range):
+      text.write("never, or ")
+      write(range, .none, to: &text)
     case .address: text.write("0x08 to 0x77")
     case .choice(let choice):
       for index in 0..<choice.wordCount {

@@ -39,12 +39,12 @@ extension ValueKind {
       if let key = readPublicKey(text) { return .publicKey(key) }
     case .duration(let range):
       return try .number(readMeasure(text, .time, range, &message))
-    case .durationOrNever(let range):
-      if text.equals("never") { return .never }
-      return try .number(readMeasure(text, .time, range, &message))
     case .size(let range):
       return try .number(readMeasure(text, .size, range, &message))
     case .count(let range):
+      return try .number(readMeasure(text, .none, range, &message))
+    case .countOrNever(let range):
+      if text.equals("never") { return .never }
       return try .number(readMeasure(text, .none, range, &message))
     case .address:
       if let address = readAddress(text) { return .number(Int64(address)) }

@@ -237,7 +237,8 @@ private struct SectionReading: ~Copyable {
       }
     }
     if belongsElsewhere {
-      message.write(source == .site ? ": it belongs in the board profile" : ": it belongs in site.ini")
+      message.write(
+        source == .site ? ": it belongs in the board profile" : ": it belongs in site.ini")
     } else if let word = nearest.word {
       message.write(": did you mean ")
       message.write(word)

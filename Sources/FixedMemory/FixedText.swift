@@ -78,16 +78,6 @@ public struct FixedText<let capacity: Int>: Sendable {
     } while rest > 0
     write(digits.span.extracting(first..<digits.count))
   }
-
-  /// Adds a byte as two lower-case hexadecimal digits.
-  public mutating func write(hexadecimal byte: UInt8) {
-    write(hexadecimalDigit: byte >> 4)
-    write(hexadecimalDigit: byte & 15)
-  }
-
-  private mutating func write(hexadecimalDigit digit: UInt8) {
-    write(byte: digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-  }
 }
 
 extension FixedText: Equatable {

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "CLinuxWholeFile.h"
-
 /* Says why, then traps. Embedded builds drop the messages of preconditions, so a bug would otherwise be
    a bare illegal instruction. */
 static inline _Noreturn void cairn_stop(const unsigned char *text, long count) {
