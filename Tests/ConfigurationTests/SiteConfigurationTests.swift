@@ -182,6 +182,7 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
   @Test(arguments: [
     ("64 MB", Problem.Reason.unknownUnit), ("64 M", .unknownUnit), ("64", .missingUnit),
     ("1023 KiB", .outOfRange), ("17 GiB", .outOfRange), ("8589934592 GiB", .outOfRange),
+    ("17179869185 GiB", .outOfRange),
   ])
   func aWrongSizeIsRefusedWithItsReason(text: String, reason: Problem.Reason) {
     let found = siteRefusals(smallestSite + "[spool]\nsize = \(text)\n")
