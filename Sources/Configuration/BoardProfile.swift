@@ -43,8 +43,8 @@ public struct BoardProfile: ~Copyable {
   var compatible = FixedText<184>()
   private let runFolder: FixedText<80>
 
-  /// Reads a profile. `runFolder` is what relative paths of virtual buses stand behind. Problems are added to
-  /// `problems`; the value is to be used only when `problems.isUsable`.
+  /// Reads a profile. `runFolder` is what relative paths of virtual buses stand behind. Problems
+  /// are added to `problems`; the value is to be used only when `problems.isUsable`.
   public init(parsing bytes: Span<UInt8>, runFolder: FixedText<80>, problems: inout ProblemList) {
     self.runFolder = runFolder
     _ = interpret(bytes, into: &self, problems: &problems)
@@ -66,8 +66,8 @@ public struct BoardProfile: ~Copyable {
   }
 
   /// True when one of the profile's `compatible` strings stands in `tree`: the bytes of
-  /// /proc/device-tree/compatible, strings that each end with a zero byte (Devicetree Specification 0.4,
-  /// section 2.3.1).
+  /// /proc/device-tree/compatible, strings that each end with a zero byte (Devicetree Specification
+  /// 0.4, section 2.3.1).
   public func matches(deviceTree tree: Span<UInt8>) -> Bool {
     let strings = compatible.span
     var start = 0

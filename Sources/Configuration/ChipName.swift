@@ -1,5 +1,5 @@
-/// The chips that a site file may name, by part number in lower case. A program that switches over this
-/// without `default` does not compile until it has a driver for each.
+/// The chips that a site file may name, by part number in lower case. A program that switches over
+/// this without `default` does not compile until it has a driver for each.
 public enum ChipName: UInt8, Sendable {
   case bme280
   case sht3x

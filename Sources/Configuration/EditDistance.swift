@@ -1,7 +1,8 @@
 import FixedMemory
 
-/// How many letters must be inserted, removed, replaced or swapped with their neighbour to make `right` of
-/// `left` (optimal string alignment). Words longer than 31 bytes are far from everything: 255.
+/// How many letters must be inserted, removed, replaced or swapped with their neighbour to make
+/// `right` of `left` (optimal string alignment). Words longer than 31 bytes are far from
+/// everything: 255.
 func editDistance(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Int {
   guard left.count <= 31, right.count <= 31 else { return 255 }
   // Rows of the table of distances: two back, one back, and the one that is made.

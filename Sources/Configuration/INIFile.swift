@@ -3,20 +3,21 @@ import FixedMemory
 
 /// What an INI file says, line by line: headings and `key = value`, as ranges of the file's bytes.
 ///
-/// libinih splits the lines; it is lax where a wrong configuration would go unseen, so that each line is
-/// checked before libinih sees it, and what libinih says is compared with the line afterwards:
+/// libinih splits the lines; it is lax where a wrong configuration would go unseen, so that each
+/// line is checked before libinih sees it, and what libinih says is compared with the line
+/// afterwards:
 ///
-/// | libinih                                           | here                                         |
-/// |---------------------------------------------------|----------------------------------------------|
-/// | an indented line continues the value before it    | refused                                      |
-/// | a line over 200 bytes becomes two                 | refused over 197                             |
-/// | ` ;` ends a value, ` #` does not                  | both refused after a value                   |
-/// | `key: value` is taken                             | refused: one way to write                    |
-/// | text after `[section]` is ignored                 | refused                                      |
-/// | a section's name is cut after 49 bytes            | refused over 48                              |
-/// | a NUL byte ends a line                            | refused, as all control characters but tab   |
-/// | only the first line with an error is told         | all are                                      |
-/// | a section without keys is not told                | headings are noted before libinih            |
+/// | libinih                                        | here                                      |
+/// |------------------------------------------------|-------------------------------------------|
+/// | an indented line continues the value before it | refused                                   |
+/// | a line over 200 bytes becomes two              | refused over 197                          |
+/// | ` ;` ends a value, ` #` does not               | both refused after a value                |
+/// | `key: value` is taken                          | refused: one way to write                 |
+/// | text after `[section]` is ignored              | refused                                   |
+/// | a section's name is cut after 49 bytes         | refused over 48                           |
+/// | a NUL byte ends a line                         | refused, as all control bytes but tab     |
+/// | only the first wrong line is told              | all are                                   |
+/// | a section without keys is not told             | headings are noted before libinih         |
 struct INIFile: ~Copyable {
   /// A piece of the file: `offset` counts bytes from the file's start.
   struct Piece {
@@ -48,7 +49,8 @@ struct INIFile: ~Copyable {
     unsafe bytes.withUnsafeBufferPointer { buffer in
       var reading = unsafe INIReading(bytes: buffer, source: source)
       unsafe withUnsafeMutablePointer(to: &reading) { pointer in
-        // The result is the first line that libinih could not split; such lines are found below anyway.
+        // The result is the first line that libinih could not split; such lines are found below
+        // anyway.
         _ = unsafe ini_parse_stream(
           { unsafe readLine(into: $0, capacity: $1, reading: $2) }, pointer,
           { unsafe handleEntry(reading: $0, section: $1, name: $2, value: $3) }, pointer)

@@ -2,8 +2,8 @@ import FixedMemory
 
 /// The state between libinih's callbacks while one file is split.
 ///
-/// libinih asks for a line (`readLine`), and answers with at most one `handleEntry` before it asks for the
-/// next. A refused line is handed over as an empty one, so that line numbers stay right.
+/// libinih asks for a line (`readLine`), and answers with at most one `handleEntry` before it asks
+/// for the next. A refused line is handed over as an empty one, so that line numbers stay right.
 @safe struct INIReading: ~Copyable {
   private let bytes: UnsafeBufferPointer<UInt8>
   private let byteCount: Int
@@ -35,8 +35,8 @@ import FixedMemory
     }
   }
 
-  /// Writes the next line that is fit for libinih, or an empty one, with a zero at its end; false at the
-  /// end of the file.
+  /// Writes the next line that is fit for libinih, or an empty one, with a zero at its end; false
+  /// at the end of the file.
   mutating func nextLine(into buffer: UnsafeMutableBufferPointer<CChar>) -> Bool {
     finishLine()
     guard nextOffset < byteCount, !isFull, buffer.count > 0 else { return false }
@@ -59,7 +59,8 @@ import FixedMemory
     return true
   }
 
-  /// What libinih made of the current line. The strings end with a zero and last for this call only.
+  /// What libinih made of the current line. The strings end with a zero and last for this call
+  /// only.
   mutating func handle(
     section: UnsafePointer<CChar>, name: UnsafePointer<CChar>, value: UnsafePointer<CChar>
   ) {
@@ -91,7 +92,8 @@ import FixedMemory
         name: piece(current.lowerBound..<nameEnd), value: piece(valueStart..<valueEnd)))
   }
 
-  /// Called when libinih is done with a line: one that should have come back and did not has no `=`.
+  /// Called when libinih is done with a line: one that should have come back and did not has no
+  /// `=`.
   mutating func finishLine() {
     guard awaitsEntry else { return }
     awaitsEntry = false

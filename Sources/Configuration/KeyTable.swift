@@ -55,7 +55,8 @@ enum Choice {
 enum Absence {
   /// The section is refused without it.
   case refused
-  /// Nothing: the feature is off, or another key stands for it, or the default depends on another value.
+  /// Nothing: the feature is off, or another key stands for it, or the default depends on another
+  /// value.
   case unset
   /// The value that this text stands for; it is read by the same parser as the file.
   case standard(StaticString)

@@ -4,7 +4,8 @@ import FixedMemory
 public enum Limits {
   /// A site file with every sensor and a comment for every key takes about 9 KiB.
   public static var fileByteCount: Int { 16 * 1024 }
-  /// libinih reads lines into 200 bytes and splits longer ones without a word: 200 less CR, LF and NUL.
+  /// libinih reads lines into 200 bytes and splits longer ones without a word: 200 less CR, LF and
+  /// NUL.
   public static var lineByteCount: Int { 197 }
   /// libinih cuts section names after 49 bytes.
   public static var headingByteCount: Int { 48 }

@@ -1,6 +1,7 @@
 import FixedMemory
 
-/// All problems that were found, in the order of finding: the first 16 with their text, the others counted.
+/// All problems that were found, in the order of finding: the first 16 with their text, the others
+/// counted.
 ///
 /// Invariants: `shown.count <= refusalCount + warningCount`; it is less only when `shown` is full.
 public struct ProblemList: ~Copyable {

@@ -4,8 +4,8 @@ import FixedMemory
 ///
 ///     cairn-agent --config FILE --board FILE --state FOLDER --run FOLDER
 ///
-/// The program hands over its words one by one, its own name left out, and then calls `finish`. Words that
-/// are none of these four are the program's: it takes them, or has them refused.
+/// The program hands over its words one by one, its own name left out, and then calls `finish`.
+/// Words that are none of these four are the program's: it takes them, or has them refused.
 public struct ProgramOptions: ~Copyable {
   public private(set) var configPath = PathText("/etc/cairn/site.ini")
   /// Empty when not given.

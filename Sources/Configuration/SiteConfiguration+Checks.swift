@@ -96,8 +96,8 @@ extension SiteConfiguration {
     }
   }
 
-  /// Looks up each bus and port that this site names. Refuses what the board lacks, with the line in the
-  /// site file and the nearest name that the board has.
+  /// Looks up each bus and port that this site names. Refuses what the board lacks, with the line
+  /// in the site file and the nearest name that the board has.
   public borrowing func check(
     against board: borrowing BoardProfile, problems: inout ProblemList
   ) {

@@ -1,7 +1,7 @@
 import FixedMemory
 
-/// What an operator decides about one node: the site file, with defaults in place of keys not written.
-/// Each key with its unit and range: docs/configuration.md.
+/// What an operator decides about one node: the site file, with defaults in place of keys not
+/// written. Each key with its unit and range: docs/configuration.md.
 public struct SiteConfiguration: ~Copyable {
   /// What happens when the spool has no segment left that is delivered.
   public enum WhenFull: UInt8, Sendable {
@@ -114,7 +114,8 @@ public struct SiteConfiguration: ~Copyable {
   /// The receiver; nil without a [gnss] section.
   public var gnss: GNSS? { hasGNSS ? gnssSection : nil }
 
-  /// True when the gateway's receipts can be verified, so that delivered segments may be used again.
+  /// True when the gateway's receipts can be verified, so that delivered segments may be used
+  /// again.
   public var canVerifyReceipts: Bool { gateway.publicKey != nil }
 }
 

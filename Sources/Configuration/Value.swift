@@ -155,7 +155,8 @@ private func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
   }
 }
 
-/// The 7-bit addresses that the I2C specification (UM10204, section 3.1.12) leaves to chips: 0x08 to 0x77.
+/// The 7-bit addresses that the I2C specification (UM10204, section 3.1.12) leaves to chips: 0x08
+/// to 0x77.
 private func readAddress(_ text: Span<UInt8>) -> UInt8? {
   guard text.count == 4, text[0] == UInt8(ascii: "0"), text[1] == UInt8(ascii: "x"),
     let high = hexadecimalDigit(text[2]), let low = hexadecimalDigit(text[3])
@@ -164,7 +165,8 @@ private func readAddress(_ text: Span<UInt8>) -> UInt8? {
   return address >= 0x08 && address <= 0x77 ? address : nil
 }
 
-/// 64 hexadecimal digits, or base64url (RFC 4648 section 5) of 32 bytes: 43 characters, `=` after them or not.
+/// 64 hexadecimal digits, or base64url (RFC 4648 section 5) of 32 bytes: 43 characters, `=` after
+/// them or not.
 private func readPublicKey(_ text: Span<UInt8>) -> FixedBytes<32>? {
   var key = FixedBytes<32>()
   if text.count == 64 {
@@ -189,7 +191,8 @@ private func readPublicKey(_ text: Span<UInt8>) -> FixedBytes<32>? {
     key[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(bitCount))
     filled += 1
   }
-  // 43 characters are 258 bits: the two that are left over must be zero, or one key had four spellings.
+  // 43 characters are 258 bits: the two that are left over must be zero, or one key had four
+  // spellings.
   return bits & 3 == 0 ? key : nil
 }
 

@@ -1,7 +1,8 @@
 import FixedMemory
 
-/// True for `https://HOST[:PORT][/PATH]` and the same with `http://`: what curl and a person read alike.
-/// No user, query or fragment; characters of a path are those that need no escape, and escapes.
+/// True for `https://HOST[:PORT][/PATH]` and the same with `http://`: what curl and a person read
+/// alike. No user, query or fragment; characters of a path are those that need no escape, and
+/// escapes.
 func isGatewayURL(_ text: Span<UInt8>) -> Bool {
   var offset: Int
   if hasPrefix(text, "https://") {

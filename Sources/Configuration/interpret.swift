@@ -3,15 +3,15 @@ import FixedMemory
 /// A file's meaning, filled key by key.
 protocol ConfigurationDocument: ~Copyable {
   static var source: Problem.Source { get }
-  /// A section begins. `name` is empty for a section without one. What `set` sets belongs to it until the
-  /// next `begin`. Its limit was checked.
+  /// A section begins. `name` is empty for a section without one. What `set` sets belongs to it
+  /// until the next `begin`. Its limit was checked.
   mutating func begin(_ section: Section, name: Name, line: Int)
   /// A value of the section that began last. `text` is how it was written.
   mutating func set(_ key: Key, _ value: Value, text: Span<UInt8>, line: Int)
 }
 
-/// Reads `bytes` into `document`: sections and keys are looked up in `KeyTable`, defaults are set first.
-/// All that is wrong goes to `problems`. Returns the number of lines.
+/// Reads `bytes` into `document`: sections and keys are looked up in `KeyTable`, defaults are set
+/// first. All that is wrong goes to `problems`. Returns the number of lines.
 func interpret<Document: ConfigurationDocument & ~Copyable>(
   _ bytes: Span<UInt8>, into document: inout Document, problems: inout ProblemList
 ) -> Int {
@@ -76,7 +76,8 @@ private struct SectionReading: ~Copyable {
   private var section: Section?
   private(set) var name = Name()
   private var line = 0
-  /// True after any heading: a key outside sections is another mistake than one in a refused section.
+  /// True after any heading: a key outside sections is another mistake than one in a refused
+  /// section.
   private var isInside = false
   /// The line of each key in the open section; 0 when not seen. By row of `KeyTable`.
   private var keyLines = InlineArray<33, Int>(repeating: 0)

@@ -1,7 +1,7 @@
 /// At most `capacity` bytes of UTF-8 text, in place. Never grows.
 ///
-/// Two policies, by name: `init?` refuses what does not fit (values, paths), `write` keeps what fits and
-/// remembers in `isCut` that something was left out (messages for people).
+/// Two policies, by name: `init?` refuses what does not fit (values, paths), `write` keeps what
+/// fits and remembers in `isCut` that something was left out (messages for people).
 public struct FixedText<let capacity: Int>: Sendable {
   private var storage: InlineArray<capacity, UInt8>
   /// Bytes in use, not characters.

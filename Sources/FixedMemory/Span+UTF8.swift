@@ -1,5 +1,6 @@
 extension Span<UInt8> {
-  /// True for well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+  /// True for well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above
+  /// U+10FFFF.
   public var isUTF8: Bool {
     var index = 0
     while index < count {

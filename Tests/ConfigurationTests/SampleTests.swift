@@ -26,7 +26,8 @@ private func uncommented(_ text: String) -> String {
     #expect(boardRefusals(try shipped("docs/board.ini.sample")) == [])
   }
 
-  /// What stands behind a `#` as a default is the default: the values don't change when it comes into force.
+  /// What stands behind a `#` as a default is the default: the values don't change when it comes
+  /// into force.
   @Test func defaultsThatTheSampleShowsAreTheDefaults() throws {
     var problems = ProblemList()
     let sample = try shipped("docs/site.ini.sample")
@@ -43,7 +44,8 @@ private func uncommented(_ text: String) -> String {
     #expect(plain.sensors[0].intervalMilliseconds == whole.sensors[0].intervalMilliseconds)
   }
 
-  /// Whatever becomes of the sample, it is read without a trap and every refusal names a line of the file.
+  /// Whatever becomes of the sample, it is read without a trap and every refusal names a line of
+  /// the file.
   @Test(arguments: 0..<8)
   func aDamagedFileNeverTrapsAndEveryRefusalNamesALine(part: Int) throws {
     let samples = [
