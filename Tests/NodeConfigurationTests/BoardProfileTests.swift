@@ -2,7 +2,7 @@ import FixedMemory
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 private func profile(
   _ text: String, run: StaticString = "/run/cairn", _ problems: inout ProblemList

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 private func allowed(_ definition: KeyDefinition) -> String {
   var text = Message()

@@ -1,7 +1,7 @@
 import FixedMemory
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 /// The options, what was found, and the words that were left for the program.
 private func read(_ words: [String], requiresBoard: Bool = true) -> (

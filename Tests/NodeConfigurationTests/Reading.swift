@@ -1,7 +1,7 @@
 import FixedMemory
 import Foundation
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 /// A problem as tests compare it.
 struct Found: Equatable, CustomStringConvertible {

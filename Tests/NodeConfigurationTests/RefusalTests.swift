@@ -2,7 +2,7 @@ import FixedMemory
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 private func letters(_ count: Int) -> String { String(repeating: "a", count: count) }
 

@@ -2,7 +2,7 @@ import FixedMemory
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 /// The sample with every key and section that is behind a `#` brought into force.
 private func uncommented(_ text: String) -> String {

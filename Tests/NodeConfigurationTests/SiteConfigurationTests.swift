@@ -2,7 +2,7 @@ import FixedMemory
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import NodeConfiguration
 
 private let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
