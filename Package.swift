@@ -55,6 +55,8 @@ let boardTargets: [Target] = [
   module(
     "LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"], noHeap),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
+  module(
+    "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
@@ -71,19 +73,19 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
+      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
     ], noHeap),
   program(
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
-      "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
   program(
     "cairn",
     [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
-      "LinuxPlatform", "Signers", "FixedMemory", "CBOR",
+      "NodeFiles", "LinuxPlatform", "Signers", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
 ]
 
