@@ -147,7 +147,11 @@ let boardTests: [Target] = [
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "Spool", "FixedMemory"]),
+  tests(
+    "Simulation",
+    [
+      "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux",
+    ]),
 ]
 
 let hostTests: [Target] = [
