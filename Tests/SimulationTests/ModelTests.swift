@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: [UInt64(1), 2, 3, 4])
   func randomTransfersNeverCrashAModelAndReadsHaveTheirLength(seed: UInt64) {
-    var generator = SeededNoise(seed: seed)
+    var generator = SplitMix64(seed: seed)
     for chip in chips(seed: seed) {
       var now: Int64 = 0
       for _ in 0..<20_000 {

@@ -62,7 +62,7 @@ import Testing
 
   @Test(arguments: [UInt64(21), 22, 23])
   func randomMessagesAlwaysHaveAReply(seed: UInt64) {
-    var generator = SeededNoise(seed: seed)
+    var generator = SplitMix64(seed: seed)
     let bench = Bench()
     let good = VirtualBusRequest(
       address: 0x44, bytes: [0x24, 0x00], readCount: 6, timeoutMilliseconds: 5

@@ -13,7 +13,7 @@ public final class BME280Model: ChipModel {
 
   private let surroundings: any Surroundings
   private let calibration: BME280ModelCalibration
-  private var noise: SeededNoise
+  private var noise: SplitMix64
 
   /// Nothing is acknowledged before this time (table 1: 2 ms).
   private var startsAt: Int64
@@ -35,13 +35,13 @@ public final class BME280Model: ChipModel {
 
   /// Powers the chip up at `now`.
   public convenience init(surroundings: any Surroundings, seed: UInt64, now: Int64) {
-    var noise = SeededNoise(seed: seed)
+    var noise = SplitMix64(seed: seed)
     let calibration = BME280ModelCalibration(noise: &noise)
     self.init(surroundings: surroundings, calibration: calibration, noise: noise, now: now)
   }
 
   init(
-    surroundings: any Surroundings, calibration: BME280ModelCalibration, noise: SeededNoise,
+    surroundings: any Surroundings, calibration: BME280ModelCalibration, noise: SplitMix64,
     now: Int64
   ) {
     self.surroundings = surroundings

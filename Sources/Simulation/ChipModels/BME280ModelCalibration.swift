@@ -10,7 +10,7 @@ struct BME280ModelCalibration {
   init() {}
 
   /// An individual chip: words a little beside those of the example, as chips differ.
-  init(noise: inout SeededNoise) {
+  init(noise: inout SplitMix64) {
     t1 += Double(Int64.random(in: -300...300, using: &noise))
     t2 += Double(Int64.random(in: -300...300, using: &noise))
     p1 += Double(Int64.random(in: -300...300, using: &noise))

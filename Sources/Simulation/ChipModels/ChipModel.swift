@@ -67,3 +67,8 @@ public struct ConstantSurroundings: Surroundings {
   public init(_ conditions: Conditions) { self.conditions = conditions }
   public func conditions(atMilliseconds now: Int64) -> Conditions { conditions }
 }
+
+extension SplitMix64 {
+  /// −1, 0 or 1: the noise of a converter in its lowest bit.
+  mutating func leastBit() -> Int64 { Int64(next() % 3) - 1 }
+}

@@ -16,7 +16,7 @@ public final class SCD4xModel: ChipModel {
 
   private let serial: UInt64
   private let surroundings: any Surroundings
-  private var noise: SeededNoise
+  private var noise: SplitMix64
 
   /// Neither reads nor writes are acknowledged before this time.
   private var busyUntil: Int64
@@ -31,7 +31,7 @@ public final class SCD4xModel: ChipModel {
 
   /// Powers the chip up at `now`, as if it had been on long enough to answer.
   public init(surroundings: any Surroundings, seed: UInt64, now: Int64) {
-    noise = SeededNoise(seed: seed)
+    noise = SplitMix64(seed: seed)
     serial = noise.next() >> 16
     self.surroundings = surroundings
     busyUntil = now

@@ -11,7 +11,7 @@ public final class SHT3xModel: ChipModel {
 
   private let serial: UInt32
   private let surroundings: any Surroundings
-  private var noise: SeededNoise
+  private var noise: SplitMix64
 
   /// Neither reads nor writes are acknowledged before this time.
   private var busyUntil: Int64
@@ -29,7 +29,7 @@ public final class SHT3xModel: ChipModel {
 
   /// Powers the chip up at `now`.
   public init(surroundings: any Surroundings, seed: UInt64, now: Int64) {
-    noise = SeededNoise(seed: seed)
+    noise = SplitMix64(seed: seed)
     serial = UInt32(truncatingIfNeeded: noise.next())
     self.surroundings = surroundings
     busyUntil = now + 1

@@ -11,7 +11,7 @@ public final class VirtualBoard {
 
   /// Powers the chips up at `now`. The seed decides serial numbers, calibration and noise.
   public init(surroundings: any Surroundings, seed: UInt64, now: Int64) {
-    var seeds = SeededNoise(seed: seed)
+    var seeds = SplitMix64(seed: seed)
     bus.attach(
       BME280Model(surroundings: surroundings, seed: seeds.next(), now: now),
       at: Self.bme280Address)
