@@ -137,7 +137,7 @@ let boardTests: [Target] = [
   tests("Verifier", ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
   tests("Configuration", ["Configuration", "FixedMemory"]),
-  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
+  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
 ]
 
