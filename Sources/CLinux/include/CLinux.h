@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "CLinuxKeyFile.h"
 #include "CLinuxPlatform.h"
+#include "CLinuxVirtualBoard.h"
 
 /* Says why, then traps. Embedded builds drop the messages of preconditions, so a bug would otherwise be
    a bare illegal instruction. */
