@@ -52,8 +52,11 @@ let boardTargets: [Target] = [
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
   .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
-  module(
-    "LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"], noHeap),
+  // libi2c has no pkg-config file, and the ship build does not follow a module map's `link`.
+  .target(
+    name: "LinuxPlatform",
+    dependencies: ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"],
+    exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
@@ -149,7 +152,7 @@ let boardTests: [Target] = [
     ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
-  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
+  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
   tests(
     "Simulation",

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -51,6 +53,13 @@ int cairn_terminal_configure(int descriptor, uint32_t baud) {
 
 int cairn_terminal_set_exclusive(int descriptor, int exclusive) {
   return ioctl(descriptor, exclusive ? TIOCEXCL : TIOCNXCL) < 0 ? -errno : 0;
+}
+
+/* Unix98 slaves have the major numbers 136 to 143 (kernel documentation, admin-guide/devices). */
+int cairn_terminal_is_pseudo(int descriptor) {
+  struct stat status;
+  if (fstat(descriptor, &status) < 0) return -errno;
+  return S_ISCHR(status.st_mode) && major(status.st_rdev) >= 136 && major(status.st_rdev) <= 143;
 }
 
 int cairn_terminal_new_pair(uint8_t *slave_path, int64_t count) {

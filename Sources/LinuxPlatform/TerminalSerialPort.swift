@@ -21,13 +21,19 @@ public struct TerminalSerialPort: SerialPort, ~Copyable {
 
   private let descriptor: FileDescriptor
   private let baudRate: BaudRate
+  private let writeMarginMilliseconds: UInt32
 
   /// Opens and sets the line up. What had arrived before is thrown away.
   ///
   /// `disconnected` when there is no such line; `system(EBUSY)` when another program has it;
   /// `system(ENOTTY)` for something else than a terminal; `system(EINVAL)` when it can't do this speed.
-  public init(path: FixedPath, baudRate: BaudRate) throws(BusError) {
+  ///
+  /// A write may take twice the time that its bits need, and `writeMarginMilliseconds` for the converter.
+  public init(
+    path: FixedPath, baudRate: BaudRate, writeMarginMilliseconds: UInt32 = 1000
+  ) throws(BusError) {
     self.baudRate = baudRate
+    self.writeMarginMilliseconds = writeMarginMilliseconds
     do throws(SystemError) {
       descriptor = try Self.open(path, baudRate)
     } catch {
@@ -57,6 +63,10 @@ public struct TerminalSerialPort: SerialPort, ~Copyable {
   /// For poll: readable when bytes have arrived or the line is gone.
   public var pollDescriptor: Int32 { descriptor.number }
 
+  /// True for a pseudo-terminal: a program is at the other end, most often a replay. What it sends is then
+  /// to be flagged as simulated, unless the operator says that it is a bridge to a real device.
+  public var isPseudoTerminal: Bool { cairn_terminal_is_pseudo(descriptor.number) == 1 }
+
   public mutating func read(into bytes: inout MutableSpan<UInt8>) throws(BusError) -> Int {
     guard !bytes.isEmpty else { return 0 }
     let result = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
@@ -69,8 +79,9 @@ public struct TerminalSerialPort: SerialPort, ~Copyable {
   }
 
   public mutating func write(_ bytes: Span<UInt8>) throws(BusError) {
-    // Ten bits for each byte, twice over, and a second for the converter.
-    let patience = 1000 + Int64(bytes.count) * 20_000 / Int64(baudRate.rawValue)
+    // Ten bits for each byte, twice over.
+    let patience =
+      Int64(writeMarginMilliseconds) + Int64(bytes.count) * 20_000 / Int64(baudRate.rawValue)
     let end = cairn_clock_boot() + patience
     var offset = 0
     while offset < bytes.count {

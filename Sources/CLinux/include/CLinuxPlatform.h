@@ -86,6 +86,8 @@ int cairn_socket_is_at(const uint8_t *path);
 /* Terminals: raw, 8 data bits, no parity, 1 stop bit, no flow control. */
 int cairn_terminal_configure(int descriptor, uint32_t baud);
 int cairn_terminal_set_exclusive(int descriptor, int exclusive);
+/* 1 for the slave of a pseudo-terminal, 0 for any other line. */
+int cairn_terminal_is_pseudo(int descriptor);
 /* A new pseudo-terminal: its master, and its slave's path with NUL. */
 int cairn_terminal_new_pair(uint8_t *slave_path, int64_t count);
 
