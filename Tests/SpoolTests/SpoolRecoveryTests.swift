@@ -135,9 +135,27 @@ private func failure(_ image: [UInt8]) -> SpoolFailure? {
   var writer = try recover(medium)
   try writer.append(100)
   medium.failingSynchronize = medium.synchronizeCount + 1
-  let writes = medium.writeCount
   #expect(throws: SpoolFailure.storage(FaultyMedium.failure)) { _ = try recover(medium) }
-  #expect(medium.writeCount == writes)
+  #expect(try readAll(medium).items.last?.sequence == 5)
+}
+
+/// A synchronize fails, the process starts again: the page cache shows an entry that the kernel no longer
+/// means to write.
+@Test func whatAFailedSynchronizeLeftBehindIsWrittenAgain() throws {  // B7
+  let medium = FaultyMedium(image: try twoSegments().image)
+  var writer = try recover(medium)
+  let late = try writer.append(100)
+  try writer.storeNote("newest")
+  let second = try writer.append(100)
+  medium.failingSynchronize = medium.synchronizeCount + 1
+  #expect(throws: SpoolFailure.storage(FaultyMedium.failure)) { try writer.commit() }
+  writer = try recover(medium)
+  #expect(try readAll(medium).items.suffix(2) == [late, second])
+  let after = FaultyMedium(
+    image: medium.image(medium.pending.map { _ in FaultyMedium.Outcome.lost }))
+  #expect(try readAll(after).items.suffix(2) == [late, second])
+  writer = try recover(after)
+  #expect(try writer.noteText() == "newest")
 }
 
 @Test func aTornNewestHeaderFallsBackToTheSegmentBefore() throws {  // B4
