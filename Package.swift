@@ -46,12 +46,14 @@ let boardTargets: [Target] = [
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
-  module("Delivery", ["CBOR", "FixedMemory"], noHeap),
-  module("AgentMessages", ["CBOR", "FixedMemory"], noHeap),
+  module("Delivery", ["Records", "CBOR", "FixedMemory"], noHeap),
+  module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
-  module("Configuration", ["FixedMemory", "CInih"], noHeap),
-  module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
+  module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
+  .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
+  module(
+    "LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"], noHeap),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
 ]
 
@@ -69,28 +71,32 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "Configuration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
+      "AgentMessages", "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
     ], noHeap),
   program(
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
-      "Configuration", "LinuxPlatform", "FixedMemory", "CBOR",
+      "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR",
     ], noHeap),
   program(
     "cairn",
     [
-      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "Configuration",
+      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
       "LinuxPlatform", "Signers", "FixedMemory", "CBOR",
     ], noHeap),
 ]
 
-let hostTargets: [Target] = [
+/// Host code without packages from outside: in every build but the ship build.
+let simulationTargets: [Target] = [
   module(
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
     ], strict),
+]
+
+let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
@@ -118,25 +124,46 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let boardTests: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["FixedMemory", "Proofs", "Signers"],
+    path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
-  tests("CBOR", ["CBOR", "FixedMemory"]),
+  tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
   tests("Records", ["Records", "CBOR", "FixedMemory"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
-  tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers"]),
-  tests("Spool", ["Spool", "FixedMemory"]),
-  tests("DeviceLog", ["DeviceLog", "Spool", "Proofs", "Records", "Verifier", "FixedMemory"]),
-  tests("Delivery", ["Delivery", "FixedMemory"]),
-  tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
-  tests("Verifier", ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers"]),
+  tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
+  tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
+  tests(
+    "DeviceLog",
+    [
+      "DeviceLog", "Spool", "Proofs", "Records", "Verifier", "Signers", "FixedMemory",
+      "Simulation", "TestSupport",
+    ]),
+  tests("Delivery", ["Delivery", "Records", "CBOR", "FixedMemory"]),
+  tests("AgentMessages", ["AgentMessages", "Records", "CBOR", "FixedMemory"]),
+  tests(
+    "Verifier",
+    ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
-  tests("Configuration", ["Configuration", "FixedMemory"]),
+  tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
-  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
+  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
+  tests(
+    "Simulation",
+    [
+      "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "CLinux", "FixedMemory",
+      "LinuxPlatform",
+    ]),
+]
+
+let simulationTests: [Target] = [
+  tests(
+    "Simulation",
+    ["Simulation", "Sensors", "Records", "Buses", "CBOR", "FixedMemory", "CLinux"])
 ]
 
 let hostTests: [Target] = [
-  tests("Simulation", ["Simulation", "Sensors", "Records", "Buses", "FixedMemory"]),
   tests(
     "GatewayStore",
     ["GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "FixedMemory"]),
@@ -160,4 +187,5 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests)
+    + (isEmbedded ? [] : simulationTargets + boardTests))

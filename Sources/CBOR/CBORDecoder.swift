@@ -21,6 +21,12 @@ public struct CBORDecoder: ~Escapable {
     case notUTF8
     /// Nested deeper than `maximumDepth`.
     case tooDeep
+    /// Well-formed CBOR that is not what the format has at this place: another count, label or value.
+    case outsideFormat
+    /// A document of a version that this program does not know.
+    case unknownVersion
+    /// A signature algorithm that this program does not know.
+    case unknownAlgorithm
     /// Bytes after the last item.
     case trailingBytes
   }
@@ -124,6 +130,30 @@ public struct CBORDecoder: ~Escapable {
     guard isUTF8(bytes.extracting(start..<start + count)) else { throw .notUTF8 }
     offset += count
     return bytes.extracting(start..<start + count)
+  }
+
+  /// Refuses an array of another count.
+  @_lifetime(self: copy self)
+  public mutating func expectArray(count: Int) throws(Failure) {
+    guard try arrayHead() == count else { throw .outsideFormat }
+  }
+
+  /// Refuses a map of another count.
+  @_lifetime(self: copy self)
+  public mutating func expectMap(count: Int) throws(Failure) {
+    guard try mapHead() == count else { throw .outsideFormat }
+  }
+
+  /// Refuses another number: a label, a version, a fixed field.
+  @_lifetime(self: copy self)
+  public mutating func expectInteger(_ value: Int64) throws(Failure) {
+    guard try integer() == value else { throw .outsideFormat }
+  }
+
+  /// Refuses another text.
+  @_lifetime(self: copy self)
+  public mutating func expectText(_ literal: StaticString) throws(Failure) {
+    guard try text().equals(literal) else { throw .outsideFormat }
   }
 
   /// The number of items of the array that begins here.

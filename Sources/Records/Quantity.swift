@@ -16,7 +16,7 @@ public struct Quantity: Sendable {
 }
 
 /// The columns of one sensor, in the order of its readings' values.
-public typealias Quantities = FixedArray<8, Quantity>
+public typealias Quantities = FixedArray<16, Quantity>
 
 /// What one measurement gave, in the order of the sensor's quantities; nil where the chip has none.
-public typealias ReadingValues = FixedArray<8, Int64?>
+public typealias ReadingValues = FixedArray<16, Int64?>

@@ -1,4 +1,9 @@
+import ArgumentParser
+
 @main
-struct Program {
-  static func main() {}
+struct Program: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cairn-simulate",
+    abstract: "Hardware without hardware: chip models, weather, faults.",
+    subcommands: [BoardCommand.self])
 }

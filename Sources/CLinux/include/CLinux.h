@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "CLinuxKeyFile.h"
+#include "CLinuxPlatform.h"
+#include "CLinuxVirtualBoard.h"
+
 /* Says why, then traps. Embedded builds drop the messages of preconditions, so a bug would otherwise be
    a bare illegal instruction. */
 static inline _Noreturn void cairn_stop(const unsigned char *text, long count) {

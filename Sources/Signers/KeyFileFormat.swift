@@ -1,0 +1,118 @@
+import FixedMemory
+
+/// The content of a key file, version 1 (docs/key-file.md): four lines of ASCII, each ended by a line
+/// feed, nothing else. Readable with any editor, and checked to the last byte.
+///
+///     cairn-key 1
+///     algorithm ed25519
+///     seed 9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60
+///     epoch 0
+struct KeyFileFormat {
+  /// 12 + 18 + 70 + "epoch " 6, a number of at most 20 digits, line feed.
+  static var maximumByteCount: Int { 127 }
+
+  enum Failure: Error, Equatable {
+    /// Not a key file, or a damaged one.
+    case malformed
+    /// A later version than this program's.
+    case unsupportedVersion
+  }
+
+  var seed: FixedBytes<32>
+  var epoch: UInt64
+
+  private static var head: StaticString { "cairn-key 1\nalgorithm ed25519\nseed " }
+  private static var middle: StaticString { "\nepoch " }
+
+  /// Writes the file's bytes and returns their count.
+  func encode(into bytes: inout MutableSpan<UInt8>) -> Int {
+    var count = 0
+    put(Self.head, &bytes, &count)
+    for index in 0..<32 {
+      bytes[count] = hexDigit(seed[index] >> 4)
+      bytes[count + 1] = hexDigit(seed[index] & 15)
+      count += 2
+    }
+    put(Self.middle, &bytes, &count)
+    var divisor: UInt64 = 1
+    while epoch / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      bytes[count] = UInt8(ascii: "0") + UInt8(epoch / divisor % 10)
+      count += 1
+      divisor /= 10
+    }
+    bytes[count] = UInt8(ascii: "\n")
+    return count + 1
+  }
+
+  init(seed: FixedBytes<32>, epoch: UInt64) {
+    self.seed = seed
+    self.epoch = epoch
+  }
+
+  init(decoding bytes: Span<UInt8>) throws(Failure) {
+    var offset = 0
+    guard Self.take("cairn-key ", bytes, &offset) else { throw .malformed }
+    guard Self.take("1\n", bytes, &offset) else { throw .unsupportedVersion }
+    guard Self.take("algorithm ed25519\n", bytes, &offset), Self.take("seed ", bytes, &offset),
+      bytes.count - offset >= 64
+    else { throw .malformed }
+    seed = FixedBytes()
+    for index in 0..<32 {
+      guard let high = hexValue(bytes[offset]), let low = hexValue(bytes[offset + 1]) else {
+        throw .malformed
+      }
+      seed[index] = high << 4 | low
+      offset += 2
+    }
+    guard Self.take(Self.middle, bytes, &offset) else { throw .malformed }
+    epoch = try Self.number(bytes, &offset)
+    guard Self.take("\n", bytes, &offset), offset == bytes.count else { throw .malformed }
+  }
+
+  /// A decimal number without leading zeros.
+  private static func number(_ bytes: Span<UInt8>, _ offset: inout Int) throws(Failure) -> UInt64 {
+    let start = offset
+    var value: UInt64 = 0
+    while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
+      let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = tens.addingReportingOverflow(UInt64(bytes[offset] - UInt8(ascii: "0")))
+      guard !overflow, !carry else { throw .malformed }
+      value = sum
+      offset += 1
+    }
+    let digitCount = offset - start
+    guard digitCount == 1 || (digitCount > 1 && bytes[start] != UInt8(ascii: "0")) else {
+      throw .malformed
+    }
+    return value
+  }
+
+  private static func take(_ text: StaticString, _ bytes: Span<UInt8>, _ offset: inout Int) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard bytes.count - offset >= count,
+      bytes.extracting(offset..<offset + count).equals(text)
+    else { return false }
+    offset += count
+    return true
+  }
+
+  private func put(_ text: StaticString, _ bytes: inout MutableSpan<UInt8>, _ count: inout Int) {
+    for index in 0..<text.utf8CodeUnitCount {
+      bytes[count] = text.utf8Start[index]
+      count += 1
+    }
+  }
+}
+
+private func hexDigit(_ value: UInt8) -> UInt8 {
+  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+}
+
+private func hexValue(_ digit: UInt8) -> UInt8? {
+  switch digit {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+  default: nil
+  }
+}

@@ -1,0 +1,41 @@
+/// Reading what the next `beginSegment` would overwrite, so that its owner can keep what it needs of it.
+extension SpoolWriter where Storage: ~Copyable {
+  /// The oldest segment of the ring, where a read of it begins.
+  public struct OldestSegment {
+    fileprivate var position: SpoolPosition
+    /// The header, to tell the segment from a later one at the same place.
+    public let segment: SpoolSegment
+  }
+
+  /// The segment that `beginSegment` would overwrite; nil when nothing stands there.
+  public mutating func oldestSegment() throws(Failure) -> OldestSegment? {
+    guard let current = currentSegment,
+      let oldest = try file.segment(inSlot: file.geometry.slot(ofSegment: current.number + 1)),
+      oldest.number < current.number
+    else { return nil }
+    return OldestSegment(position: SpoolPosition(startOf: oldest), segment: oldest)
+  }
+
+  /// Copies the oldest segment's context and answers its length.
+  public mutating func copyContext(of oldest: OldestSegment, into buffer: inout MutableSpan<UInt8>)
+    throws(Failure) -> Int
+  {
+    guard let count = try file.copyContext(of: oldest.segment, into: &buffer) else {
+      throw .overtaken
+    }
+    return count
+  }
+
+  /// The next entry of the oldest segment, its payload at the start of `buffer`; nil behind the last one
+  /// that can be believed.
+  public mutating func next(
+    of oldest: inout OldestSegment, into buffer: inout MutableSpan<UInt8>
+  ) throws(Failure) -> SpoolEntry? {
+    guard
+      let entry = try file.entry(
+        at: oldest.position, limit: file.geometry.segmentByteCount, into: &buffer)
+    else { return nil }
+    oldest.position.advance(past: entry)
+    return entry
+  }
+}
