@@ -52,7 +52,10 @@ let boardTargets: [Target] = [
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("Configuration", ["FixedMemory", "CInih", "CLinux"], board),
   module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
-  module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
+  // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
+  module(
+    "HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"],
+    board + (isEmbedded ? [.unsafeFlags(["-no-allocations"])] : [])),
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
