@@ -77,9 +77,10 @@ private func withChecksum(_ bytes: [UInt8]) -> [UInt8] {
   #expect(bytes.count == 584)
   #expect(Array(bytes[0..<8]) == [0x43, 0x55, 0x52, 0x53, 1, 0, 6, 0])
   #expect(Array(bytes[8..<12]) == [1, 2, 3, 4])
-  #expect(Array(bytes[40..<68]) == [
-    2, 1, 0, 0, 0, 0, 0, 0, 5, 3, 0, 0, 0, 0, 0, 0, 6, 5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
-  ])
+  #expect(
+    Array(bytes[40..<68]) == [
+      2, 1, 0, 0, 0, 0, 0, 0, 5, 3, 0, 0, 0, 0, 0, 0, 6, 5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
+    ])
   #expect(Array(bytes[68..<75]) == [0xd2, 0x84, 0x40, 0xa0, 0x40, 0x40, 0])
 }
 
