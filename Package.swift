@@ -57,7 +57,10 @@ let boardTargets: [Target] = [
     name: "LinuxPlatform",
     dependencies: ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"],
     exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
-  module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
+  // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
+  module(
+    "HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"],
+    board + (isEmbedded ? [.unsafeFlags(["-no-allocations"])] : [])),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
 ]

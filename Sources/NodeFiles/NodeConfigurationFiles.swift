@@ -7,8 +7,8 @@ import Proofs
 /// The configuration of a node as its files say it.
 public struct NodeConfigurationFiles: ~Copyable {
   public let site: SiteConfiguration
-  /// Nil for a program that reaches no devices.
-  public let board: BoardProfile?
+  /// Empty for a program that reaches no devices.
+  public let board: BoardProfile
   /// SHA-256 of the site file's bytes, then the profile's: stands in boot leaves.
   public let hash: Digest
 
@@ -26,7 +26,9 @@ public struct NodeConfigurationFiles: ~Copyable {
       parsing: span.span.extracting(0..<siteCount), problems: &problems)
     guard requiresBoard else {
       guard problems.isUsable else { return nil }
-      return NodeConfigurationFiles(site: site, board: nil, hash: hash.finish())
+      var ignored = ProblemList()  // An empty profile lacks its keys, and nobody asks for them.
+      let none = BoardProfile(parsing: Span(), runFolder: options.runFolder, problems: &ignored)
+      return NodeConfigurationFiles(site: site, board: none, hash: hash.finish())
     }
     let boardCount = read(options.boardPath, .board, into: &span, problems: &problems)
     hash.update(span.span.extracting(0..<boardCount))

@@ -1,0 +1,220 @@
+import Buses
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
+import Records
+import Sampling
+import Sensors
+
+/// Sensors: found at the start, measured when due, told about when they fail.
+extension Agent {
+  static func isSimulated(_ files: borrowing NodeConfigurationFiles) -> Bool {
+    for index in files.board.buses.indices where files.board.buses[index].place == .virtual {
+      return true
+    }
+    for index in files.board.serialLines.indices
+    where files.board.serialLines[index].place == .virtual { return true }
+    return false
+  }
+
+  static func makeSensors(_ files: borrowing NodeConfigurationFiles)
+    -> InlineArray<16, AgentSensor?>
+  {
+    var sensors = InlineArray<16, AgentSensor?> { _ in nil }
+    for index in files.site.sensors.indices {
+      let sensor = files.site.sensors[index]
+      guard let bus = files.board.bus(named: sensor.bus) else { continue }
+      sensors[index] = AgentSensor(
+        sensor.chip.kind, device: device(on: bus, at: sensor.address),
+        frozenLimit: sensor.frozenAfterMeasurementCount)
+    }
+    return sensors
+  }
+
+  private static func device(on bus: BoardProfile.I2CBus, at address: UInt8) -> AnyI2CDevice {
+    guard let path = FixedPath(bus.path.span) else {
+      end(.configuration, "cairn-agent: the path of an I2C bus is too long")
+    }
+    switch bus.place {
+    case .virtual:
+      return .virtual(
+        VirtualBus(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
+          .device(at: address))
+    case .device: return .linux(openBus(path, at: address))
+    }
+  }
+
+  private static func openBus(_ path: FixedPath, at address: UInt8) -> LinuxI2CDevice {
+    guard let number = busNumber(path.span) else {
+      end(.configuration, "cairn-agent: an I2C bus is a device file such as /dev/i2c-1")
+    }
+    do throws(BusError) {
+      return try LinuxI2CBus(number: number).device(at: address)
+    } catch {
+      var text = TextBuilder<256>()
+      text.append("cairn-agent: ")
+      text.append(path.span)
+      text.append(
+        error == .disconnected
+          ? ": no such bus: switch I2C on, or take the board's own profile"
+          : ": a kernel driver has the chip, or this user may not open the bus (group i2c)")
+      end(.unavailable, text.span)
+    }
+  }
+
+  /// N of /dev/i2c-N.
+  private static func busNumber(_ path: Span<UInt8>) -> UInt16? {
+    let prefix: StaticString = "/dev/i2c-"
+    let start = prefix.utf8CodeUnitCount
+    guard path.count > start, path.count <= start + 5,
+      path.extracting(0..<start).equals(prefix)
+    else { return nil }
+    var number: UInt32 = 0
+    for index in start..<path.count {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(path[index]) else { return nil }
+      number = number * 10 + UInt32(path[index] - UInt8(ascii: "0"))
+    }
+    return UInt16(exactly: number)
+  }
+
+  /// Identifies every sensor. One that is not there is a fault leaf; if it is not optional, the end.
+  mutating func startSensors() {
+    for index in files.site.sensors.indices {
+      let configured = files.site.sensors[index]
+      // Sensors of one interval are measured one after the other, not all at once.
+      let first = now + Int64(index) * 50 + 50
+      _ = schedule.add(
+        intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first)
+      guard var sensor = sensors[index].take() else { continue }
+      var delay = SystemDelay()
+      var failure: SensorFailure?
+      do throws(SensorFailure) { try sensor.identify(delay: &delay) } catch { failure = error }
+      tick()
+      if let failure {
+        count(failure, sensor: index)
+        if !configured.isOptional { endForSensor(configured, failure) }
+      } else {
+        tellSchema(index, sensor)
+      }
+      sensors[index] = consume sensor
+    }
+  }
+
+  private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure) -> Never {
+    closeLog()
+    var text = TextBuilder<256>()
+    text.append("cairn-agent: sensor ")
+    text.append(sensor.name.span)
+    text.append(" (")
+    text.append(sensor.chip.text)
+    text.append(" at 0x")
+    text.append(hex: UInt64(sensor.address), digits: 2)
+    text.append(" on ")
+    text.append(sensor.bus.span)
+    text.append("): ")
+    text.append(failure.faultCode.explanation)
+    text.append(". With `optional = yes` the agent goes on without it")
+    end(.unavailable, text.span)
+  }
+
+  /// Measures every sensor whose slot has come.
+  mutating func measureWhatIsDue() {
+    while let due = schedule.take(now: now) {
+      if let gap = due.gap { tell(gap, sensor: due.sensor) }
+      guard due.slotMilliseconds != nil else { continue }
+      guard fullSince == nil else {
+        missedWhileFull += 1
+        continue
+      }
+      measure(due.sensor)
+    }
+  }
+
+  private mutating func measure(_ index: Int) {
+    guard var sensor = sensors[index].take() else { return }
+    var delay = SystemDelay()
+    var failure: SensorFailure?
+    var measurement: Measurement?
+    do throws(SensorFailure) {
+      measurement = try sensor.measure(delay: &delay)
+    } catch { failure = error }
+    // The leaf's time is when the measurement was there.
+    tick()
+    if let measurement {
+      if schemaSerialNumbers[index]?.span.equals(sensor.serialNumber.span) != true {
+        tellSchema(index, sensor)
+      }
+      let (schema, milliseconds) = (UInt16(index + 1), now)
+      let isKept = record {
+        LeafEncoding.reading(
+          schema: schema, milliseconds: milliseconds, values: measurement.values, into: $0)
+      }
+      if !isKept { missedWhileFull += 1 }
+    }
+    sensors[index] = consume sensor
+    if let failure { count(failure, sensor: index) }
+  }
+
+  /// What the readings of a sensor mean. Written anew in each boot, and when another chip stands there.
+  private mutating func tellSchema(_ index: Int, _ sensor: borrowing AgentSensor) {
+    let configured = files.site.sensors[index]
+    let (schema, milliseconds) = (UInt16(index + 1), now)
+    let (quantities, chip, serial) = (sensor.quantities, sensor.chipName, sensor.serialNumber)
+    if schemaSerialNumbers[index] != nil {
+      _ = record {
+        LeafEncoding.device(
+          .sensorReplaced, schema: schema, milliseconds: milliseconds,
+          name: configured.name.span, into: $0)
+      }
+    }
+    let isKept = record {
+      LeafEncoding.schema(
+        schema: schema, milliseconds: milliseconds, quantities: quantities, chip: chip,
+        bus: configured.bus.span, address: UInt16(configured.address), serialNumber: serial.span,
+        into: $0)
+    }
+    if isKept { schemaSerialNumbers[index] = serial }
+  }
+
+  private mutating func count(_ failure: SensorFailure, sensor: Int) {
+    if let report = faults.count(sensor: sensor, code: failure.faultCode, now: now) {
+      tellFault(report)
+    }
+  }
+
+  mutating func tellFaults() {
+    while let report = faults.takeDue(now: now) { tellFault(report) }
+  }
+
+  mutating func tellFault(_ report: FaultCounter.Report) {
+    let milliseconds = now
+    _ = record {
+      LeafEncoding.fault(
+        schema: UInt16(report.sensor + 1), milliseconds: milliseconds, code: report.code,
+        count: report.count, into: $0)
+    }
+  }
+
+  private mutating func tell(_ gap: Schedule.Gap, sensor: Int) {
+    let milliseconds = now
+    _ = record {
+      LeafEncoding.gap(
+        .measurementsMissed, schema: UInt16(sensor + 1), milliseconds: milliseconds,
+        from: UInt64(max(0, gap.fromMilliseconds)), to: UInt64(max(0, gap.toMilliseconds)),
+        count: UInt64(gap.count), reason: .late, into: $0)
+    }
+  }
+}
+
+extension ChipName {
+  /// The driver for a chip of the site file.
+  var kind: SensorKind {
+    switch self {
+    case .bme280: .bme280
+    case .sht3x: .sht3x
+    case .scd4x: .scd4x
+    }
+  }
+}

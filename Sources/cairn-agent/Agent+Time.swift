@@ -1,0 +1,139 @@
+import Buses
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+import Records
+import Sensors
+
+/// Device time tied to UTC: `utcMilliseconds` at `milliseconds` of the log, give or take.
+struct ClockMapping {
+  var source: FixSource
+  var milliseconds: Int64
+  var utcMilliseconds: Int64
+  var uncertaintyMilliseconds: UInt64
+
+  /// UTC at the log's zero.
+  var offset: Int64 { utcMilliseconds - milliseconds }
+
+  /// The uncertainty after a while: the board's crystal is within 50 ppm of its figure, and warm or cold
+  /// within 100.
+  func uncertainty(at now: Int64) -> UInt64 {
+    uncertaintyMilliseconds + UInt64(max(0, now - milliseconds)) / 10_000
+  }
+}
+
+/// Time and place: from the receiver, else from a wall clock that somebody disciplines.
+extension Agent {
+  /// Reads what the receiver has sent, opening its line when it is there.
+  mutating func takeReceiver() {
+    guard let gnss = files.site.gnss else { return }
+    if receiverPort == nil { attachReceiver(gnss) }
+    var buffer = InlineArray<512, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    // At most 4 KiB in a turn: a line that never stops does not stop the rest.
+    for _ in 0..<8 {
+      guard var port = receiverPort.take() else { return }
+      do throws(BusError) {
+        let count = try port.read(into: &span)
+        receiverPort = consume port
+        for index in 0..<count {
+          if let fix = receiver.receive(span[index], atMilliseconds: now) { take(fix) }
+        }
+        if count < span.count { return }
+      } catch {
+        tellReceiver(.deviceDetached, gnss)
+        nextReceiverAttempt = now + 5000
+        return
+      }
+    }
+  }
+
+  private mutating func attachReceiver(_ gnss: SiteConfiguration.GNSS) {
+    guard now >= nextReceiverAttempt else { return }
+    nextReceiverAttempt = now + 5000
+    guard let line = files.board.serialLine(named: gnss.port),
+      let path = FixedPath(line.path.span),
+      let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
+    else { return }
+    do throws(BusError) {
+      receiverPort = try TerminalSerialPort(path: path, baudRate: baudRate)
+    } catch { return }
+    receiver = GNSSReceiver()
+    tellReceiver(.deviceAttached, gnss)
+  }
+
+  private mutating func tellReceiver(_ code: EventCode, _ gnss: SiteConfiguration.GNSS) {
+    let milliseconds = now
+    _ = record {
+      LeafEncoding.device(
+        code, schema: 0, milliseconds: milliseconds, name: gnss.port.span, into: $0)
+    }
+  }
+
+  private mutating func take(_ fix: GNSSFix) {
+    lastFix = fix
+    if let utc = fix.utcMilliseconds {
+      // The receiver's word counts from when its first byte was read.
+      consider(
+        ClockMapping(
+          source: .gnss, milliseconds: fix.arrivedAtMilliseconds, utcMilliseconds: utc,
+          uncertaintyMilliseconds: UInt64(GNSSFix.clockUncertaintyMilliseconds)))
+    }
+    guard let position = fix.position, now >= nextPosition, let gnss = files.site.gnss else { return }
+    let milliseconds = now
+    let isKept = record {
+      LeafEncoding.position(
+        milliseconds: milliseconds, source: .gnss, latitudeE7: Int64(position.latitudeE7),
+        longitudeE7: Int64(position.longitudeE7),
+        altitudeCentimetres: fix.altitudeCentimetres.map { Int64($0) },
+        accuracyCentimetres: fix.horizontalAccuracyCentimetres.map { Int64($0) }, into: $0)
+    }
+    if isKept { nextPosition = now + gnss.positionIntervalMilliseconds }
+  }
+
+  /// Asks the kernel how its wall clock is kept.
+  mutating func lookAtClock() {
+    guard now >= nextClockLook else { return }
+    nextClockLook = now + files.site.clock.intervalMilliseconds
+    do throws(SystemError) {
+      let state = try clock.synchronisation()
+      guard state.isSynchronised else { return }
+      consider(
+        ClockMapping(
+          source: .networkTime, milliseconds: now, utcMilliseconds: clock.utcMilliseconds(),
+          uncertaintyMilliseconds: UInt64(max(1, state.maximumErrorMilliseconds))))
+    } catch {
+      // A sandbox that forbids asking leaves the receiver as the only source.
+    }
+  }
+
+  /// A clock leaf when the mapping is new, has moved, or was last told long ago. A second source replaces
+  /// the first only when it is clearly better, so that two that disagree don't take turns.
+  private mutating func consider(_ candidate: ClockMapping) {
+    if let mapping {
+      let known = mapping.uncertainty(at: candidate.milliseconds)
+      let shift = (candidate.offset - mapping.offset).magnitude
+      if candidate.source != mapping.source {
+        guard candidate.uncertaintyMilliseconds < known / 2 else { return }
+      } else {
+        let isDue =
+          candidate.milliseconds - mapping.milliseconds
+          >= files.site.clock.repeatIntervalMilliseconds
+        let tolerance =
+          UInt64(files.site.clock.toleranceMilliseconds) + candidate.uncertaintyMilliseconds
+        guard isDue || shift > tolerance else { return }
+      }
+    }
+    // Written with this turn's time: the offset is what was measured.
+    var told = candidate
+    told.milliseconds = now
+    told.utcMilliseconds = candidate.offset + now
+    let isKept = record {
+      LeafEncoding.clock(
+        milliseconds: told.milliseconds, source: told.source,
+        utcMilliseconds: told.utcMilliseconds,
+        uncertaintyMilliseconds: told.uncertaintyMilliseconds, into: $0)
+    }
+    if isKept { mapping = told }
+  }
+}

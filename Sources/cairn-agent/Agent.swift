@@ -1,0 +1,144 @@
+import Buses
+import CLinux
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
+import Proofs
+import Records
+import Sampling
+import Sensors
+import Signers
+
+typealias AgentSensor = MonitoredSensor<AnyI2CDevice>
+
+/// The agent's loop: measures what is due, keeps and signs it, listens to its receiver and socket.
+///
+///     wait until something is due or readable
+///       ├─ sensors due        measured; reading, fault or gap leaf
+///       ├─ receiver readable  clock and position leaves
+///       ├─ socket readable    receipts, questions
+///       └─ commit or seal due durable, signed, released
+///
+/// Invariants: `now` never goes back; every leaf's time is `now` of its turn; nothing waits for the network.
+struct Agent: ~Copyable {
+  let files: NodeConfigurationFiles
+  let paths: NodePaths
+  let isSimulated: Bool
+
+  var key: FileKey
+  var log: AgentLog
+  let clock = SystemClock()
+  let startBootMilliseconds: Int64
+  /// Milliseconds since the boot leaf.
+  var now: Int64 = 0
+
+  var sensors: InlineArray<16, AgentSensor?>
+  /// What a sensor's schema leaf said last; nil before it was written in this boot.
+  var schemaSerialNumbers = InlineArray<16, SerialNumber?>(repeating: nil)
+  var schedule = Schedule()
+  var faults = FaultCounter()
+
+  var receiverPort: TerminalSerialPort?
+  var receiver = GNSSReceiver()
+  var isReceiverAttached = false
+  var nextReceiverAttempt: Int64 = 0
+  var lastFix: GNSSFix?
+  var mapping: ClockMapping?
+  var nextClockLook: Int64 = 0
+  var nextPosition: Int64 = 0
+
+  var nextCommit: Int64 = 0
+  var nextSeal: Int64 = 0
+  var isDirty = false
+  /// Since when the ring is full; measurements are missed until something is delivered.
+  var fullSince: Int64?
+  var missedWhileFull: UInt64 = 0
+
+  var socket: AgentSocket
+
+  init(
+    files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
+    log: consuming AgentLog
+  ) {
+    isSimulated = Self.isSimulated(files)
+    sensors = Self.makeSensors(files)
+    socket = AgentSocket(paths)
+    startBootMilliseconds = clock.bootMilliseconds()
+    self.files = files
+    self.paths = paths
+    self.key = key
+    self.log = log
+  }
+
+  /// Runs until SIGTERM or SIGINT.
+  mutating func run() {
+    let signals: TerminationSignals
+    do throws(SystemError) { signals = try TerminationSignals() } catch {
+      end(.refused, "cairn-agent: the kernel gives no signal descriptor")
+    }
+    beginBoot()
+    startSensors()
+    commit()
+    announce()
+    var poller = Poller()
+    while !isAsked(signals) {
+      tick()
+      takeReceiver()
+      measureWhatIsDue()
+      lookAtClock()
+      tellFaults()
+      keepTheLog()
+      wait(&poller, signals)
+    }
+    closeLog()
+  }
+
+  private mutating func tick() {
+    now = max(now, clock.bootMilliseconds() - startBootMilliseconds)
+  }
+
+  private func isAsked(_ signals: borrowing TerminationSignals) -> Bool {
+    do throws(SystemError) { return try signals.next() != nil } catch { return true }
+  }
+
+  /// Sleeps until something is due or readable. At most a minute, so that no forgotten reason to wake up
+  /// lasts for ever.
+  private mutating func wait(_ poller: inout Poller, _ signals: borrowing TerminationSignals) {
+    var wake = min(now + 60_000, nextCommit, nextSeal, nextClockLook)
+    wake = min(wake, schedule.nextDueMilliseconds ?? wake, faults.nextDueMilliseconds ?? wake)
+    if receiverPort == nil, files.site.gnss != nil { wake = min(wake, nextReceiverAttempt) }
+    poller.removeAll()
+    _ = poller.watch(signals.pollDescriptor)
+    if let descriptor = receiverPort?.pollDescriptor { _ = poller.watch(descriptor) }
+    socket.watch(&poller)
+    let current = clock.bootMilliseconds() - startBootMilliseconds
+    do throws(SystemError) {
+      _ = try poller.wait(milliseconds: max(0, wake - current))
+    } catch {
+      // A bad descriptor would make this a busy loop: sleep a little instead.
+      SystemDelay().sleep(milliseconds: 100)
+    }
+    serveSocket(poller)
+  }
+
+  /// One line for the journal, when everything has begun.
+  private func announce() {
+    var text = TextBuilder<512>()
+    text.append("cairn-agent ")
+    text.append(agentVersion)
+    text.append(": boot ")
+    text.append(log.state.boot)
+    text.append(", epoch ")
+    text.append(log.state.epoch)
+    text.append(", ")
+    text.append(schedule.count)
+    text.append(" sensors, kid ")
+    text.append(hex: key.publicKey.keyID.span)
+    if isSimulated { text.append(", simulated hardware") }
+    text.append("\n")
+    // Without a reader of standard output the agent measures all the same.
+    do throws(SystemError) { try StandardStream.output.write(text) } catch {}
+  }
+}

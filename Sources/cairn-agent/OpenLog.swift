@@ -1,0 +1,233 @@
+import CLinux
+import CSodium
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
+import Signers
+import Spool
+
+typealias AgentLog = DeviceLog<FileStorage>
+
+/// Opens the key, or makes it at the first start. Whatever is wrong with it ends the program: a key that
+/// others could read may be known, and a new one would be another node.
+func openKey(_ paths: NodePaths) -> FileKey {
+  do throws(FileKey.Failure) {
+    let key = try openOrMakeKey(paths)
+    try key.writePublicKey(to: paths.publicKey.span)
+    return key
+  } catch {
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: ")
+    text.append(paths.key.span)
+    text.append(": ")
+    describe(error, &text)
+    end(.refused, text.span)
+  }
+}
+
+/// Whoever has a key and no spool has lost one, or was cut at its first start: positions of the key's epoch
+/// may be signed. The next epoch is durable with the key before a spool is made.
+private func openOrMakeKey(_ paths: NodePaths) throws(FileKey.Failure) -> FileKey {
+  let hasSpool = isFormatted(paths)
+  var key: FileKey
+  do throws(FileKey.Failure) {
+    key = try FileKey(opening: paths.key.span)
+  } catch {
+    guard error == .missing else { throw error }
+    if hasSpool {
+      end(
+        .refused,
+        "cairn-agent: there is a spool and no key for it: restore agent.key, or move the spool away")
+    }
+    return try FileKey(creatingAt: paths.key.span)
+  }
+  if !hasSpool { try key.record(epoch: key.epoch + 1) }
+  return key
+}
+
+/// False when there is no spool, or formatting it was cut short.
+private func isFormatted(_ paths: NodePaths) -> Bool {
+  let storage: FileStorage
+  do throws(FileStorage.Failure) {
+    storage = try FileStorage.open(at: paths.spool, access: .readOnly)
+  } catch {
+    if error == .notFound { return false }
+    endForSpool(paths, error)
+  }
+  do throws(SpoolFailure) {
+    _ = try SpoolReader(opening: storage)
+    return true
+  } catch {
+    if error == .notASpool { return false }
+    endForLog(paths, .spool(error))
+  }
+}
+
+private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>) {
+  switch failure {
+  case .missing: text.append("no such folder; make it, owned by the agent's user")
+  case .readableByOthers(let mode, let owner):
+    text.append("mode ")
+    text.append(UInt64(mode >> 6 & 7), digits: 1)
+    text.append(UInt64(mode >> 3 & 7), digits: 1)
+    text.append(UInt64(mode & 7), digits: 1)
+    text.append(", owner ")
+    text.append(owner)
+    text.append(": others can read or replace this key, so it may be known. If nobody did: chmod 600, chown")
+  case .notAFile: text.append("is not a file")
+  case .malformed: text.append("is not a key file, or damaged: restore it from a backup")
+  case .unsupportedVersion: text.append("was written by a later version of Cairn")
+  case .pathTooLong: text.append("the path is too long")
+  case .noRandomness: text.append("the kernel gives no random bytes")
+  case .noSecureMemory: text.append("no locked memory left: raise RLIMIT_MEMLOCK (LimitMEMLOCK=)")
+  case .system(let errno):
+    text.append("errno ")
+    text.append(errno)
+  }
+}
+
+/// Opens the log, or makes it. No position is ever signed twice:
+///
+///     spool new                   → the key's epoch, which nothing was signed in
+///     spool older than the key    → it is a copy from before: the key's epoch + 1
+///     spool newer than the key    → the key comes from a backup: it learns the spool's epoch
+///     spool lost what was durable → epoch + 1
+func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey) -> AgentLog {
+  if !isFormatted(paths) { makeSpool(paths, site) }
+  do throws(AgentLog.Failure) {
+    let storage: FileStorage
+    do throws(FileStorage.Failure) {
+      storage = try FileStorage.open(at: paths.spool, access: .readWrite)
+    } catch { endForSpool(paths, error) }
+    var log = try AgentLog.recover(
+      storage, policy: site.spool.whenFull == .stop ? .stop : .dropOldest)
+    switch log.recovery {
+    case .new: try log.begin(epoch: key.epoch)
+    case .resumed:
+      if log.state.epoch < key.epoch {
+        record(key.epoch + 1, &key, paths)
+        try log.begin(epoch: key.epoch)
+      } else if log.state.epoch > key.epoch {
+        record(log.state.epoch, &key, paths)
+      }
+    case .epochNeeded:
+      record(max(key.epoch, log.state.epoch) + 1, &key, paths)
+      try log.begin(epoch: key.epoch)
+    }
+    // What was durable and unsigned when the agent ended, in a batch of its old boot.
+    _ = try log.seal(with: &key)
+    return log
+  } catch {
+    endForLog(paths, error)
+  }
+}
+
+private func record(_ epoch: UInt64, _ key: inout FileKey, _ paths: NodePaths) {
+  do throws(FileKey.Failure) {
+    try key.record(epoch: epoch)
+  } catch {
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: ")
+    text.append(paths.key.span)
+    text.append(": ")
+    describe(error, &text)
+    end(.storageFailed, text.span)
+  }
+}
+
+private func makeSpool(_ paths: NodePaths, _ site: borrowing SiteConfiguration) {
+  var spoolID = FixedBytes<16>()
+  var span = spoolID.mutableSpan
+  unsafe span.withUnsafeMutableBufferPointer {
+    unsafe cairn_random_bytes($0.baseAddress, Int64($0.count))
+  }
+  do throws(FileStorage.Failure) {
+    var storage: FileStorage
+    do throws(FileStorage.Failure) {
+      // What formatting left when it was cut short.
+      storage = try FileStorage.open(at: paths.spool, access: .readWrite)
+    } catch {
+      guard error == .notFound else { throw error }
+      storage = try FileStorage.create(
+        at: paths.spool,
+        byteCount: SpoolLayout.segmentsOffset + UInt64(site.spool.byteCount), mode: 0o640)
+    }
+    do throws(SpoolFailure) {
+      try SpoolWriter<FileStorage>.format(
+        &storage, spoolID: spoolID, segmentByteCount: UInt32(site.spool.segmentByteCount))
+    } catch { endForLog(paths, .spool(error)) }
+  } catch {
+    endForSpool(paths, error)
+  }
+}
+
+func endForSpool(_ paths: NodePaths, _ failure: FileStorage.Failure) -> Never {
+  var text = TextBuilder<512>()
+  text.append("cairn-agent: ")
+  text.append(paths.spool.span)
+  text.append(": ")
+  switch failure {
+  case .notFound: text.append("no such folder; make it, owned by the agent's user")
+  case .locked: text.append("another agent has it open")
+  case .notAFile: text.append("is not a file")
+  case .noSpace: text.append("the disk has no room for the spool: free some, or set [spool] size lower")
+  case .alreadyExists: text.append("exists already")
+  case .pathTooLong: text.append("the path is too long")
+  case .system(let errno):
+    text.append("errno ")
+    text.append(errno)
+  }
+  end(failure == .noSpace ? .storageFailed : .refused, text.span)
+}
+
+func endForLog(_ paths: NodePaths, _ failure: AgentLog.Failure) -> Never {
+  var text = TextBuilder<512>()
+  text.append("cairn-agent: ")
+  text.append(paths.spool.span)
+  text.append(": ")
+  var status = ExitStatus.storageFailed
+  switch failure {
+  case .batchFull, .full: text.append("no room in the ring for what has to be sealed first")
+  case .signing: text.append("the key did not sign")
+  case .foreignContent:
+    text.append("is intact, and its content is not this version's: move it away to begin a new log")
+    status = .refused
+  case .spool(let failure): describe(failure, &text, &status)
+  }
+  end(status, text.span)
+}
+
+private func describe(
+  _ failure: SpoolFailure, _ text: inout TextBuilder<512>, _ status: inout ExitStatus
+) {
+  switch failure {
+  case .unsupportedVersion(let version):
+    text.append("has format version ")
+    text.append(version)
+    text.append(", this program knows 1: install the matching version, or move the file away")
+    status = .refused
+  case .superblockDamaged:
+    text.append("its first block is damaged: restore it, or move it away; then a new epoch begins")
+    status = .refused
+  case .wrongByteCount(let expected, let found):
+    text.append("has ")
+    text.append(found)
+    text.append(" bytes, not ")
+    text.append(expected)
+    text.append(": cut or from elsewhere; move it away to begin a new epoch")
+    status = .refused
+  case .unusableGeometry:
+    text.append("[spool] size and segment don't go together")
+    status = .configuration
+  case .storage(.noSpace): text.append("no space left on the device")
+  case .storage(.readOnly):
+    text.append("the file system is read-only: look at the card")
+  case .storage(.system(let errno)):
+    text.append("the kernel reports errno ")
+    text.append(errno)
+    text.append(": look at the card and at `dmesg`")
+  default: text.append("storage failed; a new start recovers what is durable")
+  }
+}
