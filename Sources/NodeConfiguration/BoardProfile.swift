@@ -130,8 +130,8 @@ extension BoardProfile: ConfigurationDocument {
       serial.baud = Self.baud(at: Int(value.number))
       serialLines[serialLines.count - 1] = serial
     case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .nodeName,
-      .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryTimeout, .deliveryRetryFirst,
-      .deliveryRetryLongest, .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
+      .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
+      .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
       .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,
       .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional:
       stop("a key of the site file in a board profile")

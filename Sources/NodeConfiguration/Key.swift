@@ -57,7 +57,7 @@ enum Key: UInt8 {
   case nodeName
   case batchInterval, batchMaxLeaves
   case commitInterval
-  case deliveryTimeout, deliveryRetryFirst, deliveryRetryLongest
+  case deliveryConnectTimeout, deliveryTimeout
   case spoolSize, spoolSegment, spoolWhenFull
   case clockInterval, clockTolerance, clockRepeatInterval
   case gnssPort, gnssPositionInterval
@@ -66,5 +66,5 @@ enum Key: UInt8 {
   case i2cDevice, i2cVirtual, i2cTimeout
   case serialDevice, serialVirtual, serialBaud
 
-  static var count: Int { 33 }
+  static var count: Int { 32 }
 }

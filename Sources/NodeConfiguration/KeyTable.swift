@@ -91,7 +91,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<33, KeyDefinition> = [
+  static let rows: InlineArray<32, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -108,13 +108,10 @@ enum KeyTable {
       .commitInterval, .commit, "interval", .duration(100...(10 * minute)), .standard("10 s")),
 
     .init(
-      .deliveryTimeout, .delivery, "timeout", .duration(second...(5 * minute)),
+      .deliveryConnectTimeout, .delivery, "connect_timeout", .duration(second...(5 * minute)),
       .standard("30 s")),
     .init(
-      .deliveryRetryFirst, .delivery, "retry_first", .duration(100...minute), .standard("1 s")),
-    .init(
-      .deliveryRetryLongest, .delivery, "retry_longest", .duration(second...(6 * hour)),
-      .standard("5 min")),
+      .deliveryTimeout, .delivery, "timeout", .duration(second...hour), .standard("3 min")),
 
     .init(
       .spoolSize, .spool, "size", .size(mebibyte...(16 * gibibyte)), .standard("64 MiB")),

@@ -29,10 +29,10 @@ extension SiteConfiguration {
   mutating func checkTogether(lineCount: Int, problems: inout ProblemList) {
     checkGateway(problems: &problems)
     checkSpool(problems: &problems)
-    if delivery.longestRetryMilliseconds < delivery.firstRetryMilliseconds {
+    if delivery.timeoutMilliseconds < delivery.connectTimeoutMilliseconds {
       problems.refuse(
-        .site, line: max(lines.retryFirst, lines.retryLongest), .contradiction,
-        "retry_longest is shorter than retry_first")
+        .site, line: max(lines.connectTimeout, lines.timeout), .contradiction,
+        "timeout is shorter than connect_timeout")
     }
     if clock.repeatIntervalMilliseconds < clock.intervalMilliseconds {
       problems.refuse(
@@ -47,7 +47,7 @@ extension SiteConfiguration {
 
   private func checkGateway(problems: inout ProblemList) {
     guard lines.gateway > 0 else { return }
-    if isPlainHTTP(gateway.url.span), !gateway.allowsPlainHTTP {
+    if isPlainHTTP(gateway.url.span), !isLoopback(gateway.url.span), !gateway.allowsPlainHTTP {
       problems.refuse(
         .site, line: lines.url, .contradiction,
         "url: http:// lets anyone on the way read along: write https://, or allow_plain_http = yes")

@@ -12,7 +12,7 @@ public struct SiteConfiguration: ~Copyable {
   }
 
   public struct Gateway: Sendable {
-    /// Without a slash at its end. `https://`, or `http://` when that is allowed.
+    /// Without a slash at its end. `https://`; `http://` to this board, or when that is allowed.
     public internal(set) var url = URLText()
     /// Ed25519. Nil: receipts can't be verified, nothing is ever treated as delivered.
     public internal(set) var publicKey: FixedBytes<32>?
@@ -22,11 +22,10 @@ public struct SiteConfiguration: ~Copyable {
   }
 
   public struct Delivery: Sendable {
-    /// Of one request, from its start to its answer.
+    /// Of finding and reaching the gateway, TLS included.
+    public internal(set) var connectTimeoutMilliseconds: Int64 = 0
+    /// Of one request, from its start to its answer. Not less than the other.
     public internal(set) var timeoutMilliseconds: Int64 = 0
-    public internal(set) var firstRetryMilliseconds: Int64 = 0
-    /// Waits double from the first up to this.
-    public internal(set) var longestRetryMilliseconds: Int64 = 0
   }
 
   public struct Spool: Sendable {
@@ -95,8 +94,8 @@ public struct SiteConfiguration: ~Copyable {
   struct Lines {
     var gateway = 0
     var url = 0
-    var retryFirst = 0
-    var retryLongest = 0
+    var connectTimeout = 0
+    var timeout = 0
     var spoolSize = 0
     var spoolSegment = 0
     var clockInterval = 0
@@ -150,13 +149,12 @@ extension SiteConfiguration: ConfigurationDocument {
     case .batchInterval: batchIntervalMilliseconds = value.number
     case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
     case .commitInterval: commitIntervalMilliseconds = value.number
-    case .deliveryTimeout: delivery.timeoutMilliseconds = value.number
-    case .deliveryRetryFirst:
-      delivery.firstRetryMilliseconds = value.number
-      lines.retryFirst = line
-    case .deliveryRetryLongest:
-      delivery.longestRetryMilliseconds = value.number
-      lines.retryLongest = line
+    case .deliveryConnectTimeout:
+      delivery.connectTimeoutMilliseconds = value.number
+      lines.connectTimeout = line
+    case .deliveryTimeout:
+      delivery.timeoutMilliseconds = value.number
+      lines.timeout = line
     case .spoolSize:
       spool.byteCount = value.number
       lines.spoolSize = line

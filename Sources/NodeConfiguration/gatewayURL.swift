@@ -46,6 +46,37 @@ func isGatewayURL(_ text: Span<UInt8>) -> Bool {
 /// True when the address is without TLS.
 func isPlainHTTP(_ text: Span<UInt8>) -> Bool { hasPrefix(text, "http://") }
 
+/// True when the address of plain HTTP never leaves this board: localhost, [::1] or 127.0.0.0/8.
+func isLoopback(_ text: Span<UInt8>) -> Bool {
+  guard isPlainHTTP(text) else { return false }
+  var end = 7
+  let isBracketed = end < text.count && text[end] == UInt8(ascii: "[")
+  let last = isBracketed ? UInt8(ascii: "]") : UInt8(ascii: ":")
+  while end < text.count, text[end] != last, text[end] != UInt8(ascii: "/") { end += 1 }
+  let host = text.extracting(7..<end)
+  return host.equals(isBracketed ? "[::1" : "localhost") || isLoopbackIPv4(host)
+}
+
+/// 127, and three more numbers of at most 255.
+private func isLoopbackIPv4(_ host: Span<UInt8>) -> Bool {
+  var number = 0
+  var digitCount = 0
+  var dotCount = 0
+  for index in host.indices {
+    if let digit = decimalDigit(host[index]) {
+      number = number * 10 + digit
+      digitCount += 1
+      guard number <= 255, digitCount <= 3 else { return false }
+    } else {
+      guard host[index] == UInt8(ascii: "."), digitCount > 0 else { return false }
+      guard dotCount > 0 || number == 127 else { return false }
+      dotCount += 1
+      (number, digitCount) = (0, 0)
+    }
+  }
+  return dotCount == 3 && digitCount > 0
+}
+
 func hasPrefix(_ text: Span<UInt8>, _ prefix: StaticString) -> Bool {
   let count = prefix.utf8CodeUnitCount
   return text.count >= count && text.extracting(0..<count).equals(prefix)

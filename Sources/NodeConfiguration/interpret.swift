@@ -80,7 +80,7 @@ private struct SectionReading: ~Copyable {
   /// section.
   private var isInside = false
   /// The line of each key in the open section; 0 when not seen. By row of `KeyTable`.
-  private var keyLines = InlineArray<33, Int>(repeating: 0)
+  private var keyLines = InlineArray<32, Int>(repeating: 0)
   /// How often each section was seen, and where first.
   private var counts = InlineArray<12, Int>(repeating: 0)
   private var firstLines = InlineArray<12, Int>(repeating: 0)

@@ -18,9 +18,8 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
     #expect(site.nodeName.isEmpty == true)
     #expect(site.batchIntervalMilliseconds == 60_000 && site.batchMaximumLeafCount == 512)
     #expect(site.commitIntervalMilliseconds == 10_000)
-    #expect(site.delivery.timeoutMilliseconds == 30_000)
-    #expect(site.delivery.firstRetryMilliseconds == 1000)
-    #expect(site.delivery.longestRetryMilliseconds == 300_000)
+    #expect(site.delivery.connectTimeoutMilliseconds == 30_000)
+    #expect(site.delivery.timeoutMilliseconds == 180_000)
     #expect(site.spool.byteCount == 64 << 20 && site.spool.segmentByteCount == 256 << 10)
     #expect(site.spool.whenFull == .stop)
     #expect(site.clock.intervalMilliseconds == 10_000)
@@ -45,8 +44,7 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
       interval = 200ms
       [delivery]
       timeout = 2 min
-      retry_first = 2 s
-      retry_longest = 1 h
+      connect_timeout = 2 s
       [spool]
       size = 1 GiB
       segment = 1 MiB
@@ -79,8 +77,7 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
     #expect(site.batchIntervalMilliseconds == 500 && site.batchMaximumLeafCount == 7)
     #expect(site.commitIntervalMilliseconds == 200)
     #expect(site.delivery.timeoutMilliseconds == 120_000)
-    #expect(site.delivery.firstRetryMilliseconds == 2000)
-    #expect(site.delivery.longestRetryMilliseconds == 3_600_000)
+    #expect(site.delivery.connectTimeoutMilliseconds == 2000)
     #expect(site.spool.byteCount == 1 << 30 && site.spool.segmentByteCount == 1 << 20)
     #expect(site.spool.whenFull == .dropOldest)
     #expect(site.clock.intervalMilliseconds == 20_000)
@@ -155,6 +152,17 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
   }
 
   @Test(arguments: [
+    ("localhost", true), ("localhost:80/x", true), ("[::1]", true), ("[::1]:8080", true),
+    ("127.0.0.1", true), ("127.255.0.255:1/", true), ("128.0.0.1", false), ("127.0.0", false),
+    ("127.0.0.1.2", false), ("127.0.0.256", false), ("127.0.0.1.example", false),
+    ("localhost.example", false), ("[::2]", false), ("127..0.1", false), ("127.0.0.", false),
+    ("10.127.0.1", false),
+  ])
+  func plainHTTPNeedsNoPermissionToThisBoardOnly(host: String, isLoopback: Bool) {
+    #expect(siteRefusals("[gateway]\nurl = http://\(host)\n").isEmpty == isLoopback, "\(host)")
+  }
+
+  @Test(arguments: [
     ("60", Problem.Reason.missingUnit), ("60 sec", .unknownUnit), ("60 S", .unknownUnit),
     ("1.5 s", .unknownUnit), ("-1 s", .wrongValue), ("s", .wrongValue), ("99 ms", .outOfRange),
     ("3601 s", .outOfRange), ("2 h", .outOfRange), ("0 s", .outOfRange),
@@ -215,9 +223,9 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
   }
 
   @Test func timesThatExcludeEachOtherAreRefused() {
-    let retry = siteRefusals(
-      smallestSite + "[delivery]\nretry_longest = 1 s\nretry_first = 2 s\n")
-    #expect(retry.map(\.reason) == [.contradiction] && retry.first?.line == 5)
+    let delivery = siteRefusals(
+      smallestSite + "[delivery]\ntimeout = 10 s\nconnect_timeout = 11 s\n")
+    #expect(delivery.map(\.reason) == [.contradiction] && delivery.first?.line == 5)
     let clock = siteRefusals(
       smallestSite + "[clock]\ninterval = 2 min\nrepeat_interval = 1 min\n")
     #expect(clock.map(\.reason) == [.contradiction] && clock.first?.line == 5)
