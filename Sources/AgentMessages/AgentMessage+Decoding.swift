@@ -1,0 +1,80 @@
+import CBOR
+import FixedMemory
+
+extension AgentMessage {
+  public enum Failure: Error, Equatable, Sendable {
+    /// More than `maximumByteCount`.
+    case tooLong
+    /// Not deterministic CBOR, or an item of another kind or range than the table says.
+    case malformed(CBORDecoder.Failure)
+    /// Another version of the whole table.
+    case unsupportedVersion(UInt64)
+    /// A type that is not in the table.
+    case unknownType(UInt64)
+    /// The array has more or fewer items than its type has.
+    case wrongCount
+
+    /// What the agent answers to such a packet.
+    public var denialReason: DenialReason {
+      switch self {
+      case .tooLong, .malformed, .wrongCount: .malformed
+      case .unsupportedVersion: .unsupportedVersion
+      case .unknownType: .unknownType
+      }
+    }
+  }
+
+  /// Reads one packet, which may be anything. The message is a view of `bytes`.
+  @_lifetime(copy bytes)
+  public init(decoding bytes: Span<UInt8>) throws(Failure) {
+    guard bytes.count <= Self.maximumByteCount else { throw .tooLong }
+    var decoder = CBORDecoder(bytes)
+    let (type, count) = try Self.readHead(&decoder)
+    guard count == 2 + Self.fieldCount(of: type) else { throw .wrongCount }
+    do throws(CBORDecoder.Failure) {
+      switch type {
+      case .statusRequest: self = .statusRequest
+      case .subscribe: self = .subscribe
+      case .status: self = .status(try AgentStatus(reading: &decoder))
+      case .receipt:
+        let number = try decoder.unsigned(as: UInt32.self)
+        let receipt = try decoder.byteString()
+        guard !receipt.isEmpty, receipt.count <= Self.maximumReceiptByteCount else {
+          throw CBORDecoder.Failure.outOfRange
+        }
+        self = .receipt(number: number, bytes: receipt)
+      case .receiptAnswer:
+        let number = try decoder.unsigned(as: UInt32.self)
+        let code = try decoder.unsigned(as: UInt16.self)
+        self = .receiptAnswer(number: number, refusalCode: code == 0 ? nil : code)
+      case .released: self = .released(sequence: try decoder.unsigned())
+      case .denied:
+        let denied = try decoder.unsigned(as: UInt8.self)
+        guard let reason = DenialReason(rawValue: try decoder.unsigned(as: UInt8.self)) else {
+          throw CBORDecoder.Failure.outOfRange
+        }
+        self = .denied(type: denied, reason: reason)
+      }
+      try decoder.finish()
+    } catch {
+      throw .malformed(error)
+    }
+  }
+
+  /// Version and type come first in every version, so that each reader can say which it does not know.
+  private static func readHead(_ decoder: inout CBORDecoder) throws(Failure) -> (MessageType, Int) {
+    let (count, version, number): (Int, UInt64, UInt64)
+    do throws(CBORDecoder.Failure) {
+      count = try decoder.arrayHead()
+      version = try decoder.unsigned()
+      number = try decoder.unsigned()
+    } catch {
+      throw .malformed(error)
+    }
+    guard version == Self.version else { throw .unsupportedVersion(version) }
+    guard let raw = UInt8(exactly: number), let type = MessageType(rawValue: raw) else {
+      throw .unknownType(number)
+    }
+    return (type, count)
+  }
+}

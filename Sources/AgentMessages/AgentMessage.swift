@@ -1,0 +1,91 @@
+import CBOR
+import FixedMemory
+import Records
+
+/// One message on the agent's socket: a deterministic CBOR array [version, type, …] in one SOCK_SEQPACKET
+/// packet. Bytes stay where they are: a receipt is a view of the packet. docs/agent-socket.md has the table.
+public enum AgentMessage: ~Escapable {
+  /// To the agent: how are you?
+  case statusRequest
+  /// From the agent.
+  case status(AgentStatus)
+  /// To the agent: a gateway's receipt of 1 to 512 bytes. The answer carries the same number.
+  case receipt(number: UInt32, bytes: Span<UInt8>)
+  /// From the agent: nil when it took the receipt, else why not, a `RefusalCode`.
+  case receiptAnswer(number: UInt32, refusalCode: UInt16?)
+  /// From the agent, to those who subscribed: everything up to this sequence of the spool may be read.
+  case released(sequence: UInt64)
+  /// To the agent: send `released` now and at each change.
+  case subscribe
+  /// From the agent: what was sent was not taken. The type is 0 where it could not be read.
+  case denied(type: UInt8, reason: DenialReason)
+
+  public enum MessageType: UInt8, Sendable {
+    case statusRequest = 1
+    case status, receipt, receiptAnswer, released, subscribe, denied
+  }
+
+  /// Why the agent did not take a message.
+  public enum DenialReason: UInt8, Sendable {
+    /// This user may not send this type.
+    case notPermitted = 1
+    /// Not a message of this version's, or bytes after it.
+    case malformed = 2
+    case unknownType = 3
+    case unsupportedVersion = 4
+  }
+
+  public static var version: UInt64 { 1 }
+
+  /// A packet is never longer, and a reader's buffer never shorter: one page.
+  public static var maximumByteCount: Int { 4_096 }
+
+  /// The gateway's longest receipt, as in docs/delivery-protocol.md.
+  public static var maximumReceiptByteCount: Int { 512 }
+
+  public var type: MessageType {
+    switch self {
+    case .statusRequest: .statusRequest
+    case .status: .status
+    case .receipt: .receipt
+    case .receiptAnswer: .receiptAnswer
+    case .released: .released
+    case .subscribe: .subscribe
+    case .denied: .denied
+    }
+  }
+
+  /// Writes the message. A receipt that is empty or too long is a bug of the caller.
+  public func encode(into encoder: inout CBOREncoder) {
+    encoder.arrayHead(count: 2 + Self.fieldCount(of: type))
+    encoder.unsigned(Self.version)
+    encoder.unsigned(UInt64(type.rawValue))
+    switch self {
+    case .statusRequest, .subscribe: break
+    case .status(let status): status.encode(into: &encoder)
+    case .receipt(let number, let bytes):
+      precondition(
+        !bytes.isEmpty && bytes.count <= Self.maximumReceiptByteCount,
+        "a receipt has 1 to 512 bytes")
+      encoder.unsigned(UInt64(number))
+      encoder.byteString(bytes)
+    case .receiptAnswer(let number, let refusalCode):
+      encoder.unsigned(UInt64(number))
+      encoder.unsigned(UInt64(refusalCode ?? 0))
+    case .released(let sequence): encoder.unsigned(sequence)
+    case .denied(let type, let reason):
+      encoder.unsigned(UInt64(type))
+      encoder.unsigned(UInt64(reason.rawValue))
+    }
+  }
+
+  /// Items of the array after version and type.
+  static func fieldCount(of type: MessageType) -> Int {
+    switch type {
+    case .statusRequest, .subscribe: 0
+    case .released: 1
+    case .receipt, .receiptAnswer, .denied: 2
+    case .status: AgentStatus.fieldCount
+    }
+  }
+}

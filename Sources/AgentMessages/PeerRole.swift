@@ -1,0 +1,31 @@
+/// Who is at the other end of the agent's socket, by the user that the kernel vouches for (SO_PEERCRED).
+/// Who may connect at all is decided by the socket file's mode.
+public enum PeerRole: Equatable, Sendable {
+  /// The agent's own user, or root.
+  case owner
+  /// The uplink's user.
+  case uplink
+  /// Anybody else whom the socket's mode lets in: an operator with `cairn status`.
+  case other
+
+  /// On a machine where agent and uplink run as one user, that one is the owner.
+  public init(userID: UInt32, agentUserID: UInt32, uplinkUserID: UInt32) {
+    if userID == 0 || userID == agentUserID {
+      self = .owner
+    } else if userID == uplinkUserID {
+      self = .uplink
+    } else {
+      self = .other
+    }
+  }
+
+  /// True when this peer may send the agent a message of this type. Answers are the agent's own.
+  public func maySend(_ type: AgentMessage.MessageType) -> Bool {
+    switch type {
+    case .statusRequest: true
+    // The agent verifies every receipt: this keeps strangers from making it work.
+    case .receipt, .subscribe: self != .other
+    case .status, .receiptAnswer, .released, .denied: false
+    }
+  }
+}
