@@ -37,16 +37,16 @@ extension AgentMessage {
       case .subscribe: self = .subscribe
       case .status: self = .status(try AgentStatus(reading: &decoder))
       case .receipt:
-        let number = try decoder.unsigned(as: UInt32.self)
+        let sequence = try decoder.unsigned()
         let receipt = try decoder.byteString()
         guard !receipt.isEmpty, receipt.count <= Self.maximumReceiptByteCount else {
           throw CBORDecoder.Failure.outOfRange
         }
-        self = .receipt(number: number, bytes: receipt)
+        self = .receipt(sequence: sequence, bytes: receipt)
       case .receiptAnswer:
-        let number = try decoder.unsigned(as: UInt32.self)
+        let sequence = try decoder.unsigned()
         let code = try decoder.unsigned(as: UInt16.self)
-        self = .receiptAnswer(number: number, refusalCode: code == 0 ? nil : code)
+        self = .receiptAnswer(sequence: sequence, refusalCode: code == 0 ? nil : code)
       case .released: self = .released(sequence: try decoder.unsigned())
       case .denied:
         let denied = try decoder.unsigned(as: UInt8.self)

@@ -9,10 +9,11 @@ public enum AgentMessage: ~Escapable {
   case statusRequest
   /// From the agent.
   case status(AgentStatus)
-  /// To the agent: a gateway's receipt of 1 to 512 bytes. The answer carries the same number.
-  case receipt(number: UInt32, bytes: Span<UInt8>)
+  /// To the agent: a gateway's receipt of 1 to 512 bytes, for the checkpoint at this sequence of the
+  /// spool. The answer carries the same sequence.
+  case receipt(sequence: UInt64, bytes: Span<UInt8>)
   /// From the agent: nil when it took the receipt, else why not, a `RefusalCode`.
-  case receiptAnswer(number: UInt32, refusalCode: UInt16?)
+  case receiptAnswer(sequence: UInt64, refusalCode: UInt16?)
   /// From the agent, to those who subscribed: everything up to this sequence of the spool may be read.
   case released(sequence: UInt64)
   /// To the agent: send `released` now and at each change.
@@ -63,14 +64,14 @@ public enum AgentMessage: ~Escapable {
     switch self {
     case .statusRequest, .subscribe: break
     case .status(let status): status.encode(into: &encoder)
-    case .receipt(let number, let bytes):
+    case .receipt(let sequence, let bytes):
       precondition(
         !bytes.isEmpty && bytes.count <= Self.maximumReceiptByteCount,
         "a receipt has 1 to 512 bytes")
-      encoder.unsigned(UInt64(number))
+      encoder.unsigned(sequence)
       encoder.byteString(bytes)
-    case .receiptAnswer(let number, let refusalCode):
-      encoder.unsigned(UInt64(number))
+    case .receiptAnswer(let sequence, let refusalCode):
+      encoder.unsigned(sequence)
       encoder.unsigned(UInt64(refusalCode ?? 0))
     case .released(let sequence): encoder.unsigned(sequence)
     case .denied(let type, let reason):

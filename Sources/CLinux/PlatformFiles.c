@@ -71,6 +71,12 @@ int cairn_file_is_at(int descriptor, const uint8_t *path) {
   return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+int64_t cairn_file_owner(const uint8_t *path) {
+  struct stat status;
+  if (lstat((const char *)path, &status) < 0) return -errno;
+  return status.st_uid;
+}
+
 int cairn_file_exists(const uint8_t *path) {
   struct stat status;
   if (lstat((const char *)path, &status) == 0) return 1;

@@ -58,6 +58,9 @@ extension DeviceLog where Storage: ~Copyable {
 
   /// The gap leaf has been appended.
   public mutating func forgetDroppedRange() { droppedSinceGapLeaf = nil }
+
+  /// The gap leaf of what a new epoch made void has been appended.
+  public mutating func forgetVoidLeaves() { voidLeaves = nil }
 }
 
 /// Walks the entries of a segment that will be overwritten.

@@ -75,6 +75,11 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public var releasedThrough: UInt64 { writer.releasedThrough }
   public var deliveredThrough: UInt64 { writer.deliveredThrough }
 
+  /// Bytes of the ring that are not delivered; 0 when its headers can't be read now.
+  public mutating func undeliveredByteCount() -> UInt64 {
+    do throws(SpoolFailure) { return try writer.undeliveredByteCount() } catch { return 0 }
+  }
+
   // MARK: appending
 
   /// True when the next leaf, however large, still fits the open batch.

@@ -224,6 +224,30 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
       itemsStart: itemsStart, itemCount: gatheredItemCount)
   }
 
+  /// The checkpoint whose entry has that sequence; nil when none stands there, or no longer.
+  public static func checkpoint(at sequence: UInt64, in storage: consuming Storage)
+    throws(Failure) -> (checkpoint: Checkpoint, sigStructureHash: Digest)?
+  {
+    var buffer = InlineArray<8192, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    let entry: SpoolEntry?
+    do throws(SpoolFailure) {
+      var reader = try SpoolReader(opening: storage)
+      try reader.seek(toSequence: sequence)
+      guard reader.nextSequence == sequence else { return nil }
+      entry = try reader.next(into: &span)
+    } catch { throw .spool(error) }
+    guard let entry, entry.type == LogEntryType.checkpoint else { return nil }
+    let message = span.span.extracting(0..<entry.payloadByteCount)
+    do throws(CBORDecoder.Failure) {
+      let parts = try COSESign1(decoding: message)
+      let checkpoint = try Checkpoint(decoding: message)
+      let hash = Checkpoint.sigStructureHash(
+        protected: message.extracting(parts.protected), root: checkpoint.root)
+      return (checkpoint, hash)
+    } catch { throw .foreignContent }
+  }
+
   // MARK: bytes
 
   /// The bytes that the last `assemble…` made.

@@ -92,6 +92,13 @@ private func writeNew(
   }
 }
 
+extension FileDescriptor {
+  /// Opens what stands at the path for reading.
+  public init(reading path: FixedPath) throws(SystemError) {
+    self = try openFile(path, flags: CAIRN_OPEN_READ, mode: 0)
+  }
+}
+
 /// Opens by our own flags; close-on-exec, without waiting.
 func openFile(_ path: FixedPath, flags: Int, mode: UInt32) throws(SystemError)
   -> FileDescriptor

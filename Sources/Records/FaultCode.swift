@@ -25,3 +25,23 @@ public enum FaultCode: UInt8, Sendable {
   /// Bytes came, and none of them made a sentence or frame.
   case unintelligible = 12
 }
+
+extension FaultCode {
+  /// What it is, for people.
+  public var explanation: StaticString {
+    switch self {
+    case .notAcknowledged: "nothing answers at this address: is it wired and powered?"
+    case .checksumMismatch: "the answer's checksum is wrong: a long or noisy cable?"
+    case .timedOut: "the transfer did not end in time: a line of the bus is held low?"
+    case .wrongChip: "another chip answers at this address"
+    case .notReady: "the sensor has no new measurement"
+    case .outOfRange: "the value lies outside what the chip can measure"
+    case .frozen: "the same raw words again and again: the sensor no longer measures"
+    case .disconnected: "the bus is gone: unplugged, or its simulator has ended"
+    case .busError: "the kernel reports an error on this bus"
+    case .calibrationInvalid: "the chip's calibration is blank or impossible"
+    case .chipFault: "the chip reports a fault of its own"
+    case .unintelligible: "bytes came that make no sentence"
+    }
+  }
+}

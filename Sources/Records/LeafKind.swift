@@ -43,6 +43,8 @@ public enum GapReason: UInt8, Sendable {
   case spoolFull = 3
   /// The agent ended and was started again.
   case restart = 4
+  /// The card lost what it had confirmed.
+  case storageLost = 5
 }
 
 /// Where a clock or position leaf has its figures from.

@@ -39,3 +39,22 @@ extension SpoolWriter where Storage: ~Copyable {
     return entry
   }
 }
+
+extension SpoolWriter where Storage: ~Copyable {
+  /// Bytes of the ring that can't be reused without losing entries that are not delivered: whole segments,
+  /// and the current one up to its end. Reads the segments' headers.
+  public mutating func undeliveredByteCount() throws(Failure) -> UInt64 {
+    guard let current = currentSegment, lastSequence > deliveredThrough else { return 0 }
+    var total = UInt64(endOffset)
+    var followerFirst = current.firstSequence
+    var number = current.number
+    for _ in 1..<file.geometry.segmentCount where number > 1 {
+      number -= 1
+      // A follower that begins behind the last delivered entry leaves nothing before it undelivered.
+      guard followerFirst > deliveredThrough + 1, let segment = try file.segment(number) else { break }
+      total += UInt64(file.geometry.segmentByteCount)
+      followerFirst = segment.firstSequence
+    }
+    return total
+  }
+}

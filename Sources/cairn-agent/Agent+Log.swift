@@ -50,13 +50,10 @@ extension Agent {
     var buffer = InlineArray<8192, UInt8>(repeating: 0)
     var span = buffer.mutableSpan
     var hash = SHA256()
-    do throws(FileFailure) {
-      let file = try openForReading(FixedPath("/proc/self/exe"))
+    do throws(SystemError) {
+      let file = try FileDescriptor(reading: FixedPath("/proc/self/exe"))
       while true {
-        let count: Int
-        do throws(SystemError) { count = try file.read(into: &span, from: 0) } catch {
-          return Digest()
-        }
+        let count = try file.read(into: &span, from: 0)
         guard count > 0 else { return hash.finish() }
         hash.update(span.span.extracting(0..<count))
       }

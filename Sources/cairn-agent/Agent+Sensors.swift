@@ -92,6 +92,7 @@ extension Agent {
       var failure: SensorFailure?
       do throws(SensorFailure) { try sensor.identify(delay: &delay) } catch { failure = error }
       tick()
+      isFailing[index] = failure != nil
       if let failure {
         count(failure, sensor: index)
         if !configured.isOptional { endForSensor(configured, failure) }
@@ -154,6 +155,7 @@ extension Agent {
       if !isKept { missedWhileFull += 1 }
     }
     sensors[index] = consume sensor
+    isFailing[index] = failure != nil
     if let failure { count(failure, sensor: index) }
   }
 

@@ -56,6 +56,10 @@ struct Agent: ~Copyable {
   var fullSince: Int64?
   var missedWhileFull: UInt64 = 0
 
+  /// By sensor: the last measurement was a fault.
+  var isFailing = InlineArray<16, Bool>(repeating: false)
+  var wasReceiptRefused = false
+
   var socket: AgentSocket
 
   init(
@@ -95,7 +99,7 @@ struct Agent: ~Copyable {
     closeLog()
   }
 
-  private mutating func tick() {
+  mutating func tick() {
     now = max(now, clock.bootMilliseconds() - startBootMilliseconds)
   }
 

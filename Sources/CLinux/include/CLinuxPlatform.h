@@ -27,6 +27,8 @@ int64_t cairn_file_size(int descriptor);
 int cairn_file_is_regular(int descriptor);
 /* 1 when the path names this very file. */
 int cairn_file_is_at(int descriptor, const uint8_t *path);
+/* The user that owns what stands at the path. */
+int64_t cairn_file_owner(const uint8_t *path);
 int cairn_file_exists(const uint8_t *path);
 int cairn_file_allocate(int descriptor, uint64_t count);
 int cairn_file_truncate(int descriptor);

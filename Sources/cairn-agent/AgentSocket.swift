@@ -1,0 +1,107 @@
+import AgentMessages
+import CBOR
+import FixedMemory
+import LinuxPlatform
+import NodeFiles
+
+/// The agent's end of its socket: clients, and what each may do. What messages mean is the agent's.
+///
+/// A client that does not read, or sends what is no packet, is let go; the agent never waits for one.
+struct AgentSocket: ~Copyable {
+  struct Client: ~Copyable {
+    var connection: UnixConnection
+    let role: PeerRole
+    var isSubscribed = false
+    /// Its place in the poller of this turn.
+    var slot: Int?
+
+    /// False when the client does not read.
+    func send(_ message: borrowing AgentMessage) -> Bool {
+      var packet = InlineArray<4096, UInt8>(repeating: 0)
+      var encoder = CBOREncoder(packet.mutableSpan)
+      message.encode(into: &encoder)
+      let count = encoder.byteCount
+      do throws(SocketFailure) {
+        try connection.send(packet.span.extracting(0..<count), timeoutMilliseconds: 0)
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+
+  /// The uplink, a console, and some who ask for the status.
+  static var clientCapacity: Int { 8 }
+
+  var clients = InlineArray<8, Client?> { _ in nil }
+  private let listener: UnixListener
+  private var listenerSlot: Int?
+  private let uplinkUserID: UInt32
+
+  /// Listens, or ends the program: an agent that nobody can ask is not the one the operator sees.
+  init(_ paths: NodePaths) {
+    // Whoever owns the uplink's state is the uplink: no user's name has to be looked up.
+    uplinkUserID = ownerUserID(of: paths.uplinkFolder) ?? effectiveUserID
+    do throws(SocketFailure) {
+      listener = try UnixListener(at: paths.agentSocket, mode: 0o660)
+    } catch {
+      var text = TextBuilder<384>()
+      text.append("cairn-agent: ")
+      text.append(paths.agentSocket.span)
+      switch error {
+      case .pathInUse: text.append(": another agent listens there")
+      case .pathTooLong: text.append(": longer than 107 bytes: choose a shorter --run folder")
+      case .nobodyListens: text.append(": no such folder")
+      case .timedOut, .closed, .messageTooLong: text.append(": can't listen")
+      case .system(let errno):
+        text.append(": errno ")
+        text.append(errno)
+      }
+      end(.refused, text.span)
+    }
+  }
+
+  mutating func watch(_ poller: inout Poller) {
+    listenerSlot = poller.watch(listener.pollDescriptor)
+    for index in 0..<Self.clientCapacity {
+      guard var client = clients[index].take() else { continue }
+      client.slot = poller.watch(client.connection.pollDescriptor)
+      clients[index] = consume client
+    }
+  }
+
+  /// Lets in who waits. With all places taken, who waits is let in and shown out, so that it knows.
+  mutating func accept(_ poller: borrowing Poller) {
+    guard let listenerSlot, poller.isReadable(listenerSlot) else { return }
+    for _ in 0..<Self.clientCapacity {
+      do throws(SocketFailure) {
+        guard let connection = try listener.accept() else { return }
+        let peer = try connection.peer()
+        let role = PeerRole(
+          userID: peer.userID, agentUserID: effectiveUserID, uplinkUserID: uplinkUserID)
+        add(Client(connection: connection, role: role))
+      } catch { return }
+    }
+  }
+
+  private mutating func add(_ client: consuming Client) {
+    for index in 0..<Self.clientCapacity {
+      if let present = clients[index].take() {
+        clients[index] = consume present
+      } else {
+        clients[index] = consume client
+        return
+      }
+    }
+  }
+
+  /// Tells subscribers how far the spool may be read.
+  mutating func announceReleased(_ sequence: UInt64) {
+    for index in 0..<Self.clientCapacity {
+      guard let client = clients[index].take() else { continue }
+      if !client.isSubscribed || client.send(.released(sequence: sequence)) {
+        clients[index] = consume client
+      }
+    }
+  }
+}
