@@ -46,13 +46,20 @@ let boardTargets: [Target] = [
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
-  module("Delivery", ["CBOR", "FixedMemory"], noHeap),
-  module("AgentMessages", ["CBOR", "FixedMemory"], noHeap),
+  module("Delivery", ["Records", "CBOR", "FixedMemory"], noHeap),
+  module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
   module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
-  module("NodeConfiguration", ["FixedMemory", "CInih", "CLinux"], board),
-  module("LinuxPlatform", ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux"], board),
+  module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
+  .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
+  // libi2c has no pkg-config file, and the ship build does not follow a module map's `link`.
+  .target(
+    name: "LinuxPlatform",
+    dependencies: ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"],
+    exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
   module("HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"], board),
+  module(
+    "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
@@ -69,23 +76,23 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR", "Buses",
+      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
     ], noHeap),
   program(
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
-      "NodeConfiguration", "LinuxPlatform", "FixedMemory", "CBOR",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
   program(
     "cairn",
     [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
-      "LinuxPlatform", "Signers", "FixedMemory", "CBOR",
+      "NodeFiles", "LinuxPlatform", "Signers", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
 ]
 
-/// Full Swift that tests of board code need: not in the ship build.
+/// Host code without packages from outside: in every build but the ship build.
 let simulationTargets: [Target] = [
   module(
     "Simulation",
@@ -138,20 +145,27 @@ let boardTests: [Target] = [
       "DeviceLog", "Spool", "Proofs", "Records", "Verifier", "Signers", "FixedMemory",
       "Simulation", "TestSupport",
     ]),
-  tests("Delivery", ["Delivery", "FixedMemory"]),
-  tests("AgentMessages", ["AgentMessages", "CBOR", "FixedMemory"]),
+  tests("Delivery", ["Delivery", "Records", "CBOR", "FixedMemory"]),
+  tests("AgentMessages", ["AgentMessages", "Records", "CBOR", "FixedMemory"]),
   tests(
     "Verifier",
     ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
-  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "FixedMemory", "CLinux"]),
-  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory"]),
+  tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
+  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
   tests(
     "Simulation",
     [
-      "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux",
+      "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "CLinux", "FixedMemory",
+      "LinuxPlatform",
     ]),
+]
+
+let simulationTests: [Target] = [
+  tests(
+    "Simulation",
+    ["Simulation", "Sensors", "Records", "Buses", "CBOR", "FixedMemory", "CLinux"])
 ]
 
 let hostTests: [Target] = [
@@ -178,4 +192,5 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : simulationTargets + boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests)
+    + (isEmbedded ? [] : simulationTargets + boardTests))

@@ -1,2 +1,66 @@
-/* libcurl: HTTPS for the uplink. Variadic calls get typed inline wrappers here. */
+/* libcurl: HTTPS for the uplink. Its calls are variadic: one typed inline wrapper per kind of argument.
+   Needs 7.87 (2022-12) for CURLOPT_QUICK_EXIT: without it the end of a transfer waits for a name look-up
+   that hangs, whatever the timeout says. */
+#ifndef CLIBCURL_SHIM_H
+#define CLIBCURL_SHIM_H
+
 #include <curl/curl.h>
+
+/* Initialises the library at the first call; NULL when that fails. */
+static inline CURL *cairn_curl_create(void) {
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return NULL;
+  return curl_easy_init();
+}
+
+static inline CURLcode cairn_curl_set_number(CURL *handle, CURLoption option, long value) {
+  return curl_easy_setopt(handle, option, value);
+}
+
+static inline CURLcode cairn_curl_set_large(CURL *handle, CURLoption option, long long value) {
+  return curl_easy_setopt(handle, option, (curl_off_t)value);
+}
+
+/* libcurl copies the text. */
+static inline CURLcode cairn_curl_set_text(CURL *handle, CURLoption option, const char *text) {
+  return curl_easy_setopt(handle, option, text);
+}
+
+/* libcurl keeps the pointer. */
+static inline CURLcode cairn_curl_set_pointer(CURL *handle, CURLoption option, void *pointer) {
+  return curl_easy_setopt(handle, option, pointer);
+}
+
+static inline CURLcode cairn_curl_set_list(CURL *handle, CURLoption option,
+                                           struct curl_slist *list) {
+  return curl_easy_setopt(handle, option, list);
+}
+
+static inline CURLcode cairn_curl_set_callback(CURL *handle, CURLoption option,
+                                               curl_write_callback callback) {
+  return curl_easy_setopt(handle, option, callback);
+}
+
+/* 0 when the handle does not know. */
+static inline long cairn_curl_number(CURL *handle, CURLINFO info) {
+  long value = 0;
+  return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
+}
+
+static inline long long cairn_curl_large(CURL *handle, CURLINFO info) {
+  curl_off_t value = 0;
+  return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? (long long)value : 0;
+}
+
+/* The value of a header of the last answer, or NULL; valid until the next transfer. */
+static inline const char *cairn_curl_header(CURL *handle, const char *name) {
+  struct curl_header *header = NULL;
+  return curl_easy_header(handle, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+    ? header->value : NULL;
+}
+
+/* 1 when name look-ups run beside the transfer, so that its timeout holds for them too. */
+static inline int cairn_curl_resolves_asynchronously(void) {
+  return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) != 0;
+}
+
+#endif

@@ -11,6 +11,13 @@ public struct SubtreeRange: Sendable {
     /// Leaves in it: a power of two, and its first leaf's index is a multiple of it.
     public var count: UInt64 = 0
     public var hash = Digest()
+
+    init() {}
+
+    public init(count: UInt64, hash: Digest) {
+      self.count = count
+      self.hash = hash
+    }
   }
 
   public private(set) var from: UInt64

@@ -133,7 +133,8 @@ extension RefusalCode {
     case .keyRevoked: "Ask the owner; a new key needs a new enrolment."
     case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
     case .fork: "Find the second card or copy of this key, stop it, then open a new epoch."
-    case .unknownPosition: "The receipt is another device's or forged: look at the gateway's address."
+    case .unknownPosition:
+      "The receipt is another device's or forged: look at the gateway's address."
     case .rateLimited: "Nothing, or longer intervals."
     case .storageFull: "The gateway's operator makes room; the spool keeps what is not delivered."
     case .unavailable: "Nothing: delivery tries again."

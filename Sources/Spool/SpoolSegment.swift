@@ -11,9 +11,9 @@ public struct SpoolSegment: Equatable, Sendable {
     static var formatVersion: Int { 8 }
     static var reserved: Int { 10 }
     static var contextByteCount: Int { 12 }
-    static var incarnation: Int { 16 }
-    static var number: Int { 20 }
-    static var firstSequence: Int { 28 }
+    static var number: Int { 16 }
+    static var firstSequence: Int { 24 }
+    static var incarnation: Int { 32 }
     static var context: Int { 36 }
   }
 
@@ -78,9 +78,9 @@ public struct SpoolSegment: Equatable, Sendable {
     bytes.storeLittleEndian(SpoolLayout.formatVersion, at: Offset.formatVersion)
     bytes.storeLittleEndian(UInt16(0), at: Offset.reserved)
     bytes.storeLittleEndian(UInt32(contextByteCount), at: Offset.contextByteCount)
-    bytes.storeLittleEndian(incarnation, at: Offset.incarnation)
     bytes.storeLittleEndian(number, at: Offset.number)
     bytes.storeLittleEndian(firstSequence, at: Offset.firstSequence)
+    bytes.storeLittleEndian(incarnation, at: Offset.incarnation)
     var checksum = geometry.checksumSeed
     checksum.update(bytes.span.extracting(8..<headerByteCount + contextByteCount))
     bytes.storeLittleEndian(checksum.value, at: Offset.checksum)

@@ -179,7 +179,8 @@ extension SpoolWriter where Storage: ~Copyable {
     }
     let incarnation = mark.incarnation + step
     do throws(Failure) {
-      // What was read may still be in the page cache only, if the process died and not the board.
+      // What was read may be in the page cache only, if the process ended and not the board.
+      try writeAgain()
       try file.synchronize()
       for _ in 0..<SpoolLayout.markSlotCount {
         try release(incarnation: incarnation, generation: mark.generation + 1)
@@ -187,5 +188,32 @@ extension SpoolWriter where Storage: ~Copyable {
       }
     } catch { throw fail(error) }
     phase = .open
+  }
+
+  /// Writes what was recovered beyond the mark once more, as it stands. After a synchronize that failed the
+  /// page cache may show bytes as clean that are not on the medium; only writing makes them dirty again.
+  private mutating func writeAgain() throws(Failure) {
+    if let note = try file.newestNote(), note.generation > mark.noteGeneration {
+      try writeAgain(
+        SpoolNote.headerByteCount + note.byteCount, at: SpoolLayout.noteOffset(slot: note.slot))
+    }
+    guard let segment = currentSegment else { return }
+    let start = file.geometry.offset(ofSegment: segment.number)
+    var offset = mark.endOffset
+    if mark.segmentNumber != segment.number {
+      try writeAgain(SpoolSegment.headerByteCount + segment.contextByteCount, at: start)
+      try file.synchronize()
+      offset = UInt32(SpoolLayout.segmentHeaderByteCount)
+    }
+    while offset < endOffset {
+      let count = min(endOffset - offset, UInt32(SpoolFile<Storage>.scratchByteCount))
+      try writeAgain(Int(count), at: start + UInt64(offset))
+      offset += count
+    }
+  }
+
+  private mutating func writeAgain(_ count: Int, at offset: UInt64) throws(Failure) {
+    try file.load(count, at: offset)
+    try file.store(count, at: offset)
   }
 }

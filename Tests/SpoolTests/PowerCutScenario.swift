@@ -68,7 +68,7 @@ struct Scenario {
     try commit(&writer)
     try storeNote("two, of what is dropped", &writer)
     history.keptFrom = 10
-    try writer.beginSegment(overwritingUndelivered: [1, 2, 3].span)
+    try writer.beginOverwriting("dropped")
     try append([100, 20, 30, 150], &writer)
     // The process ends, and not the power.
     writer = try recover(medium)
@@ -170,7 +170,7 @@ private func violationOnTheSecondLife(
   var committed = last
   for (index, count) in (cutOff + [30, 30]).prefix(4).enumerated() {
     if writer.currentSegment == nil || writer.remainingPayloadByteCount < count {
-      try writer.beginSegment(overwritingUndelivered: [9].span)
+      try writer.beginOverwriting("dropped")
       committed = Int(writer.releasedThrough)
     }
     written.append(try writer.append(count, salt: 7))

@@ -106,6 +106,10 @@ extension SpoolWriter where Storage: ~Copyable {
     try beginSegment(context: Array(context.utf8).span)
   }
 
+  mutating func beginOverwriting(_ context: String = "") throws {
+    try beginSegment(overwritingUndelivered: Array(context.utf8).span)
+  }
+
   mutating func contextText() throws -> String {
     var buffer = [UInt8](repeating: 0, count: SpoolLayout.maximumContextByteCount)
     var span = buffer.mutableSpan

@@ -178,7 +178,7 @@ private func fullRing() throws -> (FaultyMedium, [Item]) {
   #expect(throws: SpoolFailure.undelivered) { try writer.begin() }
   #expect(medium.writeCount == writes)
   #expect(try readAll(medium).items == items)
-  try writer.beginSegment(overwritingUndelivered: [1, 2, 3].span)
+  try writer.beginOverwriting("dropped")
   #expect(try readAll(medium).items == Array(items[2...]))
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "CLinuxKeyFile.h"
+#include "CLinuxPlatform.h"
 #include "CLinuxVirtualBoard.h"
 
 /* Says why, then traps. Embedded builds drop the messages of preconditions, so a bug would otherwise be

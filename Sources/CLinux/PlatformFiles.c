@@ -1,0 +1,127 @@
+#define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
+#include "CLinuxPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Repeats what a signal interrupted. */
+#define UNINTERRUPTED(result, call) \
+  do {                              \
+    result = (call);                \
+  } while (result < 0 && errno == EINTR)
+
+int cairn_file_open(const uint8_t *path, int flags, uint32_t mode) {
+  /* Never a controlling terminal, and never waiting for the other end of a pipe. */
+  int libc_flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  libc_flags |= flags & CAIRN_OPEN_READ_WRITE ? O_RDWR : O_RDONLY;
+  if (flags & CAIRN_OPEN_CREATE) libc_flags |= O_CREAT;
+  if (flags & CAIRN_OPEN_NEW) libc_flags |= O_EXCL;
+  if (flags & CAIRN_OPEN_DIRECTORY) libc_flags |= O_DIRECTORY;
+  int result;
+  UNINTERRUPTED(result, open((const char *)path, libc_flags, (mode_t)mode));
+  return result < 0 ? -errno : result;
+}
+
+/* Linux frees the descriptor even when close is interrupted: it must not be repeated. */
+int cairn_file_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
+
+int64_t cairn_file_read(int descriptor, uint8_t *bytes, int64_t count) {
+  ssize_t result;
+  UNINTERRUPTED(result, read(descriptor, bytes, (size_t)count));
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_file_write(int descriptor, const uint8_t *bytes, int64_t count) {
+  ssize_t result;
+  UNINTERRUPTED(result, write(descriptor, bytes, (size_t)count));
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_file_read_at(int descriptor, uint8_t *bytes, int64_t count, uint64_t offset) {
+  ssize_t result;
+  UNINTERRUPTED(result, pread(descriptor, bytes, (size_t)count, (off_t)offset));
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_file_write_at(int descriptor, const uint8_t *bytes, int64_t count, uint64_t offset) {
+  ssize_t result;
+  UNINTERRUPTED(result, pwrite(descriptor, bytes, (size_t)count, (off_t)offset));
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_file_size(int descriptor) {
+  struct stat status;
+  return fstat(descriptor, &status) < 0 ? -errno : (int64_t)status.st_size;
+}
+
+int cairn_file_is_regular(int descriptor) {
+  struct stat status;
+  return fstat(descriptor, &status) < 0 ? -errno : S_ISREG(status.st_mode) != 0;
+}
+
+int cairn_file_is_at(int descriptor, const uint8_t *path) {
+  struct stat opened, named;
+  if (fstat(descriptor, &opened) < 0) return -errno;
+  if (lstat((const char *)path, &named) < 0) return errno == ENOENT ? 0 : -errno;
+  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+int cairn_file_exists(const uint8_t *path) {
+  struct stat status;
+  if (lstat((const char *)path, &status) == 0) return 1;
+  return errno == ENOENT ? 0 : -errno;
+}
+
+/* posix_fallocate returns its error, and writes to every block where the file system cannot allocate. */
+int cairn_file_allocate(int descriptor, uint64_t count) {
+  int error;
+  do {
+    error = posix_fallocate(descriptor, 0, (off_t)count);
+  } while (error == EINTR);
+  return -error;
+}
+
+int cairn_file_truncate(int descriptor) {
+  int result;
+  UNINTERRUPTED(result, ftruncate(descriptor, 0));
+  return result < 0 ? -errno : 0;
+}
+
+int cairn_file_set_mode(int descriptor, uint32_t mode) {
+  return fchmod(descriptor, (mode_t)mode) < 0 ? -errno : 0;
+}
+
+int cairn_file_sync(int descriptor) {
+  int result;
+  UNINTERRUPTED(result, fsync(descriptor));
+  return result < 0 ? -errno : 0;
+}
+
+int cairn_file_sync_data(int descriptor) {
+  int result;
+  UNINTERRUPTED(result, fdatasync(descriptor));
+  return result < 0 ? -errno : 0;
+}
+
+int cairn_file_lock(int descriptor) {
+  int result;
+  UNINTERRUPTED(result, flock(descriptor, LOCK_EX | LOCK_NB));
+  return result < 0 ? -errno : 0;
+}
+
+int cairn_file_rename(const uint8_t *from, const uint8_t *to) {
+  return rename((const char *)from, (const char *)to) < 0 ? -errno : 0;
+}
+
+int cairn_file_unlink(const uint8_t *path) {
+  return unlink((const char *)path) < 0 ? -errno : 0;
+}
+
+int cairn_file_change_mode(const uint8_t *path, uint32_t mode) {
+  return chmod((const char *)path, (mode_t)mode) < 0 ? -errno : 0;
+}

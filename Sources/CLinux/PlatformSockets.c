@@ -1,0 +1,89 @@
+#define _GNU_SOURCE
+#include "CLinuxPlatform.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+_Static_assert(
+    sizeof(((struct sockaddr_un *)0)->sun_path) == CAIRN_SOCKET_PATH_BYTES, "unix(7), sun_path");
+
+static int address_of(const uint8_t *path, struct sockaddr_un *address) {
+  size_t count = strlen((const char *)path);
+  if (count == 0) return -EINVAL;
+  if (count >= sizeof address->sun_path) return -ENAMETOOLONG;
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  memcpy(address->sun_path, path, count);
+  return 0;
+}
+
+int cairn_socket_new(void) {
+  int result = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  return result < 0 ? -errno : result;
+}
+
+int cairn_socket_connect(int descriptor, const uint8_t *path) {
+  struct sockaddr_un address;
+  int error = address_of(path, &address);
+  if (error < 0) return error;
+  int result;
+  do {
+    result = connect(descriptor, (const struct sockaddr *)&address, sizeof address);
+  } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : 0;
+}
+
+int cairn_socket_bind(int descriptor, const uint8_t *path) {
+  struct sockaddr_un address;
+  int error = address_of(path, &address);
+  if (error < 0) return error;
+  return bind(descriptor, (const struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
+}
+
+int cairn_socket_listen(int descriptor, int backlog) {
+  return listen(descriptor, backlog) < 0 ? -errno : 0;
+}
+
+int cairn_socket_accept(int descriptor) {
+  int result;
+  do {
+    result = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_socket_send(int descriptor, const uint8_t *bytes, int64_t count) {
+  ssize_t result;
+  do {
+    result = send(descriptor, bytes, (size_t)count, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : result;
+}
+
+int64_t cairn_socket_receive(int descriptor, uint8_t *bytes, int64_t count) {
+  ssize_t result;
+  do {
+    result = recv(descriptor, bytes, (size_t)count, MSG_TRUNC | MSG_DONTWAIT);
+  } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : result;
+}
+
+int cairn_socket_peer(int descriptor, uint32_t *process, uint32_t *user, uint32_t *group) {
+  struct ucred peer;
+  socklen_t count = sizeof peer;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &count) < 0) return -errno;
+  *process = (uint32_t)peer.pid;
+  *user = peer.uid;
+  *group = peer.gid;
+  return 0;
+}
+
+int cairn_socket_is_at(const uint8_t *path) {
+  struct stat status;
+  if (lstat((const char *)path, &status) < 0) return -errno;
+  return S_ISSOCK(status.st_mode) != 0;
+}

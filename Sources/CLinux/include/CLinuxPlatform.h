@@ -1,0 +1,105 @@
+/* What LinuxPlatform needs of the kernel. Declared here and defined in Platform*.c, so that file offsets
+   are 64 bits wide on armhf too, and no kernel structure reaches Swift. Every function returns the call's
+   result, or -errno; none blocks longer than its timeout, none is interrupted by a signal. */
+#ifndef CLINUX_PLATFORM_H
+#define CLINUX_PLATFORM_H
+
+#include <stdint.h>
+
+/* Files. Paths end with NUL. Flags are ours: libc's differ between architectures. */
+enum {
+  CAIRN_OPEN_READ = 0,
+  CAIRN_OPEN_READ_WRITE = 1,
+  CAIRN_OPEN_CREATE = 2,
+  /* With CAIRN_OPEN_CREATE: it must not exist, not even as a link. */
+  CAIRN_OPEN_NEW = 4,
+  CAIRN_OPEN_DIRECTORY = 8,
+};
+int cairn_file_open(const uint8_t *path, int flags, uint32_t mode);
+int cairn_file_close(int descriptor);
+/* -1 is no error here: how many bytes, or -errno. */
+int64_t cairn_file_read(int descriptor, uint8_t *bytes, int64_t count);
+int64_t cairn_file_write(int descriptor, const uint8_t *bytes, int64_t count);
+int64_t cairn_file_read_at(int descriptor, uint8_t *bytes, int64_t count, uint64_t offset);
+int64_t cairn_file_write_at(int descriptor, const uint8_t *bytes, int64_t count, uint64_t offset);
+int64_t cairn_file_size(int descriptor);
+/* 1 for a regular file, 0 for anything else. */
+int cairn_file_is_regular(int descriptor);
+/* 1 when the path names this very file. */
+int cairn_file_is_at(int descriptor, const uint8_t *path);
+int cairn_file_exists(const uint8_t *path);
+int cairn_file_allocate(int descriptor, uint64_t count);
+int cairn_file_truncate(int descriptor);
+int cairn_file_set_mode(int descriptor, uint32_t mode);
+int cairn_file_sync(int descriptor);
+int cairn_file_sync_data(int descriptor);
+/* Exclusive; -EWOULDBLOCK when somebody else holds it. */
+int cairn_file_lock(int descriptor);
+int cairn_file_rename(const uint8_t *from, const uint8_t *to);
+int cairn_file_unlink(const uint8_t *path);
+int cairn_file_change_mode(const uint8_t *path, uint32_t mode);
+
+/* Waiting. A negative timeout waits for ever. */
+struct cairn_poll_entry {
+  int descriptor;
+  /* Asked for. */
+  int16_t wanted;
+  /* What poll said. */
+  int16_t happened;
+};
+enum { CAIRN_POLL_READABLE = 1, CAIRN_POLL_WRITABLE = 2, CAIRN_POLL_ENDED = 4 };
+enum { CAIRN_POLL_ENTRIES = 16 };
+/* Returns the number of entries with something in `happened`; 0 after the timeout. */
+int cairn_poll(struct cairn_poll_entry *entries, int count, int64_t timeout_milliseconds);
+
+/* Clocks, in milliseconds. */
+int64_t cairn_clock_boot(void);
+int64_t cairn_clock_utc(void);
+void cairn_clock_sleep(uint32_t milliseconds);
+struct cairn_clock_state {
+  int synchronised;
+  int64_t estimated_error_microseconds;
+  int64_t maximum_error_microseconds;
+};
+int cairn_clock_state(struct cairn_clock_state *state);
+
+/* Signals: SIGTERM and SIGINT no longer end the program but make the descriptor readable. */
+int cairn_signal_descriptor(void);
+/* The number of a signal that has come, or -EAGAIN. */
+int cairn_signal_next(int descriptor);
+int cairn_signal_ignore_pipe(void);
+
+/* Unix sockets, SOCK_SEQPACKET. */
+enum { CAIRN_SOCKET_PATH_BYTES = 108 };
+int cairn_socket_new(void);
+int cairn_socket_connect(int descriptor, const uint8_t *path);
+int cairn_socket_bind(int descriptor, const uint8_t *path);
+int cairn_socket_listen(int descriptor, int backlog);
+int cairn_socket_accept(int descriptor);
+int64_t cairn_socket_send(int descriptor, const uint8_t *bytes, int64_t count);
+/* The whole length of the packet, even when it is more than `count`. */
+int64_t cairn_socket_receive(int descriptor, uint8_t *bytes, int64_t count);
+int cairn_socket_peer(int descriptor, uint32_t *process, uint32_t *user, uint32_t *group);
+/* 1 when the path is a socket. */
+int cairn_socket_is_at(const uint8_t *path);
+
+/* Terminals: raw, 8 data bits, no parity, 1 stop bit, no flow control. */
+int cairn_terminal_configure(int descriptor, uint32_t baud);
+int cairn_terminal_set_exclusive(int descriptor, int exclusive);
+/* 1 for the slave of a pseudo-terminal, 0 for any other line. */
+int cairn_terminal_is_pseudo(int descriptor);
+/* A new pseudo-terminal: its master, and its slave's path with NUL. */
+int cairn_terminal_new_pair(uint8_t *slave_path, int64_t count);
+
+/* I2C by i2c-dev, opened as a file. */
+/* 1 when the adapter carries plain I2C messages, 0 when it is SMBus only. */
+int cairn_i2c_is_plain(int descriptor);
+int cairn_i2c_configure(int descriptor, uint32_t timeout_milliseconds);
+/* -EBUSY when a kernel driver has the chip. */
+int cairn_i2c_select(int descriptor, uint8_t address);
+/* Write, read, or write and read after a repeated start; a count of 0 leaves a part out. */
+int cairn_i2c_transfer(
+    int descriptor, uint8_t address, const uint8_t *written, uint16_t written_count, uint8_t *read,
+    uint16_t read_count);
+
+#endif

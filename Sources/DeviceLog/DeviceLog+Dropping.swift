@@ -1,0 +1,139 @@
+import CBOR
+import FixedMemory
+import Proofs
+import Spool
+
+/// Policy drop-oldest: what is kept of a segment before it is overwritten undelivered.
+extension DeviceLog where Storage: ~Copyable {
+  /// Reads the oldest segment, adds its undelivered leaves' hashes to those kept before, and makes them
+  /// durable as the spool's note.
+  mutating func keepHashesOfOldestSegment() throws(Failure) {
+    let dropping: Dropping?
+    do throws(SpoolFailure) { dropping = try readOldestSegment() } catch { throw .spool(error) }
+    guard let dropping else { return }
+    var note = InlineArray<8176, UInt8>(repeating: 0)
+    let count = dropping.kept.encode(into: note.mutableSpan)
+    do throws(SpoolFailure) {
+      try writer.store(note: note.span.extracting(0..<count))
+    } catch { throw .spool(error) }
+    if let dropped = dropping.dropped {
+      let from = min(droppedSinceGapLeaf?.lowerBound ?? dropped.lowerBound, dropped.lowerBound)
+      droppedSinceGapLeaf = from..<dropped.upperBound
+    }
+  }
+
+  private mutating func readOldestSegment() throws(SpoolFailure) -> Dropping? {
+    guard var oldest = try writer.oldestSegment() else { return nil }
+    var buffer = InlineArray<8192, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    let kept = try readKeptHashes(&span)
+    let contextCount = try writer.copyContext(of: oldest, into: &span)
+    // What the log wrote itself, under a checksum, must read back; if not, it is damage.
+    let damaged = SpoolFailure.damaged(
+      fromSequence: oldest.segment.firstSequence, throughSequence: writer.lastSequence)
+    var dropping: Dropping
+    do throws(CBORDecoder.Failure) {
+      let start = try LogState(decoding: span.span.extracting(0..<contextCount))
+      dropping = Dropping(
+        kept: kept, epoch: start.epoch, position: start.size,
+        deliveredSize: start.epoch == state.epoch ? state.deliveredSize : 0)
+    } catch { throw damaged }
+    while let entry = try writer.next(of: &oldest, into: &span) {
+      do throws(CBORDecoder.Failure) {
+        try dropping.take(
+          type: entry.type, payload: span.span.extracting(0..<entry.payloadByteCount))
+      } catch { throw damaged }
+    }
+    return dropping
+  }
+
+  private mutating func readKeptHashes(_ span: inout MutableSpan<UInt8>) throws(SpoolFailure)
+    -> DroppedLeaves?
+  {
+    guard let count = try writer.note(into: &span) else { return nil }
+    do throws(CBORDecoder.Failure) {
+      return try DroppedLeaves(decoding: span.span.extracting(0..<count))
+    } catch { throw .noteDamaged }
+  }
+
+  /// The gap leaf has been appended.
+  public mutating func forgetDroppedRange() { droppedSinceGapLeaf = nil }
+}
+
+/// Walks the entries of a segment that will be overwritten.
+struct Dropping {
+  var kept: DroppedLeaves
+  /// Leaves of the current epoch that are dropped by this segment's end.
+  var dropped: Range<UInt64>?
+  private var position: UInt64
+
+  /// `kept` goes on when it ends where the segment's undelivered leaves begin; else it begins anew.
+  init(kept: DroppedLeaves?, epoch: UInt64, position: UInt64, deliveredSize: UInt64) {
+    self.position = position
+    if let kept, kept.epoch == epoch, kept.to == max(position, deliveredSize) {
+      self.kept = kept
+    } else {
+      self.kept = DroppedLeaves(epoch: epoch, from: max(position, deliveredSize))
+    }
+  }
+
+  mutating func take(type: UInt8, payload: Span<UInt8>) throws(CBORDecoder.Failure) {
+    switch type {
+    case LogEntryType.leaves:
+      var items = CBORDecoder(payload)
+      while !items.isAtEnd {
+        let leaf = try items.byteString()
+        if position == kept.to {
+          kept.append(leafHash: MerkleTree.leafHash(leaf))
+          dropped = (dropped?.lowerBound ?? position)..<(position + 1)
+        }
+        position += 1
+      }
+    case LogEntryType.checkpoint:
+      kept.passCheckpoint(size: try Checkpoint(decoding: payload).size)
+    case LogEntryType.epoch:
+      let epoch = try EpochEntry(decoding: payload).epoch
+      // The first entry of the segment whose context is this epoch's already says nothing new.
+      guard epoch != kept.epoch else { return }
+      kept = DroppedLeaves(epoch: epoch, from: 0)
+      position = 0
+      dropped = nil
+    default: throw .outsideFormat
+    }
+  }
+}
+
+/// The payload of an entry that begins a tree: [1, epoch, prev].
+struct EpochEntry {
+  static var formatVersion: Int64 { 1 }
+  /// Array head 1, version 1, epoch 9, prev 34.
+  static var maximumByteCount: Int { 45 }
+
+  var epoch: UInt64
+  var previous: Digest
+
+  func encode(into bytes: consuming MutableSpan<UInt8>) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.arrayHead(count: 3)
+    encoder.integer(Self.formatVersion)
+    encoder.unsigned(epoch)
+    encoder.byteString(previous.span)
+    return encoder.byteCount
+  }
+
+  init(epoch: UInt64, previous: Digest) {
+    self.epoch = epoch
+    self.previous = previous
+  }
+
+  init(decoding bytes: Span<UInt8>) throws(CBORDecoder.Failure) {
+    var decoder = CBORDecoder(bytes)
+    let count = try decoder.arrayHead()
+    guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
+    guard count == 3 else { throw .outsideFormat }
+    epoch = try decoder.unsigned()
+    guard let previous = Digest(try decoder.byteString()) else { throw .outsideFormat }
+    self.previous = previous
+    try decoder.finish()
+  }
+}

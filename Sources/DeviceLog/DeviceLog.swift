@@ -1,0 +1,207 @@
+import CBOR
+import FixedMemory
+import Proofs
+import Records
+import Spool
+
+/// A device's log: leaves into a tree, the tree under checkpoints, all of it into the spool. The one place
+/// where proofs and storage meet.
+///
+///     append(leaf) … append(leaf) ── commit: durable, not yet signed
+///                  └── seal: checkpoint, durable, then released to readers
+///
+/// Invariants:
+/// 1. A checkpoint is released only after it and all that it covers is durable, and never a second,
+///    different one for the same position.
+/// 2. The current segment always has room for the pending group and for the checkpoint over it, so that
+///    sealing never needs another segment.
+/// 3. Leaves of a batch come from one boot.
+/// 4. `state` is what the spool would give back, with the pending group appended.
+public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
+  /// What happens when the ring is full of leaves that nobody has fetched.
+  public enum FullPolicy: Equatable, Sendable {
+    /// Nothing more is measured until something is delivered.
+    case stop
+    /// The oldest leaves give way; their hashes stay, and a gap leaf says so.
+    case dropOldest
+  }
+
+  public enum Failure: Error, Equatable {
+    /// The open batch has its 512 leaves or 64 KiB: seal it, then append again.
+    case batchFull
+    /// Policy `stop`: the ring is full of undelivered leaves. Nothing was changed.
+    case full
+    case spool(SpoolFailure)
+    /// What the spool holds is intact, and it is not a log of this format.
+    case foreignContent
+    /// The signer did not sign; the leaves stay open.
+    case signing(SigningFailure)
+  }
+
+  /// A group fits one staged write of the spool: 8 KiB less the entry's header.
+  static var groupByteCapacity: Int { 8192 - 24 }
+  /// What sealing appends: the header of an entry and the largest checkpoint.
+  static var checkpointReserve: Int { SpoolEntry.headerByteCount + Checkpoint.maximumMessageByteCount }
+
+  public internal(set) var state: LogState
+  public let policy: FullPolicy
+  /// What was found at the start; `new` and `epochNeeded` ask for `begin(epoch:)`.
+  public internal(set) var recovery: LogRecovery
+  /// Leaves that a new epoch made void, which no gap leaf tells of yet.
+  public internal(set) var voidLeaves: Range<UInt64>?
+  /// The newest checkpoint: its entry in the spool, and the size of its tree.
+  public internal(set) var lastCheckpointSequence: UInt64 = 0
+  /// Leaves dropped undelivered that no gap leaf tells of yet.
+  public internal(set) var droppedSinceGapLeaf: Range<UInt64>?
+
+  var writer: SpoolWriter<Storage>
+  private var pending = InlineArray<8168, UInt8>(repeating: 0)
+  private var pendingByteCount = 0
+  private var pendingItemCount: UInt16 = 0
+
+  init(
+    writer: consuming SpoolWriter<Storage>, state: LogState, recovery: LogRecovery,
+    policy: FullPolicy, lastCheckpointSequence: UInt64
+  ) {
+    self.writer = writer
+    self.state = state
+    self.recovery = recovery
+    self.policy = policy
+    self.lastCheckpointSequence = lastCheckpointSequence
+  }
+
+  /// Bytes passed to the storage's writes since start.
+  public var bytesWritten: UInt64 { writer.bytesWritten }
+  public var releasedThrough: UInt64 { writer.releasedThrough }
+  public var deliveredThrough: UInt64 { writer.deliveredThrough }
+
+  // MARK: appending
+
+  /// True when the next leaf, however large, still fits the open batch.
+  public var mustSeal: Bool {
+    state.openLeafCount >= UInt64(Batch.maximumLeafCount)
+      || state.openItemsByteCount + Batch.maximumLeafByteCount + 3 > Batch.maximumItemsByteCount
+  }
+
+  /// Appends a leaf. It is durable after the next `commit`, signed after the next `seal`.
+  ///
+  /// A refused leaf leaves everything as it was. `milliseconds` is the leaf's own time.
+  public mutating func append(leaf: Span<UInt8>, milliseconds: Int64) throws(Failure) {
+    precondition(leaf.count <= Batch.maximumLeafByteCount, "a leaf longer than its limit")
+    precondition(
+      milliseconds >= state.lastLeafMilliseconds || state.openLeafCount == 0,
+      "a leaf older than the one before it")
+    let itemByteCount = leaf.count + (leaf.count < 24 ? 1 : leaf.count < 256 ? 2 : 3)
+    guard state.openLeafCount < UInt64(Batch.maximumLeafCount),
+      state.openItemsByteCount + itemByteCount <= Batch.maximumItemsByteCount
+    else { throw .batchFull }
+    if pendingByteCount + itemByteCount > Self.groupByteCapacity { try appendGroup() }
+    try makeRoom(itemByteCount)
+    var span = pending.mutableSpan
+    let written = Batch.encodeItem(
+      leaf: leaf, into: span._mutatingExtracting(pendingByteCount..<Self.groupByteCapacity))
+    precondition(written == itemByteCount, "an item of another length than its head says")
+    pendingByteCount += itemByteCount
+    pendingItemCount += 1
+    state.append(
+      leafHash: MerkleTree.leafHash(leaf), itemByteCount: itemByteCount, milliseconds: milliseconds)
+  }
+
+  /// Keeps invariant 2, by a new segment when the current one is too full.
+  mutating func makeRoom(_ itemByteCount: Int) throws(Failure) {
+    let needed = pendingByteCount + itemByteCount + Self.checkpointReserve
+    if writer.remainingPayloadByteCount >= needed { return }
+    try appendGroup()
+    try turnSegment()
+  }
+
+  private mutating func turnSegment() throws(Failure) {
+    let next: SpoolWriter<Storage>.NextSegment
+    do throws(SpoolFailure) { next = try writer.nextSegment() } catch { throw .spool(error) }
+    switch next {
+    case .free, .delivered: break
+    case .undelivered:
+      guard policy == .dropOldest else { throw .full }
+      try keepHashesOfOldestSegment()
+    }
+    var context = InlineArray<2305, UInt8>(repeating: 0)
+    let count = state.encode(into: context.mutableSpan)
+    do throws(SpoolFailure) {
+      try writer.beginSegment(overwritingUndelivered: context.span.extracting(0..<count))
+    } catch { throw .spool(error) }
+  }
+
+  /// Hands the pending leaves to the spool as one entry.
+  private mutating func appendGroup() throws(Failure) {
+    guard pendingItemCount > 0 else { return }
+    do throws(SpoolFailure) {
+      try writer.append(
+        type: LogEntryType.leaves, itemCount: pendingItemCount,
+        payload: pending.span.extracting(0..<pendingByteCount))
+    } catch { throw .spool(error) }
+    pendingByteCount = 0
+    pendingItemCount = 0
+  }
+
+  /// Makes all leaves so far durable. Returns when they are.
+  public mutating func commit() throws(Failure) {
+    try appendGroup()
+    do throws(SpoolFailure) { try writer.commit() } catch { throw .spool(error) }
+  }
+
+  /// Signs the open leaves as one batch, makes it durable and releases it. Without open leaves nothing
+  /// happens. Returns the checkpoint's number within its epoch.
+  public mutating func seal(with signer: inout some Signer & ~Copyable) throws(Failure) -> UInt64? {
+    guard state.openLeafCount > 0 else { return nil }
+    try appendGroup()
+    let checkpoint = state.checkpoint(
+      algorithm: signer.publicKey.algorithm, keyID: signer.publicKey.keyID)
+    var message = InlineArray<247, UInt8>(repeating: 0)
+    let signed: (byteCount: Int, sigStructureHash: Digest)
+    do throws(SigningFailure) {
+      signed = try checkpoint.sign(with: &signer, into: message.mutableSpan)
+    } catch { throw .signing(error) }
+    do throws(SpoolFailure) {
+      try writer.append(
+        type: LogEntryType.checkpoint, itemCount: 1,
+        payload: message.span.extracting(0..<signed.byteCount))
+      state.seal(sigStructureHash: signed.sigStructureHash)
+      lastCheckpointSequence = writer.lastSequence
+      try writer.commit()
+    } catch { throw .spool(error) }
+    return checkpoint.batch
+  }
+
+  /// Begins a boot: its leaves are in batches of their own. What is still open must have been sealed.
+  public mutating func begin(boot: UInt64, flags: UInt64) {
+    precondition(state.openLeafCount == 0, "a batch would span two boots")
+    precondition(boot > state.boot, "boots are counted upwards")
+    state.boot = boot
+    state.flags = flags
+    state.lastLeafMilliseconds = 0
+  }
+
+  /// Takes a receipt that the caller has verified: the gateway has the leaves up to `size` of `epoch`, the
+  /// checkpoint `hash` at the end. True when that is this log's own checkpoint and says something new.
+  public mutating func markDelivered(epoch: UInt64, size: UInt64, throughSequence sequence: UInt64)
+    throws(Failure)
+  {
+    do throws(SpoolFailure) {
+      guard sequence <= writer.releasedThrough else { return }
+      try writer.markDelivered(through: sequence)
+    } catch { throw .spool(error) }
+    if epoch == state.epoch, size <= state.size { state.deliveredSize = max(state.deliveredSize, size) }
+  }
+
+  public func checkInvariants() {
+    precondition(state.first <= state.size, "sealed past the end of the tree")
+    precondition(state.openLeafCount > 0 || state.openItemsByteCount == 0, "bytes without leaves")
+    precondition(UInt64(pendingItemCount) <= state.openLeafCount, "pending leaves are sealed")
+    if pendingItemCount > 0 {
+      precondition(
+        writer.remainingPayloadByteCount >= pendingByteCount + Self.checkpointReserve,
+        "no room to seal")
+    }
+    writer.checkInvariants()
+  }
+}

@@ -1,0 +1,70 @@
+/// Sections of both files.
+enum Section: UInt8 {
+  case gateway, node, batch, commit, delivery, spool, clock, gnss, sensor
+  case board, i2c, serial
+
+  static var count: Int { 12 }
+
+  var name: StaticString {
+    switch self {
+    case .gateway: "gateway"
+    case .node: "node"
+    case .batch: "batch"
+    case .commit: "commit"
+    case .delivery: "delivery"
+    case .spool: "spool"
+    case .clock: "clock"
+    case .gnss: "gnss"
+    case .sensor: "sensor"
+    case .board: "board"
+    case .i2c: "i2c"
+    case .serial: "serial"
+    }
+  }
+
+  /// The file it may stand in.
+  var source: Problem.Source {
+    switch self {
+    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .sensor: .site
+    case .board, .i2c, .serial: .board
+    }
+  }
+
+  /// Written `[sensor.NAME]`, once per name.
+  var hasName: Bool {
+    switch self {
+    case .sensor, .i2c, .serial: true
+    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .board: false
+    }
+  }
+
+  var isRequired: Bool { self == .gateway || self == .board }
+
+  /// How often it may stand in a file.
+  var limit: Int {
+    switch self {
+    case .sensor: Limits.sensorCount
+    case .i2c: Limits.i2cBusCount
+    case .serial: Limits.serialLineCount
+    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .board: 1
+    }
+  }
+}
+
+/// Keys of both files. The raw value is the row in `KeyTable`.
+enum Key: UInt8 {
+  case gatewayURL, gatewayPublicKey, gatewayCAFile, gatewayAllowPlainHTTP
+  case nodeName
+  case batchInterval, batchMaxLeaves
+  case commitInterval
+  case deliveryTimeout, deliveryRetryFirst, deliveryRetryLongest
+  case spoolSize, spoolSegment, spoolWhenFull
+  case clockInterval, clockTolerance, clockRepeatInterval
+  case gnssPort, gnssPositionInterval
+  case sensorChip, sensorBus, sensorAddress, sensorInterval, sensorFrozenAfter, sensorOptional
+  case boardName, boardCompatible
+  case i2cDevice, i2cVirtual, i2cTimeout
+  case serialDevice, serialVirtual, serialBaud
+
+  static var count: Int { 33 }
+}

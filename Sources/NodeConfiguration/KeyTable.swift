@@ -1,0 +1,155 @@
+/// What a key's value looks like.
+enum ValueKind {
+  /// `yes` or `no`.
+  case flag
+  /// Free text of at most so many bytes.
+  case text(limit: Int)
+  /// Lower-case letters, digits, `-` and `_`: the name of a bus or port.
+  case name
+  case path
+  case url
+  /// An Ed25519 public key: 64 hexadecimal digits, or 43 characters of base64url.
+  case publicKey
+  /// A whole number and a unit of time; the range is in milliseconds.
+  case duration(ClosedRange<Int64>)
+  /// A whole number and a unit of size; the range is in bytes.
+  case size(ClosedRange<Int64>)
+  case count(ClosedRange<Int64>)
+  /// As `count`, or the word `never`.
+  case countOrNever(ClosedRange<Int64>)
+  /// An address on an I2C bus: `0x` and two digits.
+  case address
+  case choice(Choice)
+}
+
+/// Closed lists of words.
+enum Choice {
+  case whenFull, chip, baudRate
+
+  var wordCount: Int {
+    switch self {
+    case .whenFull: 2
+    case .chip: ChipName.count
+    case .baudRate: 9
+    }
+  }
+
+  /// `index` outside 0..<`wordCount` is a bug of the caller.
+  func word(_ index: Int) -> StaticString {
+    switch self {
+    case .whenFull:
+      return index == 0 ? "stop" : "drop-oldest"
+    case .chip:
+      guard let chip = ChipName(rawValue: UInt8(index)) else { preconditionFailure("no such chip") }
+      return chip.text
+    case .baudRate:
+      let words: InlineArray<9, StaticString> = [
+        "4800", "9600", "19200", "38400", "57600", "115200", "230400", "460800", "921600",
+      ]
+      return words[index]
+    }
+  }
+}
+
+/// What holds when a key is not written.
+enum Absence {
+  /// The section is refused without it.
+  case refused
+  /// Nothing: the feature is off, or another key stands for it, or the default depends on another
+  /// value.
+  case unset
+  /// The value that this text stands for; it is read by the same parser as the file.
+  case standard(StaticString)
+}
+
+/// A row of the table of keys.
+struct KeyDefinition {
+  let key: Key
+  let section: Section
+  let name: StaticString
+  let kind: ValueKind
+  let absence: Absence
+
+  init(_ key: Key, _ section: Section, _ name: StaticString, _ kind: ValueKind, _ absence: Absence)
+  {
+    self.key = key
+    self.section = section
+    self.name = name
+    self.kind = kind
+    self.absence = absence
+  }
+}
+
+/// The one place where keys, their kinds, ranges and defaults stand. docs/configuration.md and
+/// docs/site.ini.sample are checked against it by a test.
+enum KeyTable {
+  private static let second: Int64 = 1000
+  private static let minute: Int64 = 60 * 1000
+  private static let hour: Int64 = 60 * 60 * 1000
+  private static let day: Int64 = 24 * 60 * 60 * 1000
+  private static let kibibyte: Int64 = 1024
+  private static let mebibyte: Int64 = 1024 * 1024
+  private static let gibibyte: Int64 = 1024 * 1024 * 1024
+
+  static let rows: InlineArray<33, KeyDefinition> = [
+    .init(.gatewayURL, .gateway, "url", .url, .refused),
+    .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
+    .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
+    .init(.gatewayAllowPlainHTTP, .gateway, "allow_plain_http", .flag, .standard("no")),
+
+    .init(.nodeName, .node, "name", .text(limit: 24), .unset),
+
+    // 512 leaves and 64 KiB are the bounds of a batch in the proof format.
+    .init(
+      .batchInterval, .batch, "interval", .duration(100...hour), .standard("60 s")),
+    .init(.batchMaxLeaves, .batch, "max_leaves", .count(1...512), .standard("512")),
+
+    .init(
+      .commitInterval, .commit, "interval", .duration(100...(10 * minute)), .standard("10 s")),
+
+    .init(
+      .deliveryTimeout, .delivery, "timeout", .duration(second...(5 * minute)),
+      .standard("30 s")),
+    .init(
+      .deliveryRetryFirst, .delivery, "retry_first", .duration(100...minute), .standard("1 s")),
+    .init(
+      .deliveryRetryLongest, .delivery, "retry_longest", .duration(second...(6 * hour)),
+      .standard("5 min")),
+
+    .init(
+      .spoolSize, .spool, "size", .size(mebibyte...(16 * gibibyte)), .standard("64 MiB")),
+    .init(
+      .spoolSegment, .spool, "segment", .size((128 * kibibyte)...(16 * mebibyte)),
+      .standard("256 KiB")),
+    .init(.spoolWhenFull, .spool, "when_full", .choice(.whenFull), .standard("stop")),
+
+    .init(.clockInterval, .clock, "interval", .duration(second...(10 * minute)), .standard("10 s")),
+    .init(.clockTolerance, .clock, "tolerance", .duration(10...minute), .standard("500 ms")),
+    .init(
+      .clockRepeatInterval, .clock, "repeat_interval", .duration(minute...day), .standard("1 h")),
+
+    .init(.gnssPort, .gnss, "port", .name, .refused),
+    .init(
+      .gnssPositionInterval, .gnss, "position_interval", .duration(second...day),
+      .standard("10 min")),
+
+    .init(.sensorChip, .sensor, "chip", .choice(.chip), .refused),
+    .init(.sensorBus, .sensor, "bus", .name, .refused),
+    .init(.sensorAddress, .sensor, "address", .address, .unset),
+    .init(.sensorInterval, .sensor, "interval", .duration(100...day), .standard("60 s")),
+    .init(
+      .sensorFrozenAfter, .sensor, "frozen_after", .countOrNever(2...100_000), .standard("16")),
+    .init(.sensorOptional, .sensor, "optional", .flag, .standard("no")),
+
+    .init(.boardName, .board, "name", .text(limit: 24), .refused),
+    .init(.boardCompatible, .board, "compatible", .text(limit: 184), .unset),
+
+    .init(.i2cDevice, .i2c, "device", .path, .unset),
+    .init(.i2cVirtual, .i2c, "virtual", .path, .unset),
+    .init(.i2cTimeout, .i2c, "timeout", .duration(10...(5 * second)), .standard("100 ms")),
+
+    .init(.serialDevice, .serial, "device", .path, .unset),
+    .init(.serialVirtual, .serial, "virtual", .path, .unset),
+    .init(.serialBaud, .serial, "baud", .choice(.baudRate), .standard("9600")),
+  ]
+}

@@ -1,0 +1,121 @@
+import FixedMemory
+
+/// The four options that every program takes:
+///
+///     cairn-agent --config FILE --board FILE --state FOLDER --run FOLDER
+///
+/// The program hands over its words one by one, its own name left out, and then calls `finish`.
+/// Words that are none of these four are the program's: it takes them, or has them refused.
+public struct ProgramOptions: ~Copyable {
+  public private(set) var configPath = PathText("/etc/cairn/site.ini")
+  /// Empty when not given.
+  public private(set) var boardPath = PathText()
+  public private(set) var stateFolder: PathText
+  public private(set) var runFolder = FixedText<80>("/run/cairn")
+
+  /// The option whose value is the next word.
+  private var awaited: Option?
+  private var given = InlineArray<4, Bool>(repeating: false)
+
+  /// `stateFolder` holds when --state is not given.
+  public init(stateFolder: StaticString) { self.stateFolder = PathText(stateFolder) }
+
+  /// Takes a word when it is one of the options or an option's value; says whether it was.
+  public mutating func take(_ word: Span<UInt8>, problems: inout ProblemList) -> Bool {
+    guard let option = awaited else {
+      guard let option = Option.find(word) else { return false }
+      if given[Int(option.rawValue)] {
+        refuse(option, " is given twice", .duplicateKey, problems: &problems)
+      }
+      given[Int(option.rawValue)] = true
+      awaited = option
+      return true
+    }
+    awaited = nil
+    if !set(option, word) {
+      refuse(
+        option, " is empty, too long, or the next option", .outOfRange, problems: &problems)
+    }
+    return true
+  }
+
+  /// All words were handed over. A program that reaches devices `requiresBoard`.
+  public mutating func finish(requiresBoard: Bool, problems: inout ProblemList) {
+    if let option = awaited {
+      awaited = nil
+      refuse(option, " needs a value", .missingArgument, problems: &problems)
+    } else if requiresBoard, !given[Int(Option.board.rawValue)] {
+      refuse(.board, " is needed: a profile of Boards/", .missingArgument, problems: &problems)
+    }
+  }
+
+  /// Refuses a word that neither `take` nor the program knows.
+  public func refuseUnknown(_ word: Span<UInt8>, problems: inout ProblemList) {
+    var message = Message()
+    message.write("unknown argument ")
+    message.write(quoted: word)
+    var nearest = NearestWord()
+    for raw in 0..<Option.count {
+      guard let option = Option(rawValue: UInt8(raw)) else { continue }
+      nearest.consider(option.text, for: word)
+    }
+    if let option = nearest.word {
+      message.write(": did you mean ")
+      message.write(option)
+      message.write("?")
+    }
+    problems.refuse(.arguments, line: 0, .unknownArgument, message)
+  }
+
+  private enum Option: UInt8 {
+    case config, board, state, run
+
+    static var count: Int { 4 }
+
+    var text: StaticString {
+      switch self {
+      case .config: "--config"
+      case .board: "--board"
+      case .state: "--state"
+      case .run: "--run"
+      }
+    }
+
+    static func find(_ word: Span<UInt8>) -> Option? {
+      for raw in 0..<count {
+        guard let option = Option(rawValue: UInt8(raw)) else { continue }
+        if word.equals(option.text) { return option }
+      }
+      return nil
+    }
+  }
+
+  private mutating func set(_ option: Option, _ value: Span<UInt8>) -> Bool {
+    guard !value.isEmpty, !hasPrefix(value, "--") else { return false }
+    switch option {
+    case .config:
+      guard let path = PathText(value) else { return false }
+      configPath = path
+    case .board:
+      guard let path = PathText(value) else { return false }
+      boardPath = path
+    case .state:
+      guard let path = PathText(value) else { return false }
+      stateFolder = path
+    case .run:
+      guard let path = FixedText<80>(value) else { return false }
+      runFolder = path
+    }
+    return true
+  }
+
+  private func refuse(
+    _ option: Option, _ what: StaticString, _ reason: Problem.Reason,
+    problems: inout ProblemList
+  ) {
+    var message = Message()
+    message.write(option.text)
+    message.write(what)
+    problems.refuse(.arguments, line: 0, reason, message)
+  }
+}

@@ -1,0 +1,186 @@
+import FixedMemory
+
+/// What an operator decides about one node: the site file, with defaults in place of keys not
+/// written. Each key with its unit and range: docs/configuration.md.
+public struct SiteConfiguration: ~Copyable {
+  /// What happens when the spool has no segment left that is delivered.
+  public enum WhenFull: UInt8, Sendable {
+    /// Sampling ends until there is room.
+    case stop
+    /// The oldest leaves go; a signed gap leaf says which.
+    case dropOldest
+  }
+
+  public struct Gateway: Sendable {
+    /// Without a slash at its end. `https://`, or `http://` when that is allowed.
+    public internal(set) var url = URLText()
+    /// Ed25519. Nil: receipts can't be verified, nothing is ever treated as delivered.
+    public internal(set) var publicKey: FixedBytes<32>?
+    /// Certificates to trust in place of the system's; empty when not given.
+    public internal(set) var caFile = PathText()
+    public internal(set) var allowsPlainHTTP = false
+  }
+
+  public struct Delivery: Sendable {
+    /// Of one request, from its start to its answer.
+    public internal(set) var timeoutMilliseconds: Int64 = 0
+    public internal(set) var firstRetryMilliseconds: Int64 = 0
+    /// Waits double from the first up to this.
+    public internal(set) var longestRetryMilliseconds: Int64 = 0
+  }
+
+  public struct Spool: Sendable {
+    /// Of all segments: 4 to 4096 whole ones.
+    public internal(set) var byteCount: Int64 = 0
+    /// A multiple of 4096.
+    public internal(set) var segmentByteCount: Int64 = 0
+    public internal(set) var whenFull = WhenFull.stop
+  }
+
+  public struct Clock: Sendable {
+    /// How often the mapping of device time to UTC is looked at.
+    public internal(set) var intervalMilliseconds: Int64 = 0
+    /// A clock leaf is written when the mapping has moved by more.
+    public internal(set) var toleranceMilliseconds: Int64 = 0
+    /// A clock leaf is written at least this often.
+    public internal(set) var repeatIntervalMilliseconds: Int64 = 0
+  }
+
+  public struct GNSS: Sendable {
+    /// A serial line of the board profile.
+    public internal(set) var port = Name()
+    public internal(set) var positionIntervalMilliseconds: Int64 = 0
+    var portLine = 0
+  }
+
+  public struct Sensor: Sendable {
+    public internal(set) var name = Name()
+    public internal(set) var chip = ChipName.bme280
+    /// An I2C bus of the board profile.
+    public internal(set) var bus = Name()
+    /// 0x08 to 0x77. The chip's usual one when not written.
+    public internal(set) var address: UInt8 = 0
+    public internal(set) var intervalMilliseconds: Int64 = 0
+    /// So many equal measurements in a row are a fault; 0 when that is never concluded.
+    public internal(set) var frozenAfterMeasurementCount: UInt32 = 0
+    /// False: the agent ends when the chip is missing at its start.
+    public internal(set) var isOptional = false
+
+    /// Where things were written, for messages.
+    var line = 0
+    var busLine = 0
+    var addressLine = 0
+    var hasChip = false
+    var hasBus = false
+  }
+
+  public internal(set) var gateway = Gateway()
+  /// Empty when not given: the key's id stands for the node.
+  public internal(set) var nodeName = Name()
+  /// A batch is sealed at least this often when there are leaves.
+  public internal(set) var batchIntervalMilliseconds: Int64 = 0
+  /// A batch is sealed when it has so many, 1 to 512.
+  public internal(set) var batchMaximumLeafCount = 0
+  /// What was measured is durable at most so much later.
+  public internal(set) var commitIntervalMilliseconds: Int64 = 0
+  public internal(set) var delivery = Delivery()
+  public internal(set) var spool = Spool()
+  public internal(set) var clock = Clock()
+  var gnssSection = GNSS()
+  var hasGNSS = false
+  /// In the order of the file.
+  public internal(set) var sensors = FixedArray<16, Sensor>(filler: Sensor())
+
+  /// The sections' and keys' lines that checks over several values name.
+  struct Lines {
+    var gateway = 0
+    var url = 0
+    var retryFirst = 0
+    var retryLongest = 0
+    var spoolSize = 0
+    var spoolSegment = 0
+    var clockInterval = 0
+    var clockRepeat = 0
+  }
+  var lines = Lines()
+
+  /// Reads a site file. Problems are added to `problems`; the value is to be used only when
+  /// `problems.isUsable`.
+  public init(parsing bytes: Span<UInt8>, problems: inout ProblemList) {
+    let lineCount = interpret(bytes, into: &self, problems: &problems)
+    checkTogether(lineCount: lineCount, problems: &problems)
+  }
+
+  /// The receiver; nil without a [gnss] section.
+  public var gnss: GNSS? { hasGNSS ? gnssSection : nil }
+
+  /// True when the gateway's receipts can be verified, so that delivered segments may be used
+  /// again.
+  public var canVerifyReceipts: Bool { gateway.publicKey != nil }
+}
+
+extension SiteConfiguration: ConfigurationDocument {
+  static var source: Problem.Source { .site }
+
+  mutating func begin(_ section: Section, name: Name, line: Int) {
+    switch section {
+    case .gateway: lines.gateway = line
+    case .gnss: hasGNSS = true
+    case .sensor:
+      var sensor = Sensor()
+      sensor.name = name
+      sensor.line = line
+      sensors.append(sensor)
+    case .node, .batch, .commit, .delivery, .spool, .clock: break
+    case .board, .i2c, .serial: stop("a section of the board profile in a site file")
+    }
+  }
+
+  mutating func set(_ key: Key, _ value: Value, text: Span<UInt8>, line: Int) {
+    switch key {
+    case .gatewayURL:
+      lines.url = line
+      let hasSlash = text[text.count - 1] == UInt8(ascii: "/")
+      gateway.url.removeAll()
+      gateway.url.write(text.extracting(0..<(text.count - (hasSlash ? 1 : 0))))
+    case .gatewayPublicKey: gateway.publicKey = value.key
+    case .gatewayCAFile: gateway.caFile = fixed(text)
+    case .gatewayAllowPlainHTTP: gateway.allowsPlainHTTP = value.flag
+    case .nodeName: nodeName = fixed(text)
+    case .batchInterval: batchIntervalMilliseconds = value.number
+    case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
+    case .commitInterval: commitIntervalMilliseconds = value.number
+    case .deliveryTimeout: delivery.timeoutMilliseconds = value.number
+    case .deliveryRetryFirst:
+      delivery.firstRetryMilliseconds = value.number
+      lines.retryFirst = line
+    case .deliveryRetryLongest:
+      delivery.longestRetryMilliseconds = value.number
+      lines.retryLongest = line
+    case .spoolSize:
+      spool.byteCount = value.number
+      lines.spoolSize = line
+    case .spoolSegment:
+      spool.segmentByteCount = value.number
+      lines.spoolSegment = line
+    case .spoolWhenFull: spool.whenFull = value.number == 0 ? .stop : .dropOldest
+    case .clockInterval:
+      clock.intervalMilliseconds = value.number
+      lines.clockInterval = line
+    case .clockTolerance: clock.toleranceMilliseconds = value.number
+    case .clockRepeatInterval:
+      clock.repeatIntervalMilliseconds = value.number
+      lines.clockRepeat = line
+    case .gnssPort:
+      gnssSection.port = fixed(text)
+      gnssSection.portLine = line
+    case .gnssPositionInterval: gnssSection.positionIntervalMilliseconds = value.number
+    case .sensorChip, .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter,
+      .sensorOptional:
+      setSensor(key, value, text: text, line: line)
+    case .boardName, .boardCompatible, .i2cDevice, .i2cVirtual, .i2cTimeout, .serialDevice,
+      .serialVirtual, .serialBaud:
+      stop("a key of the board profile in a site file")
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+
+/// The files of one node:
+///
+///     STATE/agent/agent.key     the private key, mode 0600            agent
+///     STATE/agent/device.pub    the public key, 32 bytes              agent writes, all read
+///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
+///     STATE/uplink/cursor       how far delivery has come             uplink
+///     RUN/agent.sock            the agent's socket
+public struct NodePaths {
+  public let key: FixedPath
+  public let publicKey: FixedPath
+  public let spool: FixedPath
+  public let uplinkFolder: FixedPath
+  public let cursor: FixedPath
+  public let agentSocket: FixedPath
+
+  /// Nil when a folder's name leaves no room for its files'.
+  public init?(options: borrowing ProgramOptions) {
+    guard let state = FixedPath(options.stateFolder.span),
+      let run = FixedPath(options.runFolder.span),
+      let agent = state.appending(name: "agent"), let uplink = state.appending(name: "uplink"),
+      let key = agent.appending(name: "agent.key"),
+      let publicKey = agent.appending(name: "device.pub"),
+      let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
+      let socket = run.appending(name: "agent.sock")
+    else { return nil }
+    self.key = key
+    self.publicKey = publicKey
+    self.spool = spool
+    self.uplinkFolder = uplink
+    self.cursor = cursor
+    self.agentSocket = socket
+  }
+}
