@@ -165,12 +165,6 @@ let boardTests: [Target] = [
     ]),
 ]
 
-let simulationTests: [Target] = [
-  tests(
-    "Simulation",
-    ["Simulation", "Sensors", "Records", "Buses", "CBOR", "FixedMemory", "CLinux"])
-]
-
 let hostTests: [Target] = [
   tests(
     "GatewayStore",

@@ -42,17 +42,52 @@ struct BoardCommand: ParsableCommand {
   func run() throws {
     // First of all, so that no signal ends the program before its socket is removed.
     let signals = cairn_board_end_signals()
-    guard signals >= 0 else { throw CleanExit.message("no signals: errno \(-signals)") }
-    let record = try WeatherRecord(csv: try String(contentsOfFile: weather, encoding: .utf8))
+    guard signals >= 0 else { throw Failure.noSignals(errno: -signals) }
+    let record = try Self.weatherRecord(at: weather)
     let start = cairn_board_milliseconds()
     let replay = WeatherReplay(record: record, speed: speed, startMilliseconds: start)
     let board = VirtualBoard(surroundings: replay, seed: seed, now: start)
     let server = VirtualBoardServer()
-    try server.add(board.bus, at: bus)
+    do throws(VirtualBoardServer.Failure) {
+      try server.add(board.bus, at: bus)
+    } catch {
+      throw Failure.noSocket(path: bus, reason: error)
+    }
     tell(describe(board, record))
     for text in fault { tell([board.perform(try Self.command(option: text), now: start)]) }
     try serve(board, server, signals: signals)
     server.close()
+  }
+
+  /// Why the board can not be served; ends the program with status 1.
+  private enum Failure: Error, CustomStringConvertible {
+    case noSignals(errno: Int32)
+    case noWeather(path: String, reason: String)
+    case noSocket(path: String, reason: VirtualBoardServer.Failure)
+
+    var description: String {
+      switch self {
+      case .noSignals(let errno): "no signals: \(String(cString: strerror(errno)))"
+      case .noWeather(let path, let reason): "no weather in \(path): \(reason)"
+      case .noSocket(let path, .pathInUse): "\(path) is in use, or not a socket"
+      case .noSocket(let path, .system(let errno)):
+        "no socket at \(path): \(String(cString: strerror(errno)))"
+      }
+    }
+  }
+
+  private static func weatherRecord(at path: String) throws -> WeatherRecord {
+    let text: String
+    do {
+      text = try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+      throw Failure.noWeather(path: path, reason: error.localizedDescription)
+    }
+    do throws(WeatherRecord.Failure) {
+      return try WeatherRecord(csv: text)
+    } catch {
+      throw Failure.noWeather(path: path, reason: "\(error)")
+    }
   }
 
   private static func command(option text: String) throws -> FaultCommand {

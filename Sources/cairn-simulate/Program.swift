@@ -4,6 +4,6 @@ import ArgumentParser
 struct Program: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cairn-simulate",
-    abstract: "Hardware without hardware: chip models, weather, faults.",
-    subcommands: [BoardCommand.self])
+    abstract: "Hardware without hardware: chip models, weather, faults, receivers.",
+    subcommands: [BoardCommand.self, GNSSCommand.self])
 }

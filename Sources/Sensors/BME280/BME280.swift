@@ -6,7 +6,8 @@ import Records
 /// 1.6. Forced mode: each measurement is asked for, with all of its configuration, and the chip
 /// sleeps in between.
 ///
-///     identify   id D0 → 60 · reset E0 ← B6 · 2 ms · status F3 · calibration 88…A1, E1…E7, twice · config F5 ← 0
+///     identify   id D0 → 60 · reset E0 ← B6 · 2 ms · status F3 until started
+///                calibration 88…A1, E1…E7, twice · config F5 ← 0
 ///     measure    ctrl_hum F2 ← 01 · ctrl_meas F4 ← 25 · 10 ms · F2…F4 until done · F7…FE
 ///
 /// The chip has no checksums. Calibration is read twice, since an undetected flipped bit in it

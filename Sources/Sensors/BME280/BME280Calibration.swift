@@ -7,7 +7,8 @@ struct BME280RawWords: Equatable {
   let temperature: UInt32
   let humidity: UInt32
 
-  /// What the data registers hold after a reset, and for a quantity that is skipped.
+  /// What the data registers hold after a reset, and for a quantity that is skipped. A real value
+  /// of exactly this word can not be told from it, and is given up too: one word of 65 536.
   static var skipped20: UInt32 { 0x8_0000 }
   static var skipped16: UInt32 { 0x8000 }
 

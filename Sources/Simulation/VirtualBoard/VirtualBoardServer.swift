@@ -13,8 +13,9 @@ public final class VirtualBoardServer {
     case system(errno: Int32)
   }
 
-  /// A bus has one master, and one who looks on; the rest is slack.
-  public static let clientLimit = 16
+  /// A client connects once for each chip it talks to: 16 sensors of an agent, and as many of a tool
+  /// that looks at the same bus.
+  public static let clientLimit = 32
   /// What `poll` takes at once (CLinuxVirtualBoard.h).
   private static let descriptorLimit = 64
   private static let backlog: Int32 = 4
