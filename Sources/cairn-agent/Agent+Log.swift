@@ -2,10 +2,13 @@ import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
+import NodeConfiguration
 import NodeFiles
 import Proofs
 import Records
-
+import Sampling
+import Signers
+import Spool
 /// Leaves into the log, and the log onto the card.
 extension Agent {
   /// Appends one leaf of this turn's time. False when the ring is full and policy is to stop; every other

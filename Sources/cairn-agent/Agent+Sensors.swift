@@ -83,10 +83,12 @@ extension Agent {
   mutating func startSensors() {
     for index in files.site.sensors.indices {
       let configured = files.site.sensors[index]
-      // Sensors of one interval are measured one after the other, not all at once.
-      let first = now + Int64(index) * 50 + 50
-      _ = schedule.add(
-        intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first)
+      // The chip's first conversion has ended by then; sensors of one interval take turns.
+      let first = now + configured.chip.kind.shortestIntervalMilliseconds + Int64(index) * 50
+      guard
+        schedule.add(
+          intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first) == index
+      else { end(.configuration, "cairn-agent: a sensor's interval is outside 100 ms to a week") }
       guard var sensor = sensors[index].take() else { continue }
       var delay = SystemDelay()
       var failure: SensorFailure?

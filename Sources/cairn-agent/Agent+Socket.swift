@@ -3,12 +3,14 @@ import CBOR
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
+import NodeConfiguration
 import NodeFiles
 import Proofs
 import Records
+import Sampling
+import Signers
 import Spool
 import Verifier
-
 /// What clients of the socket ask for (docs/agent-socket.md).
 extension Agent {
   mutating func serveSocket(_ poller: borrowing Poller) {

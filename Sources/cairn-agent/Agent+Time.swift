@@ -2,9 +2,9 @@ import Buses
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
+import NodeFiles
 import Records
 import Sensors
-
 /// Device time tied to UTC: `utcMilliseconds` at `milliseconds` of the log, give or take.
 struct ClockMapping {
   var source: FixSource

@@ -1,3 +1,4 @@
+import AgentMessages
 import Buses
 import CLinux
 import DeviceLog
@@ -10,7 +11,6 @@ import Records
 import Sampling
 import Sensors
 import Signers
-
 typealias AgentSensor = MonitoredSensor<AnyI2CDevice>
 
 /// The agent's loop: measures what is due, keeps and signs it, listens to its receiver and socket.
@@ -110,8 +110,9 @@ struct Agent: ~Copyable {
   /// Sleeps until something is due or readable. At most a minute, so that no forgotten reason to wake up
   /// lasts for ever.
   private mutating func wait(_ poller: inout Poller, _ signals: borrowing TerminationSignals) {
-    var wake = min(now + 60_000, nextCommit, nextSeal, nextClockLook)
-    wake = min(wake, schedule.nextDueMilliseconds ?? wake, faults.nextDueMilliseconds ?? wake)
+    var wake = min(min(now + 60_000, nextCommit), min(nextSeal, nextClockLook))
+    if let due = schedule.nextDueMilliseconds { wake = min(wake, due) }
+    if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
     if receiverPort == nil, files.site.gnss != nil { wake = min(wake, nextReceiverAttempt) }
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
