@@ -64,7 +64,7 @@ public struct GatewayApplication: Sendable {
     router.add(middleware: ProblemMiddleware())
     DeviceRoutes(gateway, events: events, bodySeconds: settings.bodySeconds, now: now)
       .add(to: router)
-    PeopleRoutes(gateway, now: now).add(to: router)
+    PeopleRoutes(gateway).add(to: router)
     return router
   }
 

@@ -59,6 +59,9 @@ public final class GatewayStore: Sendable {
     return configuration
   }
 
-  /// Closes the database; a later use fails.
-  public func close() throws { try database.close() }
+  /// Moves everything into the one file, so that a copy of it is whole, and closes it; a later use fails.
+  public func close() throws {
+    try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try database.close()
+  }
 }
