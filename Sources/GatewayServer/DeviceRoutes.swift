@@ -10,19 +10,22 @@ import Records
 struct DeviceRoutes: Sendable {
   private let gateway: Gateway
   private let events: GatewayEvents?
+  private let counts: VerdictCounts
   private let commit: GroupCommit
   private let bodySeconds: Int64
   private let now: @Sendable () -> Int64
 
   init(
-    _ gateway: Gateway, events: GatewayEvents?, bodySeconds: Int64,
+    _ gateway: Gateway, events: GatewayEvents?, counts: VerdictCounts, bodySeconds: Int64,
     now: @escaping @Sendable () -> Int64
   ) {
     self.gateway = gateway
     self.events = events
+    self.counts = counts
     self.bodySeconds = bodySeconds
     self.now = now
     commit = GroupCommit(gateway) { answer, batch in
+      counts.count(answer)
       events?.answer(answer, to: batch, store: gateway.store)
     }
   }
@@ -48,8 +51,7 @@ struct DeviceRoutes: Sendable {
       case .refused(let problem, _): return problem.response(asJSON: wantsJSON)
       }
     } catch {
-      events?.answer(.refused(error, nil), to: nil, store: gateway.store)
-      return error.response(asJSON: wantsJSON)
+      return refused(error, asJSON: wantsJSON)
     }
   }
 
@@ -64,9 +66,15 @@ struct DeviceRoutes: Sendable {
         headers: [.contentType: MediaType.cbor, .cacheControl: "no-store"],
         body: .init(bytes: enrolled.answer))
     } catch {
-      events?.answer(.refused(error, nil), to: nil, store: gateway.store)
-      return error.response(asJSON: wantsJSON)
+      return refused(error, asJSON: wantsJSON)
     }
+  }
+
+  /// A refusal before there was a log to look at.
+  private func refused(_ problem: Problem, asJSON: Bool) -> Response {
+    counts.count(.refused(problem, nil))
+    events?.answer(.refused(problem, nil), to: nil, store: gateway.store)
+    return problem.response(asJSON: asJSON)
   }
 
   /// Devices that name nothing get CBOR; a person with a command line can ask for JSON.

@@ -62,9 +62,12 @@ public struct GatewayApplication: Sendable {
   public func router() -> Router<BasicRequestContext> {
     let router = Router()
     router.add(middleware: ProblemMiddleware())
-    DeviceRoutes(gateway, events: events, bodySeconds: settings.bodySeconds, now: now)
-      .add(to: router)
+    let counts = VerdictCounts()
+    DeviceRoutes(
+      gateway, events: events, counts: counts, bodySeconds: settings.bodySeconds, now: now
+    ).add(to: router)
     PeopleRoutes(gateway).add(to: router)
+    FleetPage(gateway, counts: counts, now: now).add(to: router)
     return router
   }
 

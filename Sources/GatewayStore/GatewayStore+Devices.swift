@@ -66,19 +66,25 @@ extension GatewayStore {
     }
   }
 
-  /// The devices that were heard last, newest first.
+  /// The devices that were heard last, newest first, and behind them those that came last and have sent
+  /// nothing. Looks at no more than the newest 5000 batches.
   public func devicesHeardLast(limit: Int) throws -> [DeviceOverview] {
     try database.read { database in
-      try Row.fetchAll(
-        database,
-        sql: """
-          SELECT \(Device.columns) FROM device
-          ORDER BY coalesce((SELECT max(received_utc) FROM batch WHERE device = device.id),
-                            enrolled_utc) DESC
-          LIMIT ?
-          """,
-        arguments: [limit]
-      ).map { try Self.overview(Device($0), database) }
+      var ids: [Int64] = []
+      for sql in [
+        "SELECT device FROM batch ORDER BY id DESC LIMIT 5000",
+        "SELECT id FROM device ORDER BY id DESC LIMIT 5000",
+      ] {
+        let rows = try Int64.fetchCursor(database, sql: sql)
+        while ids.count < limit, let id = try rows.next() {
+          if !ids.contains(id) { ids.append(id) }
+        }
+      }
+      return try ids.compactMap { id in
+        try Row.fetchOne(
+          database, sql: "SELECT \(Device.columns) FROM device WHERE id = ?", arguments: [id]
+        ).map { try Self.overview(Device($0), database) }
+      }
     }
   }
 
@@ -103,11 +109,11 @@ extension GatewayStore {
       device: device, batchCount: batchCount, forkCount: forkCount, newest: newest)
   }
 
-  /// How many devices, batches and forks there are.
+  /// How many devices, batches and forks there are: the highest row number, since no row is ever removed.
   public func counts() throws -> (devices: Int, batches: Int, forks: Int) {
     try database.read { database in
       func count(_ table: String) throws -> Int {
-        try Int.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0
+        try Int.fetchOne(database, sql: "SELECT max(id) FROM \(table)") ?? 0
       }
       return (try count("device"), try count("batch"), try count("fork"))
     }

@@ -39,7 +39,6 @@ extension GatewayStore {
             UNIQUE (device, epoch, batch)
           ) STRICT;
           CREATE UNIQUE INDEX batch_size ON batch (device, epoch, size);
-          CREATE INDEX batch_time ON batch (device, received_utc);
 
           -- Leaves that later ones need to be understood: boot, schema, clock, position.
           CREATE TABLE context (

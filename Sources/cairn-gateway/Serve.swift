@@ -84,10 +84,10 @@ struct Serve: AsyncParsableCommand {
     } catch {
       throw OperatorError(.configuration, "\(config): \(error.localizedDescription)")
     }
-    do throws(OperatorError) {
+    do throws(GatewayConfiguration.Failure) {
       return try GatewayConfiguration(text: text)
     } catch {
-      throw OperatorError(error.status, "\(config): \(error.message)")
+      throw OperatorError(.configuration, "\(config), line \(error.line): \(error.reason)")
     }
   }
 
