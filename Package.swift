@@ -108,7 +108,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-gateway",
     [
-      "GatewayServer", "GatewayStore", "Signers", "Proofs",
+      "GatewayServer", "GatewayStore", "Signers", "Verifier", "Proofs", "Records", "CBOR",
+      "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(

@@ -47,13 +47,13 @@ struct FleetPage: Sendable {
     html += Self.total(totals.forks, "forks", isBad: totals.forks > 0) + "</section>"
     html += Self.refusals(verdicts)
     if devices.isEmpty {
-      html += "<p class=\"empty\">No device has been here yet. Point one at this address: its first "
-        + "batch appears here.</p>"
+      html += "<p class=\"empty\">No device has been here yet. Point one at this address: its "
+      html += "first batch appears here.</p>"
     }
     for device in devices { html += try card(device) }
     if totals.devices > devices.count {
-      html += "<p class=\"empty\">Shown are the \(devices.count) heard last of \(totals.devices); "
-        + "<a href=\"/v1/devices\">all of them</a> as JSON.</p>"
+      html += "<p class=\"empty\">Shown are the \(devices.count) heard last of "
+      html += "\(totals.devices); <a href=\"/v1/devices\">all of them</a> as JSON.</p>"
     }
     return html + "</main></body></html>\n"
   }

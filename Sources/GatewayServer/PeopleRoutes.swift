@@ -182,7 +182,8 @@ struct PeopleRoutes: Sendable {
     case .ambiguous: throw RequestProblem(.notFound, "More than one device begins like this.")
     case .malformed:
       throw RequestProblem(
-        .badRequest, "A device's id is the SHA-256 of its key: 64 hexadecimal digits, or 16 at least.")
+        .badRequest,
+        "A device's id is the SHA-256 of its key: 64 hexadecimal digits, or 16 at least.")
     }
   }
 

@@ -9,8 +9,8 @@ struct QueryReader {
   init(_ request: Request, allowed: Set<String>) throws(RequestProblem) {
     for (name, value) in request.uri.queryParameters {
       guard allowed.contains(String(name)) else {
-        throw RequestProblem(
-          .badRequest, "\(name)= is not known here; \(allowed.sorted().joined(separator: ", ")) are.")
+        let known = allowed.sorted().joined(separator: ", ")
+        throw RequestProblem(.badRequest, "\(name)= is not known here; \(known) are.")
       }
       guard values.updateValue(String(value), forKey: String(name)) == nil else {
         throw RequestProblem(.badRequest, "\(name)= is given twice.")

@@ -33,7 +33,7 @@ extension Span<UInt8> {
 extension [UInt8] {
   /// Lower-case hexadecimal, two characters a byte.
   public var hexadecimal: String {
-    let digits = Array<UInt8>("0123456789abcdef".utf8)
+    let digits = [UInt8]("0123456789abcdef".utf8)
     var result: [UInt8] = []
     result.reserveCapacity(count * 2)
     for byte in self {
@@ -43,14 +43,16 @@ extension [UInt8] {
     return String(decoding: result, as: UTF8.self)
   }
 
-  /// The bytes that a text of hexadecimal digits stands for; nil when it has others, or an odd count.
+  /// The bytes that a text of hexadecimal digits stands for; nil when it has other characters, or an odd
+  /// count of digits.
   public init?(hexadecimal text: some StringProtocol) {
     let digits = Array(text.utf8)
     guard digits.count.isMultiple(of: 2) else { return nil }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(digits.count / 2)
     for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = hexadecimalDigit(digits[index]), let low = hexadecimalDigit(digits[index + 1])
+      guard let high = hexadecimalDigit(digits[index]),
+        let low = hexadecimalDigit(digits[index + 1])
       else { return nil }
       bytes.append(high << 4 | low)
     }

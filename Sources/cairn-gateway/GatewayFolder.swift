@@ -6,7 +6,8 @@ import Signers
 /// The gateway's folder: `gateway.key` (mode 0600), `gateway.pub` (32 bytes) and `gateway.sqlite`.
 enum GatewayFolder {
   /// Opens what is there and makes what is missing.
-  static func open(_ folder: String, enrolment: Gateway.Enrolment) throws(OperatorError) -> Gateway {
+  static func open(_ folder: String, enrolment: Gateway.Enrolment) throws(OperatorError) -> Gateway
+  {
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true,

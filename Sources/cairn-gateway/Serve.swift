@@ -31,7 +31,8 @@ struct Serve: AsyncParsableCommand {
   var enrolment: String?
 
   @Option(
-    help: ArgumentHelp("PEM file with the certificate and its chain: serve HTTPS.", valueName: "file")
+    help: ArgumentHelp(
+      "PEM file with the certificate and its chain: serve HTTPS.", valueName: "file")
   )
   var tlsCertificate: String?
 

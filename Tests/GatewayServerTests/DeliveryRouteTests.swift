@@ -51,8 +51,8 @@ import Verifier
         receipts.append(response.bytes)
       }
       #expect(receipts[2] == receipts[0])
-      let receipt = try Receipt(
-        verifying: receipts[1].span, gatewayKey: server.gateway.publicKey)
+      let second = receipts[1]
+      let receipt = try Receipt(verifying: second.span, gatewayKey: server.gateway.publicKey)
       #expect(receipt.size == 7)
       #expect(receipt.receivedUTCMilliseconds == TestServer.now)
     }

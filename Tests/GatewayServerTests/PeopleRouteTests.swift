@@ -37,7 +37,8 @@ import Verifier
           == "0,3,1,1000,2013-01-01T00:00:00.940Z,20,reading,BME280,i2c-1,temperature,Cel,3.900,1,")
       #expect(
         lines[7]
-          == "0,5,1,121000,2013-01-01T00:02:00.940Z,20,fault,BME280,i2c-1,,,,1,checksum-mismatch ×1")
+          == "0,5,1,121000,2013-01-01T00:02:00.940Z,20,fault,BME280,i2c-1,,,,1,checksum-mismatch ×1"
+      )
       #expect(
         lines[9]
           == "0,6,1,181000,2013-01-01T00:03:00.940Z,20,reading,BME280,i2c-1,humidity,%RH,,1,no value"
@@ -111,7 +112,8 @@ import Verifier
         ("/readings?limt=5", nil, 400), ("/readings?limit=5&limit=6", nil, 400),
         ("/readings?after=5", nil, 400), ("/readings?from=yesterday", nil, 400),
         ("/readings?format=xml", nil, 400), ("/readings", "image/png", 406),
-        ("/readings", "application/json;q=0", 406), ("/receipts/x", nil, 400), ("/nothing", nil, 404),
+        ("/readings", "application/json;q=0", 406), ("/receipts/x", nil, 400),
+        ("/nothing", nil, 404),
         ("/log?after=0", nil, 400), ("/head", "text/html", 406),
       ]
       for (question, accept, status) in cases {

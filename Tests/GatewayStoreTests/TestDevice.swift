@@ -158,7 +158,8 @@ enum TestLeaf {
   static func position(at milliseconds: Int64) -> [UInt8] {
     encoded {
       LeafEncoding.position(
-        milliseconds: milliseconds, source: .gnss, latitudeE7: 488_584_000, longitudeE7: -22_945_000,
+        milliseconds: milliseconds, source: .gnss, latitudeE7: 488_584_000,
+        longitudeE7: -22_945_000,
         altitudeCentimetres: 3550, accuracyCentimetres: nil, into: $0)
     }
   }
