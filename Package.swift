@@ -113,11 +113,17 @@ let hostTargets: [Target] = [
     ], strict),
   module(
     "GatewayServer",
-    ["GatewayStore", .product(name: "Hummingbird", package: "hummingbird")], strict),
+    [
+      "GatewayStore", "Verifier", "Proofs", "Records", "FixedMemory",
+      .product(name: "Hummingbird", package: "hummingbird"),
+      .product(name: "HummingbirdCore", package: "hummingbird"),
+      .product(name: "HummingbirdTLS", package: "hummingbird"),
+    ], strict),
   program(
     "cairn-gateway",
     [
-      "GatewayServer", "GatewayStore", "Signers",
+      "GatewayServer", "GatewayStore", "Signers", "Verifier", "Proofs", "Records", "CBOR",
+      "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(
@@ -168,11 +174,14 @@ let boardTests: [Target] = [
 let hostTests: [Target] = [
   tests(
     "GatewayStore",
-    ["GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "FixedMemory"]),
+    [
+      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR", "FixedMemory",
+    ]),
   tests(
     "GatewayServer",
     [
-      "GatewayServer", "GatewayStore",
+      "GatewayServer", "GatewayStore", "Verifier", "Proofs", "Records", "Signers", "CBOR",
+      "FixedMemory",
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),
   // Whole programs, as a person starts them.

@@ -1,4 +1,12 @@
+import ArgumentParser
+
+/// Receives signed batches, verifies and keeps them, and answers with signed receipts.
 @main
-struct Program {
-  static func main() {}
+struct Program: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cairn-gateway",
+    abstract: "Receives signed batches, verifies and keeps them, and answers with receipts.",
+    version: "cairn-gateway 0.1.0",
+    subcommands: [Serve.self, Measure.self],
+    defaultSubcommand: Serve.self)
 }

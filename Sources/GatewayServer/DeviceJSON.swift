@@ -1,0 +1,79 @@
+import FixedMemory
+import GatewayStore
+import Proofs
+import Records
+
+/// Devices, batches and forks as JSON objects of the API.
+enum DeviceJSON {
+  static func overview(_ overview: DeviceOverview) -> JSONText {
+    let device = overview.device
+    return .object([
+      ("device", .text(device.keyHash.hexadecimal)),
+      ("publicKey", .text(device.key.bytes.hexadecimal)),
+      ("algorithm", .integer(device.key.algorithm.coseNumber)),
+      ("enrolledUTC", utc(device.enrolledUTCMilliseconds)),
+      ("batches", .integer(Int64(overview.batchCount))),
+      ("forks", .integer(Int64(overview.forkCount))),
+      ("head", overview.newest.map { head($0) } ?? .null),
+    ])
+  }
+
+  /// The end of the log, as far as the gateway has it.
+  static func head(_ newest: DeviceOverview.NewestBatch) -> JSONText {
+    .object(
+      checkpoint(newest.checkpoint, newest.message)
+        + [
+          ("receivedUTC", utc(newest.summary.receivedUTCMilliseconds)),
+          ("receipt", .text(newest.receipt.hexadecimal)),
+        ])
+  }
+
+  /// What the device signed, field by field, and the message itself.
+  static func checkpoint(_ checkpoint: Checkpoint, _ message: [UInt8]) -> [(String, JSONText)] {
+    var signature: JSONText = .null
+    do {
+      signature = .text(try COSESign1(decoding: message.span).signature.hexadecimal)
+    } catch {
+      // It was read when it was verified; null shows that the store's bytes have changed since.
+    }
+    return [
+      ("epoch", .unsigned(checkpoint.epoch)), ("batch", .unsigned(checkpoint.batch)),
+      ("first", .unsigned(checkpoint.first)), ("size", .unsigned(checkpoint.size)),
+      ("boot", .unsigned(checkpoint.boot)), ("t0", .integer(checkpoint.firstLeafMilliseconds)),
+      ("t1", .integer(checkpoint.lastLeafMilliseconds)), ("flags", .unsigned(checkpoint.flags)),
+      ("simulated", .boolean(checkpoint.isSimulated)),
+      ("prev", .text(checkpoint.previous.hexadecimal)),
+      ("root", .text(checkpoint.root.hexadecimal)), ("signature", signature),
+      ("checkpoint", .text(message.hexadecimal)),
+    ]
+  }
+
+  static func logEntry(_ batch: ArchivedBatch) -> JSONText {
+    let summary = batch.summary
+    return .object(
+      checkpoint(batch.checkpoint, batch.message) + [
+        ("verdict", .text("verified")),
+        // Below `first`: earlier batches are missing, and stand there as hashes only.
+        ("itemsFrom", .unsigned(summary.start)),
+        ("readings", .integer(Int64(summary.readingCount))),
+        ("faults", .integer(Int64(summary.faultCount))),
+        ("gaps", .integer(Int64(summary.gapCount))),
+        ("withheld", .unsigned(summary.withheldCount)),
+        ("receivedUTC", utc(summary.receivedUTCMilliseconds)),
+        ("receipt", .text(batch.receipt.hexadecimal)),
+      ])
+  }
+
+  static func fork(_ fork: Fork) -> JSONText {
+    .object([
+      ("epoch", .unsigned(fork.epoch)), ("batch", .unsigned(fork.batch)),
+      ("code", .unsigned(UInt64(fork.code.rawValue))), ("name", .text("\(fork.code.name)")),
+      ("held", .text(fork.held.hexadecimal)), ("sent", .text(fork.sent.hexadecimal)),
+      ("seenUTC", utc(fork.seenUTCMilliseconds)),
+    ])
+  }
+
+  static func utc(_ milliseconds: Int64) -> JSONText {
+    CalendarTime.text(utcMilliseconds: milliseconds).map { .text($0) } ?? .integer(milliseconds)
+  }
+}

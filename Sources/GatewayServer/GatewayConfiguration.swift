@@ -1,0 +1,60 @@
+import Foundation
+
+/// The keys of a configuration file: the long flags, one `key = value` a line. `#` and `;` begin a
+/// comment line; sections are not used. A flag on the command line wins over the file.
+public struct GatewayConfiguration: Equatable, Sendable {
+  /// A line that can't be taken, counted from 1, and why.
+  public struct Failure: Error, Equatable {
+    public let line: Int
+    public let reason: String
+  }
+
+  public private(set) var data: String?
+  public private(set) var listen: String?
+  public private(set) var events: Bool?
+  public private(set) var enrolment: String?
+  public private(set) var tlsCertificate: String?
+  public private(set) var tlsKey: String?
+
+  /// Nothing is said.
+  public init() {}
+
+  /// Reads the text of a file. Unknown keys, keys that come twice and lines without `=` are refused with
+  /// their number.
+  public init(text: String) throws(Failure) {
+    var seen: Set<String> = []
+    for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let line = raw.trimmingCharacters(in: .whitespacesAndNewlines)
+      if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
+      guard let equals = line.firstIndex(of: "=") else {
+        throw Failure(line: index + 1, reason: "expected key = value")
+      }
+      let key = line[..<equals].trimmingCharacters(in: .whitespaces)
+      let value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
+      guard seen.insert(key).inserted else {
+        throw Failure(line: index + 1, reason: "\(key) is given twice")
+      }
+      guard !value.isEmpty else {
+        throw Failure(line: index + 1, reason: "\(key) has no value")
+      }
+      try take(key, value, line: index + 1)
+    }
+  }
+
+  private mutating func take(_ key: String, _ value: String, line: Int) throws(Failure) {
+    switch key {
+    case "data": data = value
+    case "listen": listen = value
+    case "enrolment": enrolment = value
+    case "tls-certificate": tlsCertificate = value
+    case "tls-key": tlsKey = value
+    case "events":
+      switch value {
+      case "yes": events = true
+      case "no": events = false
+      default: throw Failure(line: line, reason: "events is yes or no")
+      }
+    default: throw Failure(line: line, reason: "unknown key \(key)")
+    }
+  }
+}

@@ -1,0 +1,216 @@
+import Foundation
+import GatewayStore
+import HTTPTypes
+import Hummingbird
+import Proofs
+import Records
+
+/// What people and their programs ask: devices, readings, logs, proofs.
+struct PeopleRoutes: Sendable {
+  private static let maximumDeviceCount = 1000
+  private static let maximumLogCount = 500
+
+  private let gateway: Gateway
+  private var store: GatewayStore { gateway.store }
+
+  init(_ gateway: Gateway) { self.gateway = gateway }
+
+  func add(to router: Router<BasicRequestContext>) {
+    router.get("/healthz") { _, _ in try self.health() }
+    router.get("/v1/devices") { request, _ in try self.devices(request) }
+    let one = router.group("/v1/devices/{id}")
+    one.get("") { request, context in
+      _ = try self.negotiated(request, [MediaType.json])
+      let overview = try self.store.overview(of: self.device(context))
+      return Response.json(DeviceJSON.overview(overview))
+    }
+    one.get("head") { request, context in try self.head(request, context) }
+    one.get("readings") { request, context in try self.readings(request, context) }
+    one.get("log") { request, context in try self.log(request, context) }
+    one.get("forks") { request, context in try self.forks(request, context) }
+    one.get("batches/{epoch}/{batch}") { request, context in try self.batch(request, context) }
+    one.get("receipts/{index}") { request, context in try self.receipt(request, context) }
+  }
+
+  private func health() throws -> Response {
+    let counts = try store.counts()
+    return .json(
+      .object([
+        ("status", .text("ok")), ("publicKey", .text(gateway.publicKey.bytes.hexadecimal)),
+        ("devices", .integer(Int64(counts.devices))), ("batches", .integer(Int64(counts.batches))),
+        ("forks", .integer(Int64(counts.forks))),
+      ]))
+  }
+
+  private func devices(_ request: Request) throws -> Response {
+    let query = try QueryReader(request, allowed: ["after", "limit"])
+    _ = try negotiated(request, [MediaType.json])
+    var after: [UInt8]?
+    if let text = query.text("after") {
+      guard let bytes = [UInt8](hexadecimal: text), bytes.count == 32 else {
+        throw RequestProblem(.badRequest, "after= is the whole id of a device.")
+      }
+      after = bytes
+    }
+    let limit = try query.number("limit", in: 1...Self.maximumDeviceCount) ?? 100
+    let found = try store.devices(after: after, limit: limit + 1)
+    let shown = found.prefix(limit)
+    let next = found.count > limit ? shown.last?.device.keyHash.hexadecimal : nil
+    return .json(
+      .object([
+        ("devices", .array(shown.map { DeviceJSON.overview($0) })),
+        ("next", next.map { .text($0) } ?? .null),
+      ]))
+  }
+
+  private func head(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    let type = try negotiated(request, [MediaType.json, MediaType.cose])
+    guard let newest = try store.overview(of: device(context)).newest else {
+      throw RequestProblem(.notFound, "This device has sent no batch yet.")
+    }
+    if type == MediaType.cose { return .bytes(newest.message, type: MediaType.cose) }
+    return .json(DeviceJSON.head(newest))
+  }
+
+  private func readings(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    let reader = try QueryReader(
+      request, allowed: ["after", "limit", "name", "from", "to", "format"])
+    let type = try format(request, reader)
+    let device = try device(context)
+    var query = ReadingsQuery()
+    query.after = try reader.cursor("after")
+    query.limit = try reader.number("limit", in: 1...ReadingsQuery.maximumLimit) ?? 1000
+    query.name = reader.text("name")
+    query.from = try reader.time("from")
+    query.to = try reader.time("to")
+    let page = try store.readings(of: device, query)
+    if type == MediaType.csv {
+      var response = Response.text(ReadingsCSV.text(page.leaves), type: MediaType.csv)
+      // Where the list goes on: CSV has no place for it.
+      if let next = page.next, let name = HTTPField.Name("Cairn-Next") {
+        response.headers[name] = next.description
+      }
+      return response
+    }
+    return .json(
+      .object([
+        ("device", .text(device.keyHash.hexadecimal)),
+        (
+          "records",
+          .array(
+            page.leaves.map { .object(LeafJSON.place($0) + LeafJSON.content($0.content)) })
+        ),
+        ("next", page.next.map { .text($0.description) } ?? .null),
+      ]))
+  }
+
+  /// `format=` wins over Accept: it can be typed into a browser.
+  private func format(_ request: Request, _ reader: QueryReader) throws -> String {
+    switch reader.text("format") {
+    case nil: return try negotiated(request, [MediaType.json, MediaType.csv])
+    case "json": return MediaType.json
+    case "csv": return MediaType.csv
+    default: throw RequestProblem(.badRequest, "format= is json or csv.")
+    }
+  }
+
+  private func log(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    let reader = try QueryReader(request, allowed: ["after", "limit"])
+    _ = try negotiated(request, [MediaType.json])
+    let device = try device(context)
+    let limit = try reader.number("limit", in: 1...Self.maximumLogCount) ?? 100
+    let found = try store.batches(of: device, after: reader.cursor("after"), limit: limit + 1)
+    let shown = found.prefix(limit)
+    var next: JSONText = .null
+    if found.count > limit, let last = shown.last?.summary {
+      next = .text(LogCursor(epoch: last.epoch, index: last.batch).description)
+    }
+    return .json(
+      .object([
+        ("device", .text(device.keyHash.hexadecimal)),
+        ("batches", .array(shown.map { DeviceJSON.logEntry($0) })), ("next", next),
+      ]))
+  }
+
+  private func forks(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    _ = try negotiated(request, [MediaType.json])
+    let device = try device(context)
+    return .json(
+      .object([
+        ("device", .text(device.keyHash.hexadecimal)),
+        ("forks", .array(try store.forks(of: device).map { DeviceJSON.fork($0) })),
+      ]))
+  }
+
+  private func batch(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    _ = try negotiated(request, [MediaType.cbor])
+    let device = try device(context)
+    guard let epoch = number(context, "epoch"), let batch = number(context, "batch"),
+      let found = try store.batch(of: device, epoch: epoch, batch: batch)
+    else { throw RequestProblem(.notFound, "This batch is not held.") }
+    return .bytes(found.bytes, type: MediaType.cbor)
+  }
+
+  private func receipt(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    let reader = try QueryReader(request, allowed: ["epoch", "size"])
+    _ = try negotiated(request, [MediaType.cose])
+    let device = try device(context)
+    guard let index = number(context, "index") else {
+      throw RequestProblem(.badRequest, "A leaf is named by its index.")
+    }
+    let answer = try store.inclusionReceipt(
+      of: device, epoch: reader.unsigned("epoch"), index: index, size: reader.unsigned("size"))
+    switch answer {
+    case .receipt(let bytes): return .bytes(bytes, type: MediaType.cose)
+    case .noSuchEpoch: throw RequestProblem(.notFound, "No batch of this epoch is held.")
+    case .noSuchLeaf: throw RequestProblem(.notFound, "The log ends before this leaf.")
+    case .noSuchSize:
+      throw RequestProblem(.notFound, "No checkpoint of this size, behind this leaf, is held.")
+    case .withheld:
+      throw RequestProblem(.notFound, "This leaf is held only as part of a hash: ask the device.")
+    }
+  }
+
+  private func number(_ context: BasicRequestContext, _ name: String) -> UInt64? {
+    context.parameters.get(name).flatMap { UInt64($0) }
+  }
+
+  private func device(_ context: BasicRequestContext) throws -> Device {
+    switch try store.device(named: context.parameters.get("id") ?? "") {
+    case .found(let device): return device
+    case .unknown: throw RequestProblem(.notFound, "No device with this id is known.")
+    case .ambiguous: throw RequestProblem(.notFound, "More than one device begins like this.")
+    case .malformed:
+      throw RequestProblem(
+        .badRequest,
+        "A device's id is the SHA-256 of its key: 64 hexadecimal digits, or 16 at least.")
+    }
+  }
+
+  /// The offer that the request accepts best.
+  private func negotiated(_ request: Request, _ offers: [String]) throws -> String {
+    guard let type = MediaType.preferred(of: offers, accept: request.headers[.accept]) else {
+      throw RequestProblem(
+        .notAcceptable, "This is here as " + offers.joined(separator: " or ") + ".")
+    }
+    return type
+  }
+}
+
+extension Response {
+  static func json(_ value: JSONText) -> Response { .text(value.line + "\n", type: MediaType.json) }
+
+  static func text(_ text: String, type: String) -> Response {
+    Response(status: .ok, headers: headers(type), body: .init(text: text))
+  }
+
+  static func bytes(_ bytes: [UInt8], type: String) -> Response {
+    Response(status: .ok, headers: headers(type), body: .init(bytes: bytes))
+  }
+
+  private static func headers(_ type: String) -> HTTPFields {
+    var headers: HTTPFields = [.contentType: type, .cacheControl: "no-store"]
+    headers[.xContentTypeOptions] = "nosniff"
+    return headers
+  }
+}

@@ -1,0 +1,63 @@
+import GatewayStore
+
+/// Readings as RFC 4180 text, one value a line. Faults and gaps have lines of their own, without a value.
+enum ReadingsCSV {
+  static let header =
+    "epoch,leaf,boot,t_ms,utc,utc_uncertainty_ms,kind,chip,bus,name,unit,value,simulated,note\r\n"
+
+  static func text(_ leaves: [DecodedLeaf]) -> String {
+    var result = header
+    for leaf in leaves { lines(of: leaf, to: &result) }
+    return result
+  }
+
+  private static func lines(of leaf: DecodedLeaf, to result: inout String) {
+    switch leaf.content {
+    case .reading(let sensor, let values):
+      for value in values {
+        line(
+          leaf, "reading", sensor, name: value.name, unit: value.unit,
+          value: value.value?.description ?? "", note: value.value == nil ? "no value" : "",
+          to: &result)
+      }
+    case .fault(let sensor, _, let name, let count):
+      line(leaf, "fault", sensor, note: "\(name) ×\(count)", to: &result)
+    case .gap(let name, let sensor, let from, let to, let count, let reason):
+      line(leaf, "gap", sensor, note: "\(name) \(from) to \(to) ×\(count) \(reason)", to: &result)
+    case .unreadable(let reason): line(leaf, "unreadable", nil, note: reason, to: &result)
+    case .boot, .schema, .event, .clock, .position, .other: break
+    }
+  }
+
+  private static func line(
+    _ leaf: DecodedLeaf, _ kind: String, _ sensor: Sensor?, name: String = "", unit: String = "",
+    value: String = "", note: String, to result: inout String
+  ) {
+    var utc = ""
+    var uncertainty = ""
+    var note = note
+    switch leaf.time {
+    case .known(let milliseconds, let uncertaintyMilliseconds, _):
+      utc = CalendarTime.text(utcMilliseconds: milliseconds) ?? ""
+      uncertainty = String(uncertaintyMilliseconds)
+    case .unknown(let reason): note += (note.isEmpty ? "" : "; ") + reason
+    }
+    let fields = [
+      String(leaf.epoch), String(leaf.index), String(leaf.boot), String(leaf.milliseconds), utc,
+      uncertainty, kind, text(sensor?.chip ?? ""), text(sensor?.bus ?? ""), text(name), text(unit),
+      value, leaf.isSimulated ? "1" : "0", text(note),
+    ]
+    result += fields.joined(separator: ",") + "\r\n"
+  }
+
+  /// A field that a device wrote. A spreadsheet takes what begins with = + - @ for a formula, so that an
+  /// apostrophe goes in front.
+  private static func text(_ field: String) -> String {
+    var field = field
+    if let first = field.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) {
+      field = "'" + field
+    }
+    guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return field }
+    return "\"" + field.replacing("\"", with: "\"\"") + "\""
+  }
+}

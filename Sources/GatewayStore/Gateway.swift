@@ -1,0 +1,198 @@
+import Foundation
+import GRDB
+import Proofs
+import Records
+import Signers
+import Synchronization
+import Verifier
+
+/// Judges batches: the heart of the gateway, without clocks and sockets.
+///
+///     bytes ─check→ who signed, and whether ─store→ position → leaves → one transaction → receipt
+///
+/// `check` may run on many threads at once; `store` decides and writes, many batches in one
+/// transaction, and answers only when they are on the disk.
+public final class Gateway: Sendable {
+  /// Who may become known to this gateway.
+  public enum Enrolment: Sendable {
+    /// Whoever posts a key (trust on first use).
+    case open
+    /// Nobody new.
+    case closed
+  }
+
+  public let store: GatewayStore
+  public let publicKey: PublicKey
+  private let key: Mutex<FileKey>
+  let enrolment: Enrolment
+
+  /// `key` signs the receipts.
+  public init(store: GatewayStore, key: consuming sending FileKey, enrolment: Enrolment = .open) {
+    self.store = store
+    self.enrolment = enrolment
+    publicKey = key.publicKey
+    self.key = Mutex(key)
+  }
+
+  /// A batch whose form and signature are right. What it says about the log is not decided yet.
+  public struct CheckedBatch: Sendable {
+    public let bytes: [UInt8]
+    public let device: Device
+    public let verified: VerifiedCheckpoint
+    /// Index of the first leaf that the items speak of.
+    let start: UInt64?
+    let checkpointRange: Range<Int>
+    let receivedUTCMilliseconds: Int64
+
+    /// The checkpoint as it was sent.
+    public var message: [UInt8] { Array(bytes[checkpointRange]) }
+    var checkpoint: Checkpoint { verified.checkpoint }
+  }
+
+  public enum Answer: Sendable {
+    /// New, verified, and durable.
+    case stored(receipt: [UInt8], BatchSummary)
+    /// Had before: the receipt that was given then, byte for byte.
+    case repeated(receipt: [UInt8], BatchSummary)
+    case refused(Problem, Subject?)
+  }
+
+  /// Whom a refusal is about, as far as a signature says so.
+  public struct Subject: Equatable, Sendable {
+    public let deviceKeyHash: Digest
+    public let epoch: UInt64
+    public let batch: UInt64
+  }
+
+  /// Judges one batch from its first byte to its receipt.
+  public func receive(_ batch: [UInt8], utcMilliseconds: Int64) -> Answer {
+    do throws(Problem) {
+      let checked = try check(batch, utcMilliseconds: utcMilliseconds)
+      return store([checked])[0]
+    } catch {
+      return .refused(error, nil)
+    }
+  }
+
+  /// Form, key and signature: all that can be said before the log is looked at.
+  public func check(_ batch: [UInt8], utcMilliseconds: Int64) throws(Problem) -> CheckedBatch {
+    let outline = try BatchOutline(batch.span)
+    guard let device = try device(withKeyID: outline.head.keyID) else {
+      throw Problem(.unknownKey)
+    }
+    do throws(Refusal) {
+      let verified = try VerifiedCheckpoint(
+        verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key)
+      return CheckedBatch(
+        bytes: batch, device: device, verified: verified, start: outline.start,
+        checkpointRange: outline.head.checkpointRange, receivedUTCMilliseconds: utcMilliseconds)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  private func device(withKeyID keyID: KeyID) throws(Problem) -> Device? {
+    do {
+      return try store.database.read { try Device.find($0, keyID: keyID) }
+    } catch {
+      throw Problem(storageError: error)
+    }
+  }
+
+  /// Decides for each batch, in the order given, and writes all that is accepted in one transaction.
+  /// The answers are as many as the batches; when the disk refuses, all are refusals and nothing of
+  /// them is stored.
+  public func store(_ batches: [CheckedBatch]) -> [Answer] {
+    do {
+      return try store.database.writeWithoutTransaction { database in
+        var answers: [Answer] = []
+        try database.inTransaction(.immediate) {
+          for batch in batches { answers.append(try judge(batch, database)) }
+          return .commit
+        }
+        return answers
+      }
+    } catch {
+      let problem = Problem(storageError: error)
+      return batches.map { .refused(problem, $0.subject) }
+    }
+  }
+
+  /// A throw is the store's failure and undoes the transaction; a refusal is an answer.
+  private func judge(_ batch: CheckedBatch, _ database: Database) throws -> Answer {
+    let verdict = try LogPosition.verdict(on: batch, database)
+    switch verdict {
+    case .repeated(let summary, let receipt):
+      return .repeated(receipt: receipt, summary)
+    case .refused(let problem):
+      return .refused(problem, batch.subject)
+    case .conflict(let code, let held, let expected):
+      try Fork.keep(code: code, held: held, batch, database)
+      let problem = Problem(
+        code, detail: code == .fork ? "Two signed checkpoints for one position are kept." : nil,
+        expected: expected, evidence: .init(held: held, sent: batch.message))
+      return .refused(problem, batch.subject)
+    case .continues(let known):
+      return try accept(batch, known: known, database)
+    }
+  }
+
+  private func accept(_ batch: CheckedBatch, known: MerkleFrontier, _ database: Database) throws
+    -> Answer
+  {
+    let content: BatchVerifier.Content
+    do throws(Refusal) {
+      content = try BatchVerifier.content(
+        of: batch.bytes.span, checkpoint: batch.checkpoint, known: known)
+    } catch {
+      return .refused(Problem(error), batch.subject)
+    }
+    guard let receipt = receipt(for: batch) else {
+      let problem = Problem(
+        .unavailable, detail: "The gateway could not sign the receipt.", retryAfterSeconds: 60)
+      return .refused(problem, batch.subject)
+    }
+    let summary = try database.insert(batch, content: content, receipt: receipt)
+    return .stored(receipt: receipt, summary)
+  }
+
+  private func receipt(for batch: CheckedBatch) -> [UInt8]? {
+    let checkpoint = batch.checkpoint
+    let receipt = Receipt(
+      algorithm: publicKey.algorithm, keyID: publicKey.keyID,
+      deviceKeyHash: batch.device.keyHash, epoch: checkpoint.epoch, batch: checkpoint.batch,
+      size: checkpoint.size, receivedUTCMilliseconds: batch.receivedUTCMilliseconds,
+      result: Receipt.resultStored, checkpointHash: batch.verified.sigStructureHash)
+    var bytes = [UInt8](repeating: 0, count: Receipt.maximumMessageByteCount)
+    let count: Int? = key.withLock { signer in
+      do throws(SigningFailure) {
+        return try receipt.sign(with: &signer, into: bytes.mutableSpan)
+      } catch {
+        return nil
+      }
+    }
+    guard let count else { return nil }
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+}
+
+extension Gateway.CheckedBatch {
+  var subject: Gateway.Subject {
+    Gateway.Subject(
+      deviceKeyHash: device.keyHash, epoch: checkpoint.epoch, batch: checkpoint.batch)
+  }
+}
+
+extension Problem {
+  /// What a device is told when the store fails. It tries again; nothing of its batch was kept.
+  init(storageError error: any Error) {
+    let code = (error as? DatabaseError)?.resultCode
+    switch code {
+    case .SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_CORRUPT:
+      self.init(.storageFull, detail: "The store can't be written.", retryAfterSeconds: 300)
+    default:
+      self.init(.unavailable, detail: "The store did not answer.", retryAfterSeconds: 15)
+    }
+  }
+}

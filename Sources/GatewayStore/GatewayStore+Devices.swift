@@ -1,0 +1,130 @@
+import Foundation
+import GRDB
+import Proofs
+import Records
+
+/// What is shown of a device in lists.
+public struct DeviceOverview: Sendable {
+  public let device: Device
+  public let batchCount: Int
+  public let forkCount: Int
+  public let newest: NewestBatch?
+
+  /// The end of a device's log, as far as the gateway has it.
+  public struct NewestBatch: Sendable {
+    public let summary: BatchSummary
+    /// The checkpoint message as it was sent.
+    public let message: [UInt8]
+    public let checkpoint: Checkpoint
+    public let receipt: [UInt8]
+  }
+}
+
+/// How a device was asked for, and what was found.
+public enum DeviceLookup: Sendable {
+  case found(Device)
+  case unknown
+  /// More than one device begins like this.
+  case ambiguous
+  /// Not 16 to 64 hexadecimal digits.
+  case malformed
+}
+
+extension GatewayStore {
+  /// The device whose key hash is, or begins with, these hexadecimal digits: 16 at least.
+  public func device(named name: String) throws -> DeviceLookup {
+    let even = name.count.isMultiple(of: 2) ? name : String(name.dropLast())
+    guard (16...64).contains(name.count), let low = [UInt8](hexadecimal: even) else {
+      return .malformed
+    }
+    let found = try database.read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT \(Device.columns) FROM device
+          WHERE key_hash >= ? AND key_hash < ? ORDER BY key_hash LIMIT 64
+          """,
+        arguments: [Data(low), Data(low + [UInt8](repeating: 0xff, count: 33 - low.count))]
+      ).map { try Device($0) }
+    }
+    let wanted = name.lowercased()
+    let matching = found.filter { $0.keyHash.hexadecimal.hasPrefix(wanted) }
+    guard let first = matching.first else { return .unknown }
+    return matching.count == 1 ? .found(first) : .ambiguous
+  }
+
+  /// Devices by key hash, from the one after `after` (32 bytes).
+  public func devices(after: [UInt8]?, limit: Int) throws -> [DeviceOverview] {
+    try database.read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT \(Device.columns) FROM device WHERE key_hash > ? ORDER BY key_hash LIMIT ?
+          """,
+        arguments: [Data(after ?? []), limit]
+      ).map { try Self.overview(Device($0), database) }
+    }
+  }
+
+  /// The devices that were heard last, newest first, and behind them those that came last and have sent
+  /// nothing. Looks at no more than the newest 5000 batches.
+  public func devicesHeardLast(limit: Int) throws -> [DeviceOverview] {
+    try database.read { database in
+      var ids: [Int64] = []
+      for sql in [
+        "SELECT device FROM batch ORDER BY id DESC LIMIT 5000",
+        "SELECT id FROM device ORDER BY id DESC LIMIT 5000",
+      ] {
+        let rows = try Int64.fetchCursor(database, sql: sql)
+        while ids.count < limit, let id = try rows.next() {
+          if !ids.contains(id) { ids.append(id) }
+        }
+      }
+      return try ids.compactMap { id in
+        try Row.fetchOne(
+          database, sql: "SELECT \(Device.columns) FROM device WHERE id = ?", arguments: [id]
+        ).map { try Self.overview(Device($0), database) }
+      }
+    }
+  }
+
+  public func overview(of device: Device) throws -> DeviceOverview {
+    try database.read { try Self.overview(device, $0) }
+  }
+
+  private static func overview(_ device: Device, _ database: Database) throws -> DeviceOverview {
+    let batchCount =
+      try Int.fetchOne(
+        database, sql: "SELECT count(*) FROM batch WHERE device = ?", arguments: [device.id]) ?? 0
+    let forkCount =
+      try Int.fetchOne(
+        database, sql: "SELECT count(*) FROM fork WHERE device = ?", arguments: [device.id]) ?? 0
+    let newest = try database.newestBatch(device: device.id).map { held in
+      let message = try held.message
+      return DeviceOverview.NewestBatch(
+        summary: held.summary, message: message,
+        checkpoint: try Checkpoint(decoding: message.span), receipt: held.receipt)
+    }
+    return DeviceOverview(
+      device: device, batchCount: batchCount, forkCount: forkCount, newest: newest)
+  }
+
+  /// How many devices, batches and forks there are: the highest row number, since no row is ever removed.
+  public func counts() throws -> (devices: Int, batches: Int, forks: Int) {
+    try database.read { database in
+      func count(_ table: String) throws -> Int {
+        try Int.fetchOne(database, sql: "SELECT max(id) FROM \(table)") ?? 0
+      }
+      return (try count("device"), try count("batch"), try count("fork"))
+    }
+  }
+
+  /// The forks of a device, oldest first.
+  public func forks(of device: Device) throws -> [Fork] {
+    try database.read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT * FROM fork WHERE device = ? ORDER BY id", arguments: [device.id]
+      ).map { try Fork($0) }
+    }
+  }
+}

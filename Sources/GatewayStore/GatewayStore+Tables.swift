@@ -1,0 +1,72 @@
+import GRDB
+
+extension GatewayStore {
+  /// The tables, version by version. A migration that was released is never changed.
+  static func migrator() -> DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE device (
+            id INTEGER PRIMARY KEY,
+            key_hash BLOB NOT NULL UNIQUE,      -- SHA-256 of the public key
+            key_id BLOB NOT NULL UNIQUE,        -- its first 8 bytes: the kid of messages
+            algorithm INTEGER NOT NULL,         -- COSE number
+            public_key BLOB NOT NULL,
+            enrolled_utc INTEGER NOT NULL       -- milliseconds, by the gateway's clock
+          ) STRICT;
+
+          -- Columns in front of the bytes are a digest of them, for finding; the bytes decide.
+          CREATE TABLE batch (
+            id INTEGER PRIMARY KEY,
+            device INTEGER NOT NULL REFERENCES device,
+            epoch INTEGER NOT NULL,
+            batch INTEGER NOT NULL,
+            start INTEGER NOT NULL,             -- first leaf that the items speak of
+            first INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            boot INTEGER NOT NULL,
+            simulated INTEGER NOT NULL,
+            received_utc INTEGER NOT NULL,
+            reading_count INTEGER NOT NULL,
+            fault_count INTEGER NOT NULL,
+            gap_count INTEGER NOT NULL,
+            withheld_count INTEGER NOT NULL,
+            hash BLOB NOT NULL,                 -- SHA-256 of the checkpoint's Sig_structure
+            frontier BLOB NOT NULL,             -- peaks of the tree after the batch, largest first
+            receipt BLOB NOT NULL,
+            bytes BLOB NOT NULL,
+            UNIQUE (device, epoch, batch)
+          ) STRICT;
+          CREATE UNIQUE INDEX batch_size ON batch (device, epoch, size);
+
+          -- Leaves that later ones need to be understood: boot, schema, clock, position.
+          CREATE TABLE context (
+            device INTEGER NOT NULL REFERENCES device,
+            epoch INTEGER NOT NULL,
+            boot INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            schema INTEGER NOT NULL,
+            leaf INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (device, epoch, boot, kind, schema, leaf)
+          ) STRICT, WITHOUT ROWID;
+
+          -- Two signed checkpoints that can't belong to one log. Kept for ever.
+          CREATE TABLE fork (
+            id INTEGER PRIMARY KEY,
+            device INTEGER NOT NULL REFERENCES device,
+            epoch INTEGER NOT NULL,
+            batch INTEGER NOT NULL,             -- of the one that came second
+            code INTEGER NOT NULL,              -- 41: same position; 42: beyond a closed epoch's end
+            held BLOB NOT NULL,
+            sent BLOB NOT NULL,
+            sent_hash BLOB NOT NULL,
+            seen_utc INTEGER NOT NULL,
+            UNIQUE (device, epoch, batch, sent_hash)
+          ) STRICT;
+          """)
+    }
+    return migrator
+  }
+}

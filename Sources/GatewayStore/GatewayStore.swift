@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+
+/// What a gateway knows, in one SQLite database: device keys, every batch as it came, the receipts that
+/// were given, and forks. Readings are not stored a second time: they are decoded from the signed bytes
+/// whenever somebody asks, so that what is shown can't drift from what was verified.
+///
+/// Invariants:
+/// - A row of `batch` is never changed or removed: its receipt has been given.
+/// - The rows of one (device, epoch) have growing batch numbers and sizes; `start` of each is the size of
+///   the one before, or 0.
+/// - A transaction is on the disk when it returns (WAL with synchronous=FULL).
+public final class GatewayStore: Sendable {
+  public enum Failure: Error, Equatable {
+    /// The folder or file can't be opened or written.
+    case notUsable(String)
+    /// Another process has the database open for writing.
+    case inUse
+    /// A later version of this program made it.
+    case newerVersion
+  }
+
+  let database: any DatabaseWriter
+
+  /// Opens the database at `path`, makes it when there is none, and brings its tables to this version.
+  public convenience init(path: String) throws(Failure) {
+    do {
+      try self.init(DatabasePool(path: path, configuration: Self.configuration()))
+    } catch let failure as Failure {
+      throw failure
+    } catch let error as DatabaseError {
+      throw error.resultCode == .SQLITE_BUSY
+        ? .inUse : .notUsable(error.message ?? error.description)
+    } catch {
+      throw .notUsable("\(error)")
+    }
+  }
+
+  /// A store that ends with the process: for tests and simulations.
+  public static func inMemory() throws -> GatewayStore {
+    try GatewayStore(DatabaseQueue(configuration: configuration()))
+  }
+
+  private init(_ database: some DatabaseWriter) throws {
+    // A receipt that was given stands for a batch that is on the disk; WAL alone syncs only at its
+    // checkpoints. GRDB chooses NORMAL when it opens a pool, so this comes after.
+    try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+    let migrator = Self.migrator()
+    guard try !database.read(migrator.hasBeenSuperseded) else { throw Failure.newerVersion }
+    try migrator.migrate(database)
+    self.database = database
+  }
+
+  private static func configuration() -> Configuration {
+    var configuration = Configuration()
+    configuration.label = "cairn-gateway"
+    // A reader of the file (a backup, a person with a shell) may hold it for a moment.
+    configuration.busyMode = .timeout(5)
+    return configuration
+  }
+
+  /// Moves everything into the one file, so that a copy of it is whole, and closes it; a later use fails.
+  public func close() throws {
+    try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try database.close()
+  }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import GRDB
+import Proofs
+import Records
+
+/// Where a signed batch stands in what the gateway has of its device's log
+/// (docs/delivery-protocol.md, "Gaps, and what the spool no longer holds").
+///
+///     held at this position, same signed bytes                    repeated
+///     held at this position, others                               conflict (fork)
+///     behind the end of an epoch before the newest                conflict (closed-epoch)
+///     expected number, items from its first leaf                  continues, when prev fits
+///     number above, subtrees from the gateway's size              continues: the tree is the proof
+///     all else                                                    gap
+enum LogPosition {
+  enum Verdict {
+    case repeated(BatchSummary, receipt: [UInt8])
+    /// The items go on where this tree ends.
+    case continues(MerkleFrontier)
+    /// `held` can't belong to one log with what was sent.
+    case conflict(RefusalCode, held: [UInt8], expected: Problem.Expected?)
+    case refused(Problem)
+  }
+
+  static func verdict(on batch: Gateway.CheckedBatch, _ database: Database) throws -> Verdict {
+    let checkpoint = batch.checkpoint
+    if let row = try database.batchRow(
+      device: batch.device.id, epoch: checkpoint.epoch, batch: checkpoint.batch)
+    {
+      let held = try HeldBatch(row)
+      guard held.hash == batch.verified.sigStructureHash else {
+        return .conflict(.fork, held: try held.message, expected: nil)
+      }
+      return .repeated(held.summary, receipt: held.receipt)
+    }
+    guard let newest = try database.newestBatch(device: batch.device.id) else {
+      return inNewEpoch(batch)
+    }
+    if checkpoint.epoch > newest.summary.epoch { return inNewEpoch(batch) }
+    if checkpoint.epoch < newest.summary.epoch {
+      let last = try database.newestBatch(device: batch.device.id, epoch: checkpoint.epoch)
+      return try inClosedEpoch(batch, last: last, newest: newest)
+    }
+    return inOpenEpoch(batch, newest)
+  }
+
+  /// The first batch of an epoch: number 0 from leaf 0, or a later one whose items begin at leaf 0.
+  /// What `prev` says of the epoch before can't be checked: the device may have lost more than the
+  /// gateway has, or less.
+  private static func inNewEpoch(_ batch: Gateway.CheckedBatch) -> Verdict {
+    let checkpoint = batch.checkpoint
+    let isResumed = batch.start.map { $0 < checkpoint.first } ?? false
+    if checkpoint.batch > 0 {
+      guard isResumed, batch.start == 0 else {
+        return .refused(gap(epoch: checkpoint.epoch, batch: 0, size: 0))
+      }
+      return .continues(MerkleFrontier())
+    }
+    if checkpoint.epoch == 0, !checkpoint.previous.isZero {
+      return .refused(
+        Problem(.wrongPrev, detail: "The first checkpoint of all names one before it."))
+    }
+    guard batch.start == 0, checkpoint.first == 0 else { return .refused(Problem(.sizeMismatch)) }
+    return .continues(MerkleFrontier())
+  }
+
+  /// What goes on behind the end of a closed epoch is signed proof of a second history, and kept. What
+  /// the gateway never had of that epoch proves nothing.
+  private static func inClosedEpoch(
+    _ batch: Gateway.CheckedBatch, last: HeldBatch?, newest: HeldBatch
+  ) throws -> Verdict {
+    guard let last, batch.checkpoint.batch > last.summary.batch else {
+      return .refused(Problem(.closedEpoch, expected: newest.expected))
+    }
+    return .conflict(.closedEpoch, held: try last.message, expected: newest.expected)
+  }
+
+  private static func inOpenEpoch(_ batch: Gateway.CheckedBatch, _ newest: HeldBatch) -> Verdict {
+    let checkpoint = batch.checkpoint
+    let expected = newest.expected
+    let isResumed = batch.start.map { $0 < checkpoint.first } ?? false
+    if checkpoint.batch > expected.batch {
+      guard isResumed, batch.start == expected.size else { return .refused(gap(expected)) }
+      return .continues(newest.frontier)
+    }
+    // Below it and not held: a resumed batch went past this one.
+    guard checkpoint.batch == expected.batch else { return .refused(gap(expected)) }
+    guard checkpoint.previous == newest.hash else { return .refused(Problem(.wrongPrev)) }
+    if isResumed, batch.start == 0, expected.size > 0 { return .refused(gap(expected)) }
+    guard checkpoint.first == expected.size, batch.start == expected.size else {
+      return .refused(Problem(.sizeMismatch))
+    }
+    return .continues(newest.frontier)
+  }
+
+  private static func gap(_ expected: Problem.Expected) -> Problem {
+    Problem(
+      .gap,
+      detail: "Expected is batch \(expected.batch) of epoch \(expected.epoch), from leaf "
+        + "\(expected.size).",
+      expected: expected)
+  }
+
+  private static func gap(epoch: UInt64, batch: UInt64, size: UInt64) -> Problem {
+    gap(Problem.Expected(epoch: epoch, batch: batch, size: size))
+  }
+}
+
+/// A batch of the store, with all that the next one is compared with.
+struct HeldBatch {
+  let summary: BatchSummary
+  let hash: Digest
+  let frontier: MerkleFrontier
+  let receipt: [UInt8]
+  let bytes: [UInt8]
+
+  init(_ row: Row) throws {
+    summary = try BatchSummary(row)
+    guard let hash = Digest(row["hash"] as Data),
+      let frontier = MerkleFrontier(stored: row["frontier"], size: summary.size)
+    else { throw StoreDamage() }
+    self.hash = hash
+    self.frontier = frontier
+    receipt = Array(row["receipt"] as Data)
+    bytes = Array(row["bytes"] as Data)
+  }
+
+  /// The checkpoint as it was sent.
+  var message: [UInt8] {
+    get throws {
+      let reader = try BatchReader(bytes.span)
+      return Array(bytes[reader.checkpoint])
+    }
+  }
+
+  var expected: Problem.Expected {
+    Problem.Expected(epoch: summary.epoch, batch: summary.batch + 1, size: summary.size)
+  }
+}
+
+/// The database holds what this program never writes.
+public struct StoreDamage: Error {}
+
+extension MerkleFrontier {
+  /// The peaks one after another, largest first.
+  var stored: Data {
+    var bytes = Data()
+    for index in 0..<peakCount { bytes.append(contentsOf: peak(at: index).array) }
+    return bytes
+  }
+
+  init?(stored bytes: Data, size: UInt64) {
+    guard bytes.count.isMultiple(of: 32) else { return nil }
+    let all = Array(bytes)
+    var peaks: [Digest] = []
+    for start in stride(from: 0, to: all.count, by: 32) {
+      guard let peak = Digest(all.span.extracting(start..<start + 32)) else { return nil }
+      peaks.append(peak)
+    }
+    self.init(size: size, peaks: peaks.span)
+  }
+}

@@ -1,0 +1,164 @@
+import FixedMemory
+import Foundation
+import GatewayStore
+import Hummingbird
+import HummingbirdTesting
+import Proofs
+import Records
+import Testing
+import Verifier
+
+@testable import GatewayServer
+
+/// What people and their programs are answered.
+@Suite struct PeopleRouteTests {
+  private let path = "/v1/devices/" + WorkedExample.device
+
+  private func withExample(
+    _ test: @escaping @Sendable (any TestClientProtocol, TestServer) async throws -> Void
+  ) async throws {
+    let server = try TestServer()
+    try await server.application.test(.router) { client in
+      try await client.deliverExample()
+      try await test(client, server)
+    }
+  }
+
+  @Test func readingsAreCSVWithOneValueALine() async throws {
+    try await withExample { client, _ in
+      let byFormat = try await client.get(path + "/readings?format=csv")
+      let byAccept = try await client.get(path + "/readings", accept: "text/csv")
+      #expect(byFormat.bytes == byAccept.bytes)
+      #expect(byFormat.headers[.contentType]?.hasPrefix("text/csv") == true)
+      let lines = byFormat.text.split(separator: "\r\n").map(String.init)
+      #expect(lines.count == 11)
+      #expect(
+        lines[1]
+          == "0,3,1,1000,2013-01-01T00:00:00.940Z,20,reading,BME280,i2c-1,temperature,Cel,3.900,1,")
+      #expect(
+        lines[7]
+          == "0,5,1,121000,2013-01-01T00:02:00.940Z,20,fault,BME280,i2c-1,,,,1,checksum-mismatch ×1"
+      )
+      #expect(
+        lines[9]
+          == "0,6,1,181000,2013-01-01T00:03:00.940Z,20,reading,BME280,i2c-1,humidity,%RH,,1,no value"
+      )
+    }
+  }
+
+  @Test func readingsAreJSONUnlessSomethingElseIsAskedFor() async throws {
+    try await withExample { client, _ in
+      let all = try await client.get(path + "/readings")
+      #expect(all.headers[.contentType] == "application/json")
+      let records = try all.json()["records"] as? [[String: Any]] ?? []
+      #expect(
+        records.map { $0["kind"] as? String } == ["reading", "reading", "fault", "reading"])
+      let page = try await client.get(path + "/readings?limit=2&name=humidity").json()
+      #expect(page["next"] as? String == "0.4")
+      let rest = try await client.get(path + "/readings?after=0.4").json()
+      #expect((rest["records"] as? [Any])?.count == 2)
+      #expect(rest["next"] is NSNull)
+    }
+  }
+
+  @Test func theArchiveGivesBackTheBytesThatCame() async throws {
+    try await withExample { client, _ in
+      for (number, bytes) in [WorkedExample.batch0, WorkedExample.batch1].enumerated() {
+        let response = try await client.get(path + "/batches/0/\(number)")
+        #expect(response.bytes == bytes)
+        #expect(response.headers[.contentType] == "application/cbor")
+      }
+      #expect(try await client.get(path + "/batches/0/2").status.code == 404)
+      #expect(try await client.get(path + "/batches/x/0").status.code == 404)
+    }
+  }
+
+  @Test func aLeafsReceiptVerifiesAgainstTheRootOfTheLog() async throws {
+    try await withExample { client, server in
+      let log = try await client.get(path + "/log").json()["batches"] as? [[String: Any]] ?? []
+      #expect(log.map { $0["size"] as? Int } == [4, 7])
+      let rootBytes = [UInt8](hexadecimal: log[1]["root"] as? String ?? "") ?? []
+      let found: Digest? = Digest(rootBytes.span)
+      let root = try #require(found)
+      let response = try await client.get(path + "/receipts/6")
+      #expect(response.headers[.contentType] == "application/cose; cose-type=\"cose-sign1\"")
+      let leaf = try #require([UInt8](hexadecimal: "8601011a0002c308190f3cf61a00018b83"))
+      let keyBytes = Array(WorkedExample.enrolment.suffix(32))
+      let keyFound: FixedBytes<32>? = FixedBytes(keyBytes.span)
+      let key = PublicKey(algorithm: .ed25519, bytes: try #require(keyFound))
+      let receipt = response.bytes
+      let verified = try LogReceiptVerifier.verifyInclusion(
+        receipt: receipt.span, leafHash: MerkleTree.leafHash(leaf.span), root: root, key: key)
+      #expect(verified.index == 6)
+      #expect(try await client.get(path + "/receipts/3?size=4").status.code == 200)
+      #expect(try await client.get(path + "/receipts/4?size=4").status.code == 404)
+      #expect(try await client.get(path + "/receipts/7").status.code == 404)
+    }
+  }
+
+  @Test func theHeadIsTheSignedCheckpointItselfWhenAskedFor() async throws {
+    try await withExample { client, _ in
+      let json = try await client.get(path + "/head").json()
+      let cose = try await client.get(path + "/head", accept: "application/cose")
+      #expect(json["checkpoint"] as? String == cose.bytes.hexadecimal)
+      #expect(WorkedExample.batch1.hexadecimal.contains(cose.bytes.hexadecimal))
+    }
+  }
+
+  @Test func wrongQuestionsGetAProblemAndNotSomethingElse() async throws {
+    try await withExample { client, _ in
+      let cases: [(String, String?, Int)] = [
+        ("/readings?limit=0", nil, 400), ("/readings?limit=5001", nil, 400),
+        ("/readings?limt=5", nil, 400), ("/readings?limit=5&limit=6", nil, 400),
+        ("/readings?after=5", nil, 400), ("/readings?from=yesterday", nil, 400),
+        ("/readings?format=xml", nil, 400), ("/readings", "image/png", 406),
+        ("/readings", "application/json;q=0", 406), ("/receipts/x", nil, 400),
+        ("/nothing", nil, 404),
+        ("/log?after=0", nil, 400), ("/head", "text/html", 406),
+      ]
+      for (question, accept, status) in cases {
+        let response = try await client.get(path + question, accept: accept)
+        #expect(response.status.code == status, "\(question)")
+        #expect(response.headers[.contentType] == "application/problem+json")
+      }
+      #expect(try await client.get("/v1/devices/21fe").status.code == 400)
+      #expect(try await client.get("/v1/devices/0000000000000000").status.code == 404)
+      #expect(try await client.get("/v1/devices/21fe31dfa154a261").status.code == 200)
+      #expect(try await client.get("/v1/batches").status.code == 405)
+    }
+  }
+
+  @Test func thePageNeedsNothingFromElsewhereAndNoScript() async throws {
+    try await withExample { client, _ in
+      let page = try await client.get("/", accept: "text/html,application/xhtml+xml,*/*;q=0.8")
+      #expect(page.status.code == 200)
+      for wanted in ["21fe31dfa154a261", "3.900", "101251", "checksum-mismatch", "simulated"] {
+        #expect(page.text.contains(wanted), "\(wanted)")
+      }
+      for unwanted in ["<script", "http://", "https://", "src=", "@import", "url("] {
+        #expect(!page.text.contains(unwanted), "\(unwanted)")
+      }
+      #expect(page.headers[.contentSecurityPolicy]?.contains("default-src 'none'") == true)
+    }
+  }
+
+  @Test func whatADeviceWritesIsNeverMarkup() {
+    #expect(
+      FleetPage.escaped("<script>&\"'\u{0}\u{202e}")
+        == "&lt;script&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}")
+  }
+
+  @Test func aGatewayWithoutDevicesHasAPageAndEmptyLists() async throws {
+    let server = try TestServer()
+    try await server.application.test(.router) { client in
+      #expect(try await client.get("/").status.code == 200)
+      #expect(try await client.get("/v1/devices").text == "{\"devices\":[],\"next\":null}\n")
+      let health = try await client.get("/healthz").json()
+      #expect(health["status"] as? String == "ok")
+      _ = try await client.post("/v1/devices", WorkedExample.enrolment)
+      #expect(try await client.get(path + "/head").status.code == 404)
+      #expect(try await client.get(path + "/readings").status.code == 200)
+      #expect(try await client.get("/").text.contains("has sent nothing yet"))
+    }
+  }
+}
