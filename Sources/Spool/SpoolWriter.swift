@@ -118,6 +118,13 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
     } catch { throw fail(error) }
   }
 
+  /// Makes everything durable and releases nothing: for groups whose checkpoint is still to come. Saves the
+  /// mark's write.
+  public mutating func synchronize() throws(Failure) {
+    try requireOpen()
+    do throws(Failure) { try file.synchronize() } catch { throw fail(error) }
+  }
+
   /// Writes a mark for the entries so far, which are durable.
   mutating func release(incarnation: UInt32, generation: UInt64) throws(Failure) {
     let next = ReleaseMark(

@@ -9,7 +9,7 @@ final class History {
   /// Everything that was ever appended, the entry in flight included.
   var items: [Item] = []
   var isFormatted = false
-  /// The last entry of a commit that returned.
+  /// The last entry before a commit or a synchronize that returned.
   var committedThrough: UInt64 = 0
   /// The last entry that a reader was shown while the power was on.
   var shownThrough: UInt64 = 0
@@ -53,6 +53,9 @@ struct Scenario {
     try append([300, 120], &writer)
     try begin(&writer)
     try append([520, 30, 90], &writer)
+    try writer.synchronize()
+    history.committedThrough = writer.lastSequence
+    try append([12], &writer)
     try commit(&writer)
     try writer.markDelivered(through: 2)
     history.deliveredThrough = 2
@@ -62,12 +65,14 @@ struct Scenario {
     try writer.markDelivered(through: 6)
     history.deliveredThrough = 6
     // The ring is full: the first segment, delivered by now, is overwritten.
+    #expect(try writer.nextSegment() == .delivered(firstSequence: 1, lastSequence: 6))
     history.keptFrom = 7
     try begin(&writer)
     try append([700, 10], &writer)
     try commit(&writer)
     try storeNote("two, of what is dropped", &writer)
-    history.keptFrom = 10
+    history.keptFrom = 11
+    #expect(try writer.nextSegment() == .undelivered(firstSequence: 7, lastSequence: 10))
     try writer.beginOverwriting("dropped")
     try append([100, 20, 30, 150], &writer)
     // The process ends, and not the power.

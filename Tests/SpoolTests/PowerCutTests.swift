@@ -50,10 +50,11 @@ private func firstViolation(
 
 @Test(arguments: 1...4 as ClosedRange<UInt64>)
 func aPowerCutAfterAnyWriteLosesNothingThatWasCommitted(seed: UInt64) {
-  let result = firstViolation(seed: seed, imagesPerCut: 256)
+  // The first seed tries all combinations of up to four writes, the others draw.
+  let result = firstViolation(seed: seed, imagesPerCut: seed == 1 ? 256 : 50)
   #expect(result.violation == nil)
   // The scenario has not shrunk to nothing.
-  #expect(result.cuts > 45 && result.images > 1000)
+  #expect(result.cuts > 45 && result.images > 400)
 }
 
 /// The control: a test of durability that passes without synchronize proves nothing.

@@ -62,6 +62,9 @@ private struct Life {
   var readerNext: UInt64 = 1
   var readerReleased: UInt64 = 0
 
+  /// Durable, if not released.
+  var synchronizedThrough: UInt64 = 0
+
   init(seed: UInt64) throws {
     random = SplitMix64(seed: seed)
     let segmentCount = Int.random(in: 2...5, using: &random)
@@ -75,7 +78,11 @@ private struct Life {
     for step in 0..<stepCount {
       switch Int.random(in: 0..<100, using: &random) {
       case 0..<40: try append(&writer)
-      case 40..<52: try commit(&writer)
+      case 40..<49: try commit(&writer)
+      case 49..<52:
+        try writer.synchronize()
+        synchronizedThrough = oracle.last
+        count("synchronize")
       case 52..<56: try begin(&writer, step)
       case 56..<60: try deliver(&writer)
       case 60..<63: try storeNote(&writer, step)
@@ -153,7 +160,7 @@ private struct Life {
       #expect(try writer.contextText() == newest.context)
       #expect(cutsPower || replayed.count == newest.items.count)
       oracle.segments[oracle.segments.count - 1].items = replayed
-      #expect(oracle.last >= oracle.released)
+      #expect(oracle.last >= max(oracle.released, synchronizedThrough))
     }
     // A mark that is written and not durable may be lost, and with it the last word on delivery.
     #expect(writer.deliveredThrough <= oracle.releasedDelivered)
@@ -228,7 +235,8 @@ func theSpoolDoesWhatTheObviousOneDoes(seed: UInt64) throws {
     counts.merge(life.counts, uniquingKeysWith: +)
   }
   let kinds = [
-    "append", "full", "commit", "begin", "refused", "drop", "deliver", "note", "restart",
+    "append", "full", "commit", "begin", "refused", "drop", "deliver", "note", "synchronize",
+    "restart",
     "power cut", "read", "read to the end", "overtaken", "seek",
   ]
   for kind in kinds { #expect(counts[kind, default: 0] > 5, "\(kind)") }

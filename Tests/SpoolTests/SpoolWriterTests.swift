@@ -25,6 +25,23 @@ import Testing
   #expect(try readAll(medium) == Reading(items: [first]))
 }
 
+@Test func synchronizeMakesDurableAndReleasesNothing() throws {
+  let medium = try formattedMedium()
+  var writer = try recover(medium)
+  try writer.begin()
+  let item = try writer.append(10)
+  let writes = medium.writeCount
+  try writer.synchronize()
+  #expect(medium.writeCount == writes && medium.pending.isEmpty)
+  #expect(try readAll(medium) == Reading())
+  var replayed: [Item] = []
+  _ = try recover(FaultyMedium(image: medium.durable), replayed: &replayed)
+  #expect(replayed == [item])
+  medium.failingSynchronize = medium.synchronizeCount + 1
+  #expect(throws: SpoolFailure.storage(FaultyMedium.failure)) { try writer.synchronize() }
+  #expect(throws: SpoolFailure.storageFailed) { try writer.synchronize() }
+}
+
 @Test func theMarkIsWrittenOnlyAfterSynchronizeReturned() throws {
   let medium = try formattedMedium()
   var writer = try recover(medium)
