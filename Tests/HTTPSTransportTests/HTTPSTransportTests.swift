@@ -19,7 +19,7 @@ struct Answer: Equatable {
 let patient = HTTPSTransport.Timeouts(connectMilliseconds: 30_000, totalMilliseconds: 60_000)
 /// Short, where nothing is expected to come.
 let hasty = HTTPSTransport.Timeouts(
-  connectMilliseconds: 300, totalMilliseconds: 300, lowSpeedSeconds: 30)
+  connectMilliseconds: 30_000, totalMilliseconds: 1_000, lowSpeedSeconds: 30)
 
 func open(
   _ address: String, authorities: String = "", timeouts: HTTPSTransport.Timeouts = patient,
