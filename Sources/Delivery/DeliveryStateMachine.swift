@@ -1,4 +1,5 @@
 import FixedMemory
+import Records
 
 /// Decides what the uplink does next. Pure: no clock, no socket, no file, no dice. The program performs
 /// the returned action and reports back with an event. docs/delivery-protocol.md has the picture.
@@ -109,11 +110,13 @@ public struct DeliveryStateMachine: ~Copyable {
 
     // Answers of the spool to `send` and `seek`.
     case found
-    /// The position is gone; the oldest batch after it, if there is any.
+    /// The position is gone, or damaged on the medium; the oldest readable batch after it, if there is any.
     case notHeld(oldest: BatchPosition?)
     /// The position lies beyond the newest released batch; `next` comes after that one.
     case beyondEnd(next: BatchPosition)
 
+    /// The timer went off; or something happened after which it is worth trying at once: the network
+    /// came up, the operator asks.
     case retryDue
   }
 
@@ -128,7 +131,7 @@ public struct DeliveryStateMachine: ~Copyable {
     case sendKey
     /// Look the position up: `found`, `notHeld`, `beyondEnd` or `failed(.spoolUnreadable)`.
     case seek(BatchPosition)
-    /// Give the receipt to the agent.
+    /// Give the receipt to the agent; without an answer within `agentAnswerMilliseconds` it is away.
     case handReceiptToAgent(BatchPosition)
     /// Store the cursor behind this batch, with its receipt; when the agent was away, flagged as not
     /// yet answered for. Then look for the next batch.
@@ -143,6 +146,9 @@ public struct DeliveryStateMachine: ~Copyable {
   /// Gaps in a row without a receipt or a pause. Two are natural (cursor lost, then the spool's end), a
   /// third when the gateway loses its store between them; a fourth means that it contradicts itself.
   public static var maximumGapCount: UInt8 { 4 }
+
+  /// To verify a receipt takes an agent milliseconds; a busy card may hold it up for seconds.
+  public static var agentAnswerMilliseconds: UInt32 { 10_000 }
 
   public private(set) var state = State.idle
 
@@ -179,7 +185,7 @@ public struct DeliveryStateMachine: ~Copyable {
 
     case (.sending(let errand), .closedEpoch(let expected, let size)):
       guard expected.epoch > errand.position.epoch else {
-        return block(errand, .refused(code: 42), randomWord)
+        return block(errand, .refused(code: RefusalCode.closedEpoch.rawValue), randomWord)
       }
       return answerGap(errand, Resumption(expected: expected, size: size), randomWord)
 

@@ -2,15 +2,18 @@ import CLibCurl
 import FixedMemory
 
 /// One easy handle, freed with its owner. All calls of libcurl's transfers are here.
-struct CurlHandle: ~Copyable {
-  let pointer: UnsafeMutableRawPointer
+///
+/// The deinit is inlinable because programs end the life of a transport, and Embedded Swift wants to see
+/// in their module what that does.
+@usableFromInline struct CurlHandle: ~Copyable {
+  @usableFromInline let pointer: UnsafeMutableRawPointer
 
   init() throws(HTTPSTransport.Failure) {
     guard let pointer = cairn_curl_create() else { throw .outOfMemory }
     self.pointer = pointer
   }
 
-  deinit { curl_easy_cleanup(pointer) }
+  @inlinable deinit { curl_easy_cleanup(pointer) }
 
   // MARK: Setting up
 

@@ -1,8 +1,8 @@
 import CLibCurl
 
 /// The request's headers as libcurl's list, freed with its owner.
-struct HeaderList: ~Copyable {
-  private(set) var first: UnsafeMutablePointer<curl_slist>?
+@usableFromInline struct HeaderList: ~Copyable {
+  @usableFromInline private(set) var first: UnsafeMutablePointer<curl_slist>?
 
   init(contentType: StaticString, accept: StaticString) throws(HTTPSTransport.Failure) {
     first = nil
@@ -12,7 +12,7 @@ struct HeaderList: ~Copyable {
     try append("Expect:", "")
   }
 
-  deinit { curl_slist_free_all(first) }
+  @inlinable deinit { curl_slist_free_all(first) }
 
   private mutating func append(_ name: StaticString, _ value: StaticString)
     throws(HTTPSTransport.Failure)

@@ -19,7 +19,7 @@ struct Answer: Equatable {
 let patient = HTTPSTransport.Timeouts(connectMilliseconds: 30_000, totalMilliseconds: 60_000)
 /// Short, where nothing is expected to come.
 let hasty = HTTPSTransport.Timeouts(
-  connectMilliseconds: 300, totalMilliseconds: 300, lowSpeedSeconds: 30)
+  connectMilliseconds: 30_000, totalMilliseconds: 1_000, lowSpeedSeconds: 30)
 
 func open(
   _ address: String, authorities: String = "", timeouts: HTTPSTransport.Timeouts = patient,
@@ -250,13 +250,31 @@ func failure(
     }
   }
 
-  @Test func anOldTLSIsRefused() throws {
+  @Test func anOldTLSIsRefusedEvenWhereTheSystemAllowsIt() async throws {
     let server = try PeculiarServer(.tls11)
-    let refused = failure(
-      "https://127.0.0.1:\(server.port)/receipt", authorities: server.authorities)
-    guard case .tlsFailed = refused else {
-      Issue.record("TLS 1.1 gave \(String(describing: refused))")
-      return
+    let lax = server.folder.appendingPathComponent("lax.cnf")
+    try Data(
+      """
+      openssl_conf = conf
+      [conf]
+      ssl_conf = ssl
+      [ssl]
+      system_default = lax
+      [lax]
+      MinProtocol = TLSv1
+      CipherString = DEFAULT:@SECLEVEL=0
+      """.utf8
+    ).write(to: lax)
+    let (configuration, port, authorities) = (lax.path, server.port, server.authorities)
+    // In a process of its own, since OpenSSL reads this once.
+    await #expect(processExitsWith: .success) {
+      [
+        configuration = configuration as String, port = port as Int,
+        authorities = authorities as String
+      ] in
+      setenv("OPENSSL_CONF", configuration, 1)
+      let refused = failure("https://127.0.0.1:\(port)/receipt", authorities: authorities)
+      guard case .tlsFailed = refused else { exit(1) }
     }
   }
 
