@@ -3,7 +3,8 @@
 /// What does not fit is left out from there on, and `overflowed` says so: a line is then cut, never
 /// continued with a piece missing from its middle.
 public struct TextBuilder<let capacity: Int>: ~Copyable {
-  private var storage = InlineArray<capacity, UInt8>(repeating: 0)
+  @usableFromInline
+  internal var storage = InlineArray<capacity, UInt8>(repeating: 0)
   public private(set) var byteCount = 0
   /// True when something was left out.
   public private(set) var overflowed = false
@@ -11,8 +12,13 @@ public struct TextBuilder<let capacity: Int>: ~Copyable {
   public init() {}
 
   /// What was built so far.
+  ///
+  /// Transparent, because Swift 6.3.1 otherwise specialises this for one capacity with the builder passed
+  /// by value, inlines that into a caller with a borrowed builder, and ends the copy before its span is
+  /// used: the release build then shows what else was on the stack.
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
+    @_transparent
     borrowing get { storage.span.extracting(0..<byteCount) }
   }
 
