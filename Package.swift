@@ -84,7 +84,7 @@ let boardPrograms: [Target] = [
   program(
     "cairn-uplink-https",
     [
-      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
+      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
   program(
