@@ -66,12 +66,16 @@ let boardTargets: [Target] = [
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
-func program(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting])
-  -> Target
-{
+func program(
+  _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting],
+  isStatic: Bool = false
+) -> Target {
   .executableTarget(
     name: name, dependencies: dependencies, exclude: ["README.md"],
-    swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+    // One file for any distribution, and nothing to load at start.
+    linkerSettings: isEmbedded && isStatic
+      ? [.unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"])] : [])
 }
 
 let boardPrograms: [Target] = [
@@ -80,11 +84,11 @@ let boardPrograms: [Target] = [
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
       "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
-    ], noHeap),
+    ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
     [
-      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
+      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
   program(

@@ -189,6 +189,8 @@ extension Agent {
   }
 
   mutating func tellFaults() {
+    // Counts wait until there is room for their leaves.
+    guard fullSince == nil else { return }
     while let report = faults.takeDue(now: now) { tellFault(report) }
   }
 

@@ -83,6 +83,8 @@ struct Agent: ~Copyable {
       end(.refused, "cairn-agent: the kernel gives no signal descriptor")
     }
     beginBoot()
+    // The boot itself is signed before anything else: identifying sensors can take a second.
+    seal()
     startSensors()
     commit()
     announce()
