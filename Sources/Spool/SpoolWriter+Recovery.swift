@@ -202,7 +202,6 @@ extension SpoolWriter where Storage: ~Copyable {
     var offset = mark.endOffset
     if mark.segmentNumber != segment.number {
       try writeAgain(SpoolSegment.headerByteCount + segment.contextByteCount, at: start)
-      try file.synchronize()
       offset = UInt32(SpoolLayout.segmentHeaderByteCount)
     }
     while offset < endOffset {

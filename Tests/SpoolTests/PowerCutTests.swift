@@ -1,3 +1,4 @@
+import FixedMemory
 import Simulation
 import Testing
 
@@ -83,6 +84,42 @@ func aPowerCutAfterAnyWriteLosesNothingThatWasCommitted(seed: UInt64) {
     }
     if isWhole { return }
   }
+}
+
+@Test func aPowerCutWhileFormattingAnewLeavesTheOldSpoolOrNoneOrTheNew() throws {
+  let old = Scenario()
+  #expect(old.runsWhole())
+  var writer = try recover(old.medium)
+  try writer.commit()
+  let before = try readAll(old.medium)
+  #expect(before.items.count > 5)
+  var random = SplitMix64(seed: 6)
+  var outcomes: Set<String> = []
+  for cut in 0..<20 {
+    let medium = FaultyMedium(image: old.medium.cached)
+    medium.powerCutAfterWrite = cut
+    var storage = FaultyStorage(medium)
+    var isWhole = true
+    let id = FixedBytes<16>(Array(repeating: UInt8(9), count: 16).span) ?? FixedBytes()
+    do { try Writer.format(&storage, spoolID: id, segmentByteCount: 8192) } catch {
+      isWhole = false
+    }
+    for image in images(medium, limit: 256, random: &random) {
+      let after = FaultyMedium(image: image)
+      do {
+        let again = try recover(after)
+        let found = try readAll(after)
+        let isOld = again.recovery == .intact && found == before
+        #expect(isOld || again.recovery == .empty && found == Reading(), "after write \(cut)")
+        outcomes.insert(isOld ? "old" : "new")
+      } catch let failure as SpoolFailure {
+        #expect(failure == .notASpool || failure == .superblockDamaged)
+        outcomes.insert("none")
+      }
+    }
+    if isWhole { break }
+  }
+  #expect(outcomes == ["old", "none", "new"])
 }
 
 /// The process ends at the `failing`-th write or synchronize, which fails, and starts again while the power
