@@ -164,4 +164,5 @@ let package = Package(
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
   targets: boardTargets + boardPrograms
-    + (isBoardOnly ? [] : hostTargets + hostTests) + (isEmbedded ? [] : simulationTargets + boardTests))
+    + (isBoardOnly ? [] : hostTargets + hostTests)
+    + (isEmbedded ? [] : simulationTargets + boardTests))

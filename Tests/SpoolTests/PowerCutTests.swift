@@ -4,8 +4,8 @@ import Testing
 
 @testable import Spool
 
-/// Every combination of what may become of the writes that were not durable: lost, kept, first half, last
-/// half; drawn by a seed when there are more than `limit`.
+/// Every combination of what may become of the writes that were not durable: lost, kept, first
+/// half, last half; drawn by a seed when there are more than `limit`.
 private func images(_ medium: FaultyMedium, limit: Int, random: inout SplitMix64) -> [[UInt8]] {
   let writes = medium.pending
   var count = 1
@@ -122,8 +122,8 @@ func aPowerCutAfterAnyWriteLosesNothingThatWasCommitted(seed: UInt64) {
   #expect(outcomes == ["old", "none", "new"])
 }
 
-/// The process ends at the `failing`-th write or synchronize, which fails, and starts again while the power
-/// stays on. What it promises from then on must survive a power cut.
+/// The process ends at the `failing`-th write or synchronize, which fails, and starts again while
+/// the power stays on. What it promises from then on must survive a power cut.
 ///
 /// The page cache shows what the failed synchronize was about, and a later one succeeds without it.
 private func violationAfterRestart(

@@ -140,7 +140,8 @@ private func contextText(_ reader: inout Reader) throws -> String {
   #expect(readAll(&reader) == Reading(items: items))
 }
 
-/// The writer goes on between any two reads of a reader: it sees whole entries or says what is missing.
+/// The writer goes on between any two reads of a reader: it sees whole entries or says what is
+/// missing.
 @Test func aWriterThatIsFasterNeverMakesAReaderSeeForeignBytes() throws {
   for pace in 1...6 {
     let medium = try formattedMedium()
