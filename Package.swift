@@ -99,6 +99,16 @@ let boardPrograms: [Target] = [
     ], noHeap),
 ]
 
+/// Measures; never installed. Built as a board's program is, so that what it measures is what runs there.
+let benchPrograms: [Target] = [
+  program(
+    "cairn-bench",
+    [
+      "DeviceLog", "Spool", "Signers", "Proofs", "Records", "CBOR", "LinuxPlatform", "FixedMemory",
+      "CSodium", "CLinux",
+    ], board, isStatic: true)
+]
+
 /// Host code without packages from outside: in every build but the ship build.
 let simulationTargets: [Target] = [
   module(
@@ -201,6 +211,6 @@ let package = Package(
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
-  targets: boardTargets + boardPrograms
+  targets: boardTargets + boardPrograms + benchPrograms
     + (isBoardOnly ? [] : hostTargets + hostTests)
     + (isEmbedded ? [] : simulationTargets + boardTests))
