@@ -20,7 +20,7 @@ public struct DemoBlock: Sendable {
   public let gatewayKey: String
   /// Where the weather is known.
   public let weather: DemoWeather?
-  /// The board's clock when the agent's time was zero; nil when it is not known.
+  /// The board's clock when the time of this boot was zero; nil when it is not known any more.
   public let agentStartMilliseconds: Int64?
 
   public init(
@@ -103,11 +103,11 @@ public struct DemoBlock: Sendable {
     var line = DemoLine(label: sensor.chip, .plain)
     line.append(
       sensor.leaves.count == 1 ? "1 reading" : "\(sensor.leaves.count) readings", .quiet)
-    line.pad(to: 25)
+    line.pad(to: 26)
     // One column for each quantity, so that the eye can run down them.
     let ordered = sensor.last.sorted { Self.column($0.unit) < Self.column($1.unit) }
     for (index, value) in ordered.enumerated() {
-      line.pad(to: 25 + 14 * max(index, Self.column(value.unit)))
+      line.pad(to: 26 + 14 * max(index, Self.column(value.unit)))
       let digits = value.value ?? "none"
       let blanks = String(repeating: " ", count: max(0, 7 - digits.count))
       line.append(blanks + digits, value.value == nil ? .warning : .strong)
@@ -118,8 +118,12 @@ public struct DemoBlock: Sendable {
   }
 
   private func appendWeather(of sensor: Sensor, to line: inout DemoLine) {
-    guard let weather, let agentStartMilliseconds else { return }
-    line.pad(to: 68)
+    guard let weather else { return }
+    line.pad(to: 69)
+    guard let agentStartMilliseconds else {
+      line.append("of an earlier boot", .quiet)
+      return
+    }
     let (time, overflow) = agentStartMilliseconds.addingReportingOverflow(
       sensor.last[0].milliseconds)
     if !overflow, let found = weather.observation(of: sensor.last, atBoardMilliseconds: time) {
@@ -206,7 +210,7 @@ public struct DemoBlock: Sendable {
     }
     if let position = batch.position {
       var text = "\(position.latitude)°, \(position.longitude)°"
-      if let altitude = position.altitudeMetres { text += ", \(altitude) m above the sea" }
+      if let altitude = position.altitudeMetres { text += ", \(altitude) m high" }
       if let accuracy = position.accuracyMetres { text += ", within \(accuracy) m" }
       lines += DemoLine.wrapped(label: "position", text + ", by " + Self.source(position.source))
     }
@@ -215,8 +219,8 @@ public struct DemoBlock: Sendable {
 
   private static func source(_ name: String) -> String {
     switch name {
-    case "gnss": "the recorded satellite receiver"
-    case "network-time": "this machine's disciplined clock"
+    case "gnss": "the recorded receiver"
+    case "network-time": "this machine's clock"
     case "real-time-clock": "the real-time clock"
     case "gateway": "the gateway"
     case "configured": "the operator"
@@ -272,7 +276,7 @@ extension DemoRefusal {
       let text =
         switch known {
         case .unknownKey:
-          "the gateway did not know this key: the uplink sends it, then the batch again"
+          "the uplink sends its key, then the batch again"
         case .gap, .closedEpoch:
           "\(subject) came out of turn: the uplink goes on where the gateway expects it"
         default: "\(subject): \(meaning) The uplink tries again later"

@@ -7,7 +7,9 @@ public enum DemoExit: Equatable, Sendable {
   public var words: String {
     switch self {
     case .status(let status):
-      guard let meaning = Self.meaning(ofStatus: status) else { return "ended with status \(status)" }
+      guard let meaning = Self.meaning(ofStatus: status) else {
+        return "ended with status \(status)"
+      }
       return "ended with status \(status): \(meaning)"
     case .signal(let signal):
       guard let meaning = Self.meaning(ofSignal: signal) else { return "ended by signal \(signal)" }

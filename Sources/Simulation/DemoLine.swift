@@ -20,7 +20,7 @@ public struct DemoLine: Equatable, Sendable {
   /// What fits on every terminal that is at least this wide.
   public static let columnLimit = 100
   /// Where texts begin, behind their label.
-  public static let textColumn = 12
+  public static let textColumn = 13
 
   public private(set) var pieces: [Piece] = []
 

@@ -47,7 +47,7 @@ public enum DemoSite {
     bus = i2c-1
     interval = 1 s
 
-    # A result comes every 5 s; the first is not ready when it is first asked for, which is a fault leaf.
+    # A result comes every 5 s; asked too early it is not ready, which is a fault leaf and not the last value.
     [sensor.carbon-dioxide]
     chip = scd4x
     bus = i2c-1

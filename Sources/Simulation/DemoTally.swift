@@ -64,7 +64,8 @@ public struct DemoTally: Equatable, Sendable {
   /// Bytes over the network for each reading, with one decimal.
   public var bytesPerReading: String? {
     guard readingCountWithBytes > 0 else { return nil }
-    let tenths = (byteCount &* 10 + UInt64(readingCountWithBytes) / 2)
+    let tenths =
+      (byteCount &* 10 + UInt64(readingCountWithBytes) / 2)
       / UInt64(readingCountWithBytes)
     return "\(tenths / 10).\(tenths % 10)"
   }
@@ -79,13 +80,18 @@ public struct DemoTally: Equatable, Sendable {
       lines += DemoLine.wrapped(label: label, text, style)
     }
     row(
-      "batches", "\(verifiedCount) verified, \(refusedCount) refused"
+      "batches",
+      "\(verifiedCount) verified, \(refusedCount) refused"
         + (repeatCount > 0 ? ", \(repeatCount) had come before" : ""),
       isGood ? .good : .bad)
     row("readings", "\(readingCount), in \(leafCount) signed leaves")
-    row(
-      "missing", "\(faultCount) failed measurements, \(gapCount) gaps: each told in a signed leaf",
-      faultCount == 0 && gapCount == 0 ? .plain : .warning)
+    if faultCount == 0, gapCount == 0 {
+      row("missing", "nothing")
+    } else {
+      let faults = faultCount == 1 ? "1 measurement" : "\(faultCount) measurements"
+      let gaps = gapCount == 1 ? "1 gap" : "\(gapCount) gaps"
+      row("missing", "\(faults) failed, \(gaps): told in signed leaves", .warning)
+    }
     if let bytesPerReading {
       row("delivered", "\(byteCount) bytes, \(bytesPerReading) for each reading")
     }

@@ -19,7 +19,9 @@ public enum DemoTime {
 
   /// "14:00:05.250", for what is of today.
   public static func ofDay(_ utcMilliseconds: Int64) -> String {
-    String(milliseconds(utcMilliseconds).suffix(12))
+    let text = milliseconds(utcMilliseconds)
+    // Behind "2013-01-01 ".
+    return parts(utcMilliseconds) == nil ? text : String(text.dropFirst(11))
   }
 
   /// "00:01:05".

@@ -16,6 +16,10 @@ struct RunAgentStatus: ~Copyable {
   /// The board's clock when the agent's time was zero, give or take a millisecond.
   private(set) var startMilliseconds: Int64?
 
+  /// Newest sealed batch and what was released, when an answer first told of that batch.
+  private var seals: [(epoch: UInt64, batch: UInt64, released: UInt64)] = []
+  private static let sealLimit = 32
+
   /// An answer that takes longer is not waited for.
   private static let patienceMilliseconds: Int64 = 2_000
 
@@ -73,11 +77,29 @@ struct RunAgentStatus: ~Copyable {
 
   private mutating func note(_ status: AgentStatus) {
     askedAtMilliseconds = nil
+    if status.lastBatch != newest?.lastBatch, let batch = status.lastBatch {
+      seals.append((status.epoch, batch, status.releasedSequence))
+      seals = seals.suffix(Self.sealLimit)
+    }
     newest = status
     newestMilliseconds = cairn_board_milliseconds()
     // The agent read its clock before this: each answer gives a bound, and the least is nearest.
     let start = newestMilliseconds - status.uptimeMilliseconds
     startMilliseconds = min(start, startMilliseconds ?? start)
+  }
+
+  /// The board's clock at the start of a boot; nil when it is not the running one.
+  func start(ofBoot boot: UInt64) -> Int64? {
+    newest?.boot == boot ? startMilliseconds : nil
+  }
+
+  /// True when the agent counts as delivered what it had released when a batch was sealed, or soon after:
+  /// then it has a verified receipt for that batch or a later one. False proves nothing.
+  func hasTakenReceipt(epoch: UInt64, batch: UInt64) -> Bool {
+    guard let delivered = newest?.deliveredSequence else { return false }
+    return seals.contains {
+      $0.epoch == epoch && $0.batch >= batch && $0.released <= delivered
+    }
   }
 
   mutating func close() {

@@ -85,6 +85,9 @@ struct RunFolder: ~Copyable {
           atPath: path + "/" + name, withIntermediateDirectories: true,
           attributes: [.posixPermissions: 0o700])
       }
+      // A killed run leaves the receiver's link, and the pseudo-terminal at its end may be anybody's by
+      // now. Nobody else has the lock.
+      try removeLink(path + "/run/gnss.tty")
       return isContinued
     } catch {
       throw .system(path: path, reason: error.localizedDescription)
@@ -96,6 +99,13 @@ struct RunFolder: ~Copyable {
     for name in names where FileManager.default.fileExists(atPath: path + "/" + name) {
       try FileManager.default.removeItem(atPath: path + "/" + name)
     }
+  }
+
+  private static func removeLink(_ path: String) throws {
+    let attributes: [FileAttributeKey: Any]
+    do { attributes = try FileManager.default.attributesOfItem(atPath: path) } catch { return }
+    guard attributes[.type] as? FileAttributeType == .typeSymbolicLink else { return }
+    try FileManager.default.removeItem(atPath: path)
   }
 
   func removeExport() throws { try Self.remove(["export"], in: path) }

@@ -62,7 +62,9 @@ final class RunSession {
   private var lastDelivered: UInt64?
   private var lastBatchMilliseconds: Int64 = 0
   private var hasWarned = false
-  private var notes = RunNotes()
+  /// Everything has been started.
+  private var hasBegun = false
+  private var notes = DemoNotes()
   private let startMilliseconds = cairn_board_milliseconds()
 
   init(
@@ -95,7 +97,7 @@ final class RunSession {
     }
     killAll()
     flushPending(.agentEnded)
-    showCount()
+    if hasBegun { showCount() }
     if tally.verifiedCount > 0, status < 128, !export() { status = max(status, RunExit.bad) }
     killAll()
     if status == 0, let shortcoming = tally.shortcoming {
@@ -127,6 +129,7 @@ final class RunSession {
     _ = try start("uplink", options.program("cairn-uplink-https"), common)
     step("uplink", "delivers to http://\(gatewayAddress)")
     lastBatchMilliseconds = now
+    hasBegun = true
   }
 
   private func checkPrograms() throws(Failure) {
@@ -166,7 +169,8 @@ final class RunSession {
       throw .step(
         program.name,
         reason: "no word of its start for \(milliseconds / 1000) s"
-          + (program.tail.isEmpty ? "" : "; its last words: \(program.tail.joined(separator: " | "))"))
+          + (program.tail.isEmpty
+            ? "" : "; its last words: \(program.tail.joined(separator: " | "))"))
     case .asked: throw .step(program.name, reason: "asked to end before it had started")
     }
   }
@@ -176,7 +180,8 @@ final class RunSession {
       let board = try RunBoard(options: options, folder: folder)
       self.board = board
       weather = DemoWeather(board.replay)
-      step("board", "\(board.chips); receiver from \(options.recording)")
+      let recording = URL(fileURLWithPath: options.recording).lastPathComponent
+      step("board", "\(board.chips), receiver \(recording)")
       let commands: [FaultCommand]
       do { commands = try options.faults() } catch { commands = [] }
       for command in commands {
@@ -224,7 +229,7 @@ final class RunSession {
 
   private func end() throws(Failure) {
     toleratedSignalCount = signalCount
-    if signalCount > 0, !output.isJSON { output.show([DemoLine()]) }
+    if signalCount > 0, output.terminal.isInteractive { output.show([DemoLine()]) }
     let verifiedBefore = tally.verifiedCount
     if let agent = running("agent") {
       try end(agent, Bound.agentEnd, saying: "sealing what was measured")
@@ -291,6 +296,9 @@ final class RunSession {
         throw .step("export", reason: "took longer than \(Bound.export / 1000) s")
       }
       guard tool.ended == .status(0) else { throw tool.failure }
+      guard FileManager.default.fileExists(atPath: folder.export + "/checkpoint.cose") else {
+        throw .step("export", reason: "\(path) wrote no checkpoint to \(folder.export)")
+      }
       showExport()
       return true
     } catch {
@@ -403,17 +411,17 @@ final class RunSession {
       announcement != nil
     else { return }
     agentStatus.readIfReady()
-    agentStatus.ask(everyMilliseconds: pending.isEmpty ? 1_000 : 50)
+    agentStatus.ask(everyMilliseconds: 100)
     guard let status = agentStatus.newest else { return }
     let hasMoved = lastDelivered.map { status.deliveredSequence > $0 } ?? false
     lastDelivered = status.deliveredSequence
     while let first = pending.first {
-      let isAllDelivered =
-        status.deliveredSequence == status.releasedSequence
-        && agentStatus.newestMilliseconds > first.sinceMilliseconds
-      if isAllDelivered || hasMoved {
+      if agentStatus.hasTakenReceipt(epoch: first.batch.epoch, batch: first.batch.batch) {
         flushFirst(.taken)
-        if !isAllDelivered { break }
+      } else if hasMoved {
+        // A receipt for this batch, or for a later one, which covers it.
+        flushFirst(.taken)
+        break
       } else if now - first.sinceMilliseconds > Bound.receipt {
         flushFirst(.notSeen)
       } else {
@@ -432,7 +440,7 @@ final class RunSession {
     output.show(
       DemoBlock(
         batch: batch, gatewayKey: gatewayKey, weather: weather,
-        agentStartMilliseconds: agentStatus.startMilliseconds
+        agentStartMilliseconds: agentStatus.start(ofBoot: batch.boot)
       ).lines(receipt: receipt))
     output.tell(
       "receipt",

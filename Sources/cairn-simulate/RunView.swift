@@ -9,7 +9,8 @@ extension RunSession {
     title.append(
       String(repeating: "━", count: DemoLine.columnLimit - 4 - title.columnCount), .quiet)
     let state =
-      folder.isContinued ? "continued: the same key, the next boot" : "new: a new key, the first boot"
+      folder.isContinued
+      ? "continued: the same key, the next boot" : "new: a new key, the first boot"
     let end = options.seconds.map { "by itself after \($0) s, or with Ctrl-C" } ?? "with Ctrl-C"
     var lines = [DemoLine(), title]
     lines += DemoLine.wrapped(label: "folder", "\(folder.path) (\(state))")
@@ -106,7 +107,12 @@ extension RunSession {
   }
 
   func showExport() {
-    let command = "python3 Tests/Outside/verify_export.py \(folder.export)"
+    // `make outside` prepares a Python that has their packages.
+    let python = "build/outside/bin/python"
+    let isPrepared = FileManager.default.isExecutableFile(atPath: python)
+    let command =
+      (isPrepared ? "" : "make outside && ")
+      + "\(python) Tests/Outside/verify_export.py \(folder.export)"
     output.show(DemoLine.wrapped(label: "export", folder.export))
     var line = DemoLine(label: "check it")
     line.append(command, .strong)
@@ -114,28 +120,6 @@ extension RunSession {
     output.tell(
       "export", [.init("folder", .text(folder.export)), .init("command", .text(command))])
   }
-}
-
-/// What a program says beside its work, kept from flooding the view.
-struct RunNotes {
-  /// Of one program, between two batches.
-  private static let limit = 3
-  private var counts: [String: Int] = [:]
-  private var last: [String: String] = [:]
-
-  /// The text to show, if any: not the same again, and not too many.
-  mutating func take(_ line: String, of program: String) -> String? {
-    guard last[program] != line else { return nil }
-    last[program] = line
-    counts[program, default: 0] += 1
-    switch counts[program, default: 0] {
-    case ...Self.limit: return String(line.prefix(400))
-    case Self.limit + 1: return "says more, which is not shown"
-    default: return nil
-    }
-  }
-
-  mutating func reset() { counts = [:] }
 }
 
 /// What the agent says when it has begun.
