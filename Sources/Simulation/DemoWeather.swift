@@ -7,13 +7,11 @@
 public struct DemoWeather: Sendable {
   /// 5 s between two results of an SCD4x, and one more second until the agent asks.
   public static let oldestMilliseconds: Int64 = 6_500
-  /// What a leaf's time may be before the model's: two clocks read one after the other.
-  public static let newestMilliseconds: Int64 = 5
 
   /// One step of the coarsest converter, the BME280's, and what its integer formulas round away.
   public static let temperatureToleranceMillidegrees: Int64 = 30
   public static let humidityToleranceMillipercent: Int64 = 50
-  public static let pressureTolerancePascals: Int64 = 8
+  public static let pressureTolerancePascals: Int64 = 6
 
   public let replay: WeatherReplay
 
@@ -29,15 +27,17 @@ public struct DemoWeather: Sendable {
     var previous: WeatherObservation?
     // Every observation holds for an hour of the record or longer; a step is at most that.
     let step = max(1, min(1_000, 3_600_000 / replay.speed / 2))
-    var moment = time + Self.newestMilliseconds
-    while moment >= time - Self.oldestMilliseconds {
+    var moment = time
+    let oldest = time - Self.oldestMilliseconds
+    while moment >= oldest {
       let observation = replay.observation(
         atVirtualMilliseconds: replay.virtualMilliseconds(at: moment))
       if observation != previous, expected.allSatisfy({ $0.isNear(observation) }) {
         return observation
       }
       previous = observation
-      moment -= step
+      // The oldest moment is looked at too.
+      moment = moment > oldest ? max(oldest, moment - step) : oldest - 1
     }
     return nil
   }

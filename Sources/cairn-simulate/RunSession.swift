@@ -137,7 +137,7 @@ final class RunSession {
     for path in needed where !FileManager.default.isExecutableFile(atPath: path) {
       let name = URL(fileURLWithPath: path).lastPathComponent
       let remedy =
-        name == "cairn-gateway"
+        path == options.gatewayPath
         ? "build it (`swift build --product cairn-gateway`), or say where: --gateway-program PATH"
         : "build it (`make ship`), or say where: --programs FOLDER"
       throw .step(name, reason: "there is no program at \(path): \(remedy)")

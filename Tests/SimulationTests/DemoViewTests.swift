@@ -110,7 +110,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ([:], true), (["LANG": "C.UTF-8"], true), (["LANG": "en_US.utf8"], true), (["LANG": "C"], false),
+    ([:], true), (["LANG": "C.UTF-8"], true), (["LANG": "en_US.utf8"], true),
+    (["LANG": "C"], false),
     (["LC_ALL": "POSIX", "LANG": "C.UTF-8"], false), (["LC_ALL": "", "LANG": "C.UTF-8"], true),
   ])
   func onlyALocaleThatSaysOtherwiseIsWithoutUnicode(

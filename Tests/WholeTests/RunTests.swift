@@ -122,7 +122,8 @@ private struct TemporaryFolder: ~Copyable {
   /// Command lines of processes that name this folder.
   func processes() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
-      guard Int32(name) != nil, let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline")
+      guard Int32(name) != nil,
+        let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline")
       else { return nil }
       let words = String(decoding: data, as: UTF8.self).replacing("\0", with: " ")
       return words.contains(path) ? words : nil
@@ -175,7 +176,8 @@ private final class Started {
     process.executableURL = URL(fileURLWithPath: programs + "/cairn-simulate")
     process.currentDirectoryURL = Programs.root
     process.arguments =
-      ["run", "--folder", folder.run, "--programs", programs] + (isJSON ? ["--json"] : []) + arguments
+      ["run", "--folder", folder.run, "--programs", programs] + (isJSON ? ["--json"] : [])
+      + arguments
     process.standardOutput = output
     process.standardError = output
     try process.run()
