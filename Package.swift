@@ -90,8 +90,8 @@ let boardPrograms: [Target] = [
   program(
     "cairn",
     [
-      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
-      "NodeFiles", "LinuxPlatform", "Signers", "FixedMemory", "CBOR", "CLinux",
+      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
 ]
 
