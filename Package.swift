@@ -164,6 +164,12 @@ let boardTests: [Target] = [
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
   tests(
+    "CairnTool",
+    [
+      "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "Simulation", "TestSupport",
+    ]),
+  tests(
     "Simulation",
     [
       "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "CLinux", "FixedMemory",

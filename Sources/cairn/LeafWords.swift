@@ -86,27 +86,26 @@ enum LeafWords {
     text.append(name(ofGapReason: gap.reasonNumber))
   }
 
-  /// "47.2850000 N 8.5650000 E, 499.60 m, accuracy 2.50 m, GNSS".
+  /// "47.2850000 N 8.5650000 E ± 2.50 m, 499.60 m high, GNSS".
   static func describe<let capacity: Int>(
-    _ position: Leaf.Position, _ text: inout TextBuilder<capacity>
+    _ position: Leaf.Position, isUnicode: Bool, _ text: inout TextBuilder<capacity>
   ) {
     text.append(fixedPoint: Int64(clamping: position.latitudeE7.magnitude), powerOfTen: -7)
     text.append(position.latitudeE7 < 0 ? " S " : " N ")
     text.append(fixedPoint: Int64(clamping: position.longitudeE7.magnitude), powerOfTen: -7)
     text.append(position.longitudeE7 < 0 ? " W" : " E")
+    if let accuracy = position.accuracyCentimetres {
+      text.append(isUnicode ? " \u{b1} " : " +/- ")
+      text.append(fixedPoint: accuracy, powerOfTen: -2)
+      text.append(" m")
+    }
     if let altitude = position.altitudeCentimetres {
       text.append(", ")
       text.append(fixedPoint: altitude, powerOfTen: -2)
       text.append(" m high")
     }
-    if let accuracy = position.accuracyCentimetres {
-      text.append(", within ")
-      text.append(fixedPoint: accuracy, powerOfTen: -2)
-      text.append(" m")
-    }
-    text.append(" (")
+    text.append(", ")
     text.append(name(ofSource: position.sourceNumber))
-    text.append(")")
   }
 }
 
@@ -127,6 +126,29 @@ extension TextBuilder {
   }
 }
 
+extension TextBuilder {
+  /// A value with its unit, exactly; "none" where the chip had none.
+  mutating func append(_ value: Int64?, _ quantity: QuantityRecord, isUnicode: Bool) {
+    guard let value else {
+      append("none")
+      return
+    }
+    append(fixedPoint: value, powerOfTen: quantity.powerOfTen)
+    guard !quantity.unit.isEmpty else { return }
+    append(" ")
+    append(unit: quantity.unit.span, isUnicode: isUnicode)
+  }
+
+  /// The name that people use for a unit of SenML's (RFC 8428 section 12.1).
+  mutating func append(unit: Span<UInt8>, isUnicode: Bool) {
+    if unit.equals("Cel") {
+      append(isUnicode ? "\u{b0}C" : "C")
+    } else {
+      append(untrusted: unit)
+    }
+  }
+}
+
 /// A leaf as one line, or a few when it is long. The survey knows the schemas of leaves before it.
 extension Output {
   mutating func describe(leaf bytes: Span<UInt8>, _ survey: borrowing Survey, indentation: Int) {
@@ -144,7 +166,7 @@ extension Output {
       case .position:
         var text = TextBuilder<160>()
         text.append("position ")
-        LeafWords.describe(try leaf.position(), &text)
+        LeafWords.describe(try leaf.position(), isUnicode: console.hasUnicode, &text)
         paragraph(text.span, indentation: indentation)
       case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil:
         write(LeafWords.name(of: leaf.kind))
@@ -184,30 +206,24 @@ extension Output {
     reading values: ReadingValues, _ schema: UInt16, _ survey: borrowing Survey, _ indentation: Int
   ) {
     sensor(schema)
+    write(":")
     let known = survey.sensor(schema)
     for index in values.indices {
-      write(index == 0 ? ": " : ", ")
-      if column > Self.width - 26 {
-        newLine()
-        pad(to: indentation)
+      var text = TextBuilder<256>()
+      if let known, index < survey.sensors[known].quantityCount {
+        text.append(untrusted: survey.sensors[known].quantities[index].name.span)
+        text.append(" ")
+        text.append(
+          values[index], survey.sensors[known].quantities[index], isUnicode: console.hasUnicode)
+      } else {
+        text.append(values[index], QuantityRecord(), isUnicode: console.hasUnicode)
       }
-      guard let known, index < survey.sensors[known].quantityCount else {
-        if let value = values[index] { write(value, powerOfTen: 0) } else { write("none") }
-        continue
-      }
-      let quantity = survey.sensors[known].quantities[index]
-      write(untrusted: quantity.name.span)
-      write(" ")
-      guard let value = values[index] else {
-        write("none")
-        continue
-      }
-      write(value, powerOfTen: quantity.powerOfTen)
-      write(" ")
-      write(unit: quantity.unit.span)
+      if index + 1 < values.count { text.append(",") }
+      blank(before: text.byteCount, indentation: indentation)
+      write(text.span)
     }
     if let known, survey.sensors[known].hasSchema { return }
-    write(" (what it means is not in the spool)")
+    paragraph(" (what it means is not in the spool)", indentation: indentation)
   }
 
   private mutating func describe(

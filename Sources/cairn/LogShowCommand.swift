@@ -1,6 +1,7 @@
 import CBOR
 import DeviceLog
 import FixedMemory
+import LinuxPlatform
 import NodeFiles
 import Proofs
 

@@ -1,6 +1,7 @@
 import DeviceLog
 import LinuxPlatform
 import NodeFiles
+import Proofs
 import Spool
 
 /// Walks the sealed batches of a spool. What can't be read is passed over and counted: a torn entry is no

@@ -170,13 +170,20 @@ extension Output {
     while start < text.count {
       var end = start
       while end < text.count, text[end] != UInt8(ascii: " ") { end += 1 }
-      if column + end - start > Self.width, column > indentation {
-        newLine()
-        pad(to: indentation)
+      if start > 0 || column + end - start > Self.width {
+        blank(before: end - start, indentation: indentation)
       }
       write(text.extracting(start..<end))
       start = end + 1
-      guard start < text.count, column < Self.width else { continue }
+    }
+  }
+
+  /// A blank, or the next line when what follows would not fit behind it.
+  mutating func blank(before count: Int, indentation: Int) {
+    if column + 1 + count > Self.width, column > indentation {
+      newLine()
+      pad(to: indentation)
+    } else if column > indentation {
       write(" ")
     }
   }
@@ -185,13 +192,10 @@ extension Output {
     paragraph(text.bytes, indentation: indentation)
   }
 
-  /// The name that people use for a unit of SenML's (RFC 8428 section 12.1).
   mutating func write(unit: Span<UInt8>) {
-    if unit.equals("Cel") {
-      write(console.hasUnicode ? "\u{b0}C" : "C")
-    } else {
-      write(untrusted: unit)
-    }
+    var text = TextBuilder<32>()
+    text.append(unit: unit, isUnicode: console.hasUnicode)
+    write(text.span)
   }
 
   mutating func writePlusMinus() { write(console.hasUnicode ? "\u{b1} " : "+/- ") }

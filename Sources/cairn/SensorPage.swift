@@ -121,16 +121,12 @@ enum SensorPage {
   ) {
     guard let number = sensor.faultNumber else { return }
     output.pad(to: Output.indentation)
-    if sensor.isFailing {
-      output.write("FAULT", .bad)
-    } else {
-      output.write("last fault")
-    }
+    if sensor.isFailing { output.write("FAULT", .bad) } else { output.write("last fault") }
     output.write(" ")
     StatusCommand.writeTime(sensor.faultMilliseconds, report, &output)
     output.write(", ")
     output.write(sensor.faultCount)
-    output.write(" in this boot: ")
+    output.write(report.spool.isExcerpt ? " counted lately: " : " counted in this boot: ")
     if let code = UInt8(exactly: number).flatMap({ FaultCode(rawValue: $0) }) {
       output.paragraph(code.explanation)
     } else {

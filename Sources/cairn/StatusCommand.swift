@@ -1,12 +1,14 @@
 import AgentMessages
 import CBOR
 import Delivery
+import DeviceLog
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 import Proofs
 import Records
+import Spool
 
 /// `cairn status`: one screen, each row with content or with the reason why it has none.
 enum StatusCommand {
@@ -217,9 +219,10 @@ enum StatusCommand {
       return
     }
     var text = TextBuilder<160>()
-    LeafWords.describe(position, &text)
-    output.write(text.span)
-    output.write(", ")
+    LeafWords.describe(position, isUnicode: output.console.hasUnicode, &text)
+    output.paragraph(text.span, indentation: Output.indentation)
+    output.write(",")
+    output.blank(before: 16, indentation: Output.indentation)
     writeTime(survey.positionMilliseconds, report, &output)
     output.newLine()
   }

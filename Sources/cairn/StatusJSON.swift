@@ -6,6 +6,7 @@ import NodeConfiguration
 import NodeFiles
 import Proofs
 import Records
+import Spool
 
 /// `cairn status --json`. A member that has no value is null, and a word beside it says why.
 extension Output {

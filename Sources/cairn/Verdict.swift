@@ -139,8 +139,8 @@ extension Output {
         newLine()
       }
       guard verdict.checkpoint != nil || verdict.content != nil else { return }
-      row("but valid")
-      write(verdict.content == nil ? "the checkpoint's signature" : "the batch that it was held against")
+      row("but")
+      write(verdict.content == nil ? "the checkpoint's signature is valid" : "the batch that it was held against is valid")
       newLine()
       return
     }
@@ -155,9 +155,9 @@ extension Output {
       if checkpoint.isSimulated { write(", simulated hardware", .warning) }
     }
     newLine()
-    row("signed by")
+    row("key")
     write(hex: verdict.key.keyID.span)
-    write(" (Ed25519), the key given")
+    write(", the key given, signed it (Ed25519)")
     newLine()
     if let checkpoint = verdict.checkpoint?.checkpoint { write(checkpoint) }
     if let content = verdict.content { write(content, verdict) }
@@ -166,7 +166,7 @@ extension Output {
       write("leaf ")
       write(index)
       write(" is in the tree with this root")
-      if verdict.foundBatch { write("; the leaf is from batch.cbor beside it") }
+      if verdict.foundBatch { paragraph("; the leaf is from batch.cbor beside the file") }
       newLine()
     }
     if let receipt = verdict.receipt { write(receipt) }
