@@ -66,12 +66,16 @@ let boardTargets: [Target] = [
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
-func program(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting])
-  -> Target
-{
+func program(
+  _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting],
+  isStatic: Bool = false
+) -> Target {
   .executableTarget(
     name: name, dependencies: dependencies, exclude: ["README.md"],
-    swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+    // One file for any distribution, and nothing to load at start.
+    linkerSettings: isEmbedded && isStatic
+      ? [.unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"])] : [])
 }
 
 let boardPrograms: [Target] = [
@@ -79,12 +83,13 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
-    ], noHeap),
+      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "Buses", "CLinux",
+    ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
     [
-      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "AgentMessages",
+      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
   program(
@@ -95,13 +100,23 @@ let boardPrograms: [Target] = [
     ], noHeap),
 ]
 
+/// Measures; never installed. Built as a board's program is, so that what it measures is what runs there.
+let benchPrograms: [Target] = [
+  program(
+    "cairn-bench",
+    [
+      "DeviceLog", "Spool", "Signers", "Proofs", "Records", "CBOR", "LinuxPlatform", "FixedMemory",
+      "CSodium", "CLinux",
+    ], board, isStatic: true)
+]
+
 /// Host code without packages from outside: in every build but the ship build.
 let simulationTargets: [Target] = [
   module(
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
-    ], strict),
+    ], strict)
 ]
 
 let hostTargets: [Target] = [
@@ -181,7 +196,8 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR", "FixedMemory",
+      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "FixedMemory",
     ]),
   tests(
     "GatewayServer",
@@ -203,6 +219,6 @@ let package = Package(
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],
-  targets: boardTargets + boardPrograms
+  targets: boardTargets + boardPrograms + benchPrograms
     + (isBoardOnly ? [] : hostTargets + hostTests)
     + (isEmbedded ? [] : simulationTargets + boardTests))

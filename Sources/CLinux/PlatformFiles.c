@@ -131,3 +131,14 @@ int cairn_file_unlink(const uint8_t *path) {
 int cairn_file_change_mode(const uint8_t *path, uint32_t mode) {
   return chmod((const char *)path, (mode_t)mode) < 0 ? -errno : 0;
 }
+
+#include <sys/random.h>
+
+uint64_t cairn_random_word(void) {
+  uint64_t word = 0;
+  /* Eight bytes come whole once the kernel's generator has started; before that none is a word too:
+     the caller spreads pauses with it, and makes no secret of it. */
+  while (getrandom(&word, sizeof word, GRND_NONBLOCK) < 0 && errno == EINTR) {
+  }
+  return word;
+}

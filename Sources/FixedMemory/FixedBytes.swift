@@ -12,8 +12,11 @@ public struct FixedBytes<let count: Int>: Sendable {
     for index in source.indices { storage[index] = source[index] }
   }
 
+  // Transparent, because Swift 6.3.1 may otherwise return a span of a copy on the stack of the getter when
+  // a generic function hands the value on to another: seen with value generics, with optimisation only.
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
+    @_transparent
     borrowing get { storage.span }
   }
 

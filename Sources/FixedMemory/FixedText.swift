@@ -3,9 +3,9 @@
 /// Two policies, by name: `init?` refuses what does not fit (values, paths), `write` keeps what
 /// fits and remembers in `isCut` that something was left out (messages for people).
 public struct FixedText<let capacity: Int>: Sendable {
-  private var storage: InlineArray<capacity, UInt8>
+  @usableFromInline var storage: InlineArray<capacity, UInt8>
   /// Bytes in use, not characters.
-  public private(set) var count = 0
+  public internal(set) var count = 0
   /// True when a `write` did not fit whole.
   public private(set) var isCut = false
 
@@ -28,9 +28,10 @@ public struct FixedText<let capacity: Int>: Sendable {
 
   public var isEmpty: Bool { count == 0 }
 
-  /// The bytes in use.
+  /// The bytes in use. Transparent for the reason given at `FixedBytes.span`.
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
+    @_transparent
     borrowing get { storage.span.extracting(0..<count) }
   }
 

@@ -20,7 +20,9 @@ private final class ServedBoard: @unchecked Sendable {
             Conditions(
               temperatureMillidegreesCelsius: 21_000, relativeHumidityMillipercent: 45_000,
               pressurePascals: 101_325, carbonDioxidePPM: 600)),
-          seed: 1, now: clock.bootMilliseconds())
+          seed: 1,
+          // Powered long ago: a chip that is starting does not acknowledge.
+          now: clock.bootMilliseconds() - 10_000)
         let server = VirtualBoardServer()
         try server.add(board.bus, at: path)
         ready.signal()

@@ -41,6 +41,9 @@ int cairn_file_rename(const uint8_t *from, const uint8_t *to);
 int cairn_file_unlink(const uint8_t *path);
 int cairn_file_change_mode(const uint8_t *path, uint32_t mode);
 
+/* A random number, for spreading pauses and not for secrets; 0 when the kernel has none yet. */
+uint64_t cairn_random_word(void);
+
 /* Waiting. A negative timeout waits for ever. */
 struct cairn_poll_entry {
   int descriptor;

@@ -1,0 +1,97 @@
+import AgentMessages
+import CBOR
+import Delivery
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import NodeFiles
+
+/// The agent's socket: it says when there is more to deliver, and takes receipts.
+extension Uplink {
+  /// Every five seconds while the agent is away. Hands over the receipt that it has not answered for.
+  mutating func connectToAgent() {
+    guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return }
+    nextAgentAttempt = clock.bootMilliseconds() + 5000
+    do throws(SocketFailure) {
+      agent = try UnixConnection(connectingTo: paths.agentSocket)
+    } catch { return }
+    send(.subscribe)
+    guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty else { return }
+    var kept = FixedArray<512, UInt8>(filler: 0)
+    for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }
+    receipt = kept
+    // A receipt belongs to the checkpoint in front of where the cursor reads on.
+    let event = hand(overAt: cursor.spoolSequence - 1)
+    if event != .agentAway {
+      cursor.noteReceiptAnswered()
+      storeCursor()
+    }
+    if case .receiptRefused(let code) = event { sayWhyBlocked(.receiptRefused(code: code)) }
+  }
+
+  /// Reads what the agent says. What has been released is looked up in the spool itself.
+  mutating func readAgent() {
+    guard let connection = agent.take() else { return }
+    var packet = InlineArray<4096, UInt8>(repeating: 0)
+    var span = packet.mutableSpan
+    do throws(SocketFailure) {
+      _ = try connection.receive(into: &span, timeoutMilliseconds: 0)
+      agent = consume connection
+    } catch {
+      if error == .timedOut { agent = consume connection }
+    }
+  }
+
+  /// Gives the last receipt to the agent and waits for its answer.
+  mutating func handReceipt(for position: BatchPosition) -> DeliveryStateMachine.Event {
+    hand(overAt: reader.batch?.sequence ?? 0)
+  }
+
+  private mutating func hand(overAt sequence: UInt64) -> DeliveryStateMachine.Event {
+    var bytes = FixedBytes<512>()
+    for index in receipt.indices { bytes[index] = receipt[index] }
+    send(.receipt(sequence: sequence, bytes: bytes.span.extracting(0..<receipt.count)))
+    let deadline =
+      clock.bootMilliseconds() + Int64(DeliveryStateMachine.agentAnswerMilliseconds)
+    var packet = InlineArray<4096, UInt8>(repeating: 0)
+    while let connection = agent.take() {
+      var span = packet.mutableSpan
+      let left = deadline - clock.bootMilliseconds()
+      guard left > 0 else { return .agentAway }
+      do throws(SocketFailure) {
+        let count = try connection.receive(into: &span, timeoutMilliseconds: left)
+        agent = consume connection
+        if let event = Self.answer(span.span.extracting(0..<count), to: sequence) { return event }
+      } catch { return .agentAway }
+    }
+    return .agentAway
+  }
+
+  /// What a packet says about the receipt; nil when it is about something else.
+  private static func answer(_ packet: Span<UInt8>, to sequence: UInt64)
+    -> DeliveryStateMachine.Event?
+  {
+    do throws(AgentMessage.Failure) {
+      switch try AgentMessage(decoding: packet) {
+      case .receiptAnswer(let answered, let code) where answered == sequence:
+        return code.map { .receiptRefused(code: $0) } ?? .receiptConfirmed
+      case .denied: return .agentAway
+      case .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe: return nil
+      }
+    } catch { return nil }
+  }
+
+  private mutating func send(_ message: borrowing AgentMessage) {
+    guard let connection = agent.take() else { return }
+    var packet = InlineArray<4096, UInt8>(repeating: 0)
+    var encoder = CBOREncoder(packet.mutableSpan)
+    message.encode(into: &encoder)
+    let count = encoder.byteCount
+    do throws(SocketFailure) {
+      try connection.send(packet.span.extracting(0..<count), timeoutMilliseconds: 1000)
+      agent = consume connection
+    } catch {
+      // It is connected anew at the next attempt.
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import CBOR
+import Delivery
+import DeviceLog
+import FixedMemory
+import HTTPSTransport
+import LinuxPlatform
+import Proofs
+import Records
+
+/// Posting, and what is said when it does not work.
+extension Uplink {
+  private static var accepted: StaticString {
+    "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
+  }
+
+  /// Posts one batch and answers with the gateway's event.
+  mutating func send(_ position: BatchPosition, resumedFrom size: UInt64?)
+    -> DeliveryStateMachine.Event
+  {
+    guard find(position) != nil else { return .notHeld(oldest: reader.batch?.position) }
+    do throws(Reader.Failure) {
+      if let size { try assemble(resumedFrom: size) } else { try reader.assemble() }
+    } catch {
+      // Its first leaves gave way while it waited.
+      return .notHeld(oldest: reader.batch?.position)
+    }
+    var reply = InlineArray<4096, UInt8>(repeating: 0)
+    var span = reply.mutableSpan
+    do throws(HTTPSTransport.Failure) {
+      let response = try transport.post(
+        path: "/v1/batches", body: reader.bytes, contentType: "application/cbor",
+        accept: Self.accepted, into: &span)
+      let body = span.span.extracting(0..<response.byteCount)
+      let event = answer(response, body).toBatch()
+      if event == .accepted { keep(receipt: body) }
+      return event
+    } catch {
+      say(error.explanation)
+      return .failed(.unreachable)
+    }
+  }
+
+  /// From the gateway's size when the log kept hashes that begin there, else from nothing.
+  private mutating func assemble(resumedFrom size: UInt64) throws(Reader.Failure) {
+    if size > 0 {
+      do throws(Reader.Failure) { return try reader.assembleResumed(fromSize: size) } catch {
+        guard error == .cannotResume else { throw error }
+      }
+    }
+    try reader.assembleAlone()
+  }
+
+  private mutating func keep(receipt body: Span<UInt8>) {
+    receipt.removeAll()
+    for index in body.indices { receipt.append(body[index]) }
+  }
+
+  mutating func sendKey() -> DeliveryStateMachine.Event {
+    var body = InlineArray<64, UInt8>(repeating: 0)
+    var encoder = CBOREncoder(body.mutableSpan)
+    GatewayAnswer.encodeKey(
+      algorithm: deviceKey.algorithm.coseNumber, publicKey: deviceKey.bytes.span, into: &encoder)
+    let count = encoder.byteCount
+    var reply = InlineArray<4096, UInt8>(repeating: 0)
+    var span = reply.mutableSpan
+    do throws(HTTPSTransport.Failure) {
+      let response = try transport.post(
+        path: "/v1/devices", body: body.span.extracting(0..<count),
+        contentType: "application/cbor",
+        accept: "application/cbor, application/concise-problem-details+cbor", into: &span)
+      return answer(response, span.span.extracting(0..<response.byteCount))
+        .toKey(keyHash: deviceKey.hash)
+    } catch {
+      say(error.explanation)
+      return .failed(.unreachable)
+    }
+  }
+
+  @_lifetime(copy body)
+  private func answer(_ response: HTTPSTransport.Response, _ body: Span<UInt8>) -> GatewayAnswer {
+    var text = FixedBytes<96>()
+    for index in response.contentType.indices { text[index] = response.contentType[index] }
+    return GatewayAnswer(
+      status: response.status,
+      mediaType: MediaType(parsing: text.span.extracting(0..<response.contentType.count)),
+      retryAfterSeconds: response.retryAfterSeconds, body: body)
+  }
+
+  // MARK: reasons
+
+  mutating func sayWhyWaiting() {
+    guard case .waiting(_, let hindrance) = machine.state else { return }
+    switch hindrance {
+    // The transport has said which step failed.
+    case .unreachable: break
+    case .notAGateway:
+      say(
+        "What answers is not a gateway: a login page of the network, or a wrong address. Delivery tries again."
+      )
+    case .gatewayError:
+      say("The gateway, or a proxy before it, has an error. Delivery tries again.")
+    case .askedToWait: say("The gateway asks to come back later.")
+    case .contradiction:
+      say("The gateway contradicts itself. Delivery tries again with growing pauses.")
+    case .spoolUnreadable: say("The spool can't be read. Look at the card.")
+    }
+  }
+
+  mutating func sayWhyBlocked(_ reason: DeliveryStateMachine.BlockReason) {
+    switch reason {
+    case .forked: say(RefusalCode.fork.remedy)
+    case .gatewayAhead:
+      say(
+        "The gateway has more of this log than the device: a restored card. A new epoch is needed.")
+    case .notResumable:
+      say(
+        "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."
+      )
+    case .refused(let code), .receiptRefused(let code):
+      guard let known = RefusalCode(rawValue: code) else {
+        return say(
+          "The gateway refuses with a reason that this version does not know: bring it up to date.")
+      }
+      say(known.meaning)
+      say(known.remedy)
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import CLinux
+import Delivery
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import NodeFiles
+import Proofs
+import Spool
+
+/// Reading: the public key, the spool, the cursor.
+extension Uplink {
+  /// The agent makes key and spool at its first start, which may come after this program's.
+  static func awaitKey(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> PublicKey? {
+    var isSaid = false
+    while true {
+      var bytes = FixedBytes<32>()
+      var span = bytes.mutableSpan
+      do throws(FileFailure) {
+        if try readFile(paths.publicKey, into: &span) == 32 {
+          return PublicKey(algorithm: .ed25519, bytes: bytes)
+        }
+      } catch {
+        if error != .notFound {
+          endForState(paths.publicKey, ": is not readable as a key of 32 bytes")
+        }
+      }
+      guard waitForAgent(&isSaid, signals) else { return nil }
+    }
+  }
+
+  static func awaitSpool(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> Reader? {
+    var isSaid = false
+    while true {
+      do throws(FileStorage.Failure) {
+        let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
+        do throws(Reader.Failure) {
+          return try Reader(opening: storage)
+        } catch {
+          // Formatting has not ended yet; anything else will not get better by waiting.
+          if error != .spool(.notASpool) {
+            endForState(paths.spool, ": is not a spool that this version can read")
+          }
+        }
+      } catch {
+        if error != .notFound { endForState(paths.spool, ": can't be opened for reading") }
+      }
+      guard waitForAgent(&isSaid, signals) else { return nil }
+    }
+  }
+
+  /// A second. False when the program is asked to end.
+  private static func waitForAgent(_ isSaid: inout Bool, _ signals: borrowing TerminationSignals)
+    -> Bool
+  {
+    if !isSaid {
+      isSaid = true
+      do throws(SystemError) {
+        try StandardStream.output.write("cairn-uplink-https: waits for the agent's first start\n")
+      } catch {}
+    }
+    var poller = Poller()
+    _ = poller.watch(signals.pollDescriptor)
+    do throws(SystemError) {
+      _ = try poller.wait(milliseconds: 1000)
+      return try signals.next() == nil
+    } catch { return false }
+  }
+
+  private static func endForState(_ path: FixedPath, _ what: StaticString) -> Never {
+    var text = TextBuilder<384>()
+    text.append("cairn-uplink-https: ")
+    text.append(path.span)
+    text.append(what)
+    end(.refused, text.span)
+  }
+
+  // MARK: cursor
+
+  static func readCursor(_ paths: NodePaths, _ key: PublicKey) -> DeliveryCursor {
+    var bytes = FixedBytes<1024>()
+    var span = bytes.mutableSpan
+    let keyHash = key.hash
+    do throws(FileFailure) {
+      let count = try readFile(paths.cursor, into: &span)
+      do throws(DeliveryCursor.Failure) {
+        let cursor = try DeliveryCursor(decoding: span.span.extracting(0..<count))
+        if cursor.keyHash == keyHash { return cursor }
+      } catch {}
+    } catch {
+      // The first start.
+      if error == .notFound { return fresh(keyHash) }
+    }
+    do throws(SystemError) {
+      try StandardStream.output.write(
+        "cairn-uplink-https: the cursor is damaged or another device's: delivery begins at the oldest batch, and repeats are harmless\n"
+      )
+    } catch {}
+    return fresh(keyHash)
+  }
+
+  private static func fresh(_ keyHash: Digest) -> DeliveryCursor {
+    DeliveryCursor(keyHash: keyHash, next: BatchPosition(epoch: 0, batch: 0), spoolSequence: 1)
+  }
+
+  mutating func storeCursor() {
+    var bytes = InlineArray<584, UInt8>(repeating: 0)
+    var span = bytes.mutableSpan
+    cursor.encode(into: &span)
+    do throws(FileFailure) {
+      try atomicReplace(paths.cursor, with: span.span, mode: 0o640)
+    } catch {
+      // Only repeats are at stake; delivery goes on.
+      say("cairn-uplink-https: the cursor can't be stored: look at the state folder and the disk")
+    }
+  }
+
+  mutating func advanceCursor(past position: BatchPosition, agentWasAway: Bool) {
+    let sequence = reader.batch.map { $0.sequence + 1 } ?? reader.nextSequence
+    var bytes = FixedBytes<512>()
+    for index in receipt.indices { bytes[index] = receipt[index] }
+    cursor.advance(
+      past: position, spoolSequence: sequence,
+      receipt: bytes.span.extracting(0..<receipt.count), agentWasAway: agentWasAway)
+    storeCursor()
+    var text = TextBuilder<128>()
+    text.append("delivered batch ")
+    text.append(position.epoch)
+    text.append("/")
+    text.append(position.batch)
+    text.append(agentWasAway ? ", receipt kept until the agent is back\n" : "\n")
+    lastSaid = nil
+    do throws(SystemError) { try StandardStream.output.write(text) } catch {}
+  }
+
+  // MARK: batches
+
+  var hasMore: Bool { reader.nextSequence <= reader.releasedThrough }
+
+  /// The reader stands where the cursor says, or at the oldest.
+  mutating func goToCursor() {
+    do throws(Reader.Failure) { try reader.seek(toSequence: cursor.spoolSequence) } catch {
+      say("cairn-uplink-https: the spool can't be read: look at the card")
+    }
+  }
+
+  /// Offers the machine the next released batch at or after the cursor.
+  mutating func offerNextBatch() {
+    guard refresh(), let batch = readBatch(from: cursor.next) else { return }
+    report(.batchReady(batch.position))
+  }
+
+  private mutating func refresh() -> Bool {
+    do throws(Reader.Failure) {
+      try reader.refresh()
+      return true
+    } catch {
+      say("cairn-uplink-https: the spool can't be read: look at the card")
+      return false
+    }
+  }
+
+  /// The first batch at or after a position, reading on from where the reader stands.
+  private mutating func readBatch(from position: BatchPosition) -> LogBatch? {
+    // Damage and overtaking are passed over, each at most once per segment of the ring.
+    for _ in 0...reader.geometry.segmentCount {
+      do throws(Reader.Failure) {
+        while let batch = try reader.next() {
+          if batch.position >= position { return batch }
+        }
+        return nil
+      } catch {
+        say("cairn-uplink-https: part of the spool is gone or damaged; delivery goes on behind it")
+      }
+    }
+    return nil
+  }
+
+  /// Stands at exactly this batch, which may lie before where the reader is. Nil when it is not held; then
+  /// the reader's batch is the oldest after it.
+  mutating func find(_ position: BatchPosition) -> LogBatch? {
+    if let batch = reader.batch, batch.position == position { return batch }
+    do throws(Reader.Failure) { try reader.rewind() } catch { return nil }
+    guard let batch = readBatch(from: position), batch.position == position else { return nil }
+    return batch
+  }
+
+  /// Looks a position up.
+  mutating func seek(_ position: BatchPosition) -> DeliveryStateMachine.Event {
+    guard refresh() else { return .failed(.spoolUnreadable) }
+    if find(position) != nil { return .found }
+    if let oldest = reader.batch { return .notHeld(oldest: oldest.position) }
+    // Nothing at or after it: what comes after the newest?
+    guard let newest = newestPosition() else { return .notHeld(oldest: nil) }
+    return .beyondEnd(next: newest.next)
+  }
+
+  private mutating func newestPosition() -> BatchPosition? {
+    do throws(Reader.Failure) { try reader.rewind() } catch { return nil }
+    var newest: BatchPosition?
+    while let batch = readBatch(from: BatchPosition(epoch: 0, batch: 0)) { newest = batch.position }
+    return newest
+  }
+}
+
+extension LogBatch {
+  var position: BatchPosition {
+    BatchPosition(epoch: checkpoint.epoch, batch: checkpoint.batch)
+  }
+}

@@ -1,0 +1,136 @@
+import CBOR
+import Delivery
+import DeviceLog
+import FixedMemory
+import HTTPSTransport
+import LinuxPlatform
+import NodeFiles
+import Proofs
+import Spool
+
+/// Delivers batch after batch, and waits in between. The state machine says what to do; this does it.
+///
+/// Invariants: one request at a time; one timer; the cursor is durable before the next batch is sent.
+struct Uplink: ~Copyable {
+  typealias Reader = LogReader<FileStorage>
+
+  let paths: NodePaths
+  let deviceKey: PublicKey
+  let clock = SystemClock()
+  let signals: TerminationSignals
+  var transport: HTTPSTransport
+  var reader: Reader
+  var machine = DeliveryStateMachine()
+  var cursor: DeliveryCursor
+
+  var agent: UnixConnection?
+  var nextAgentAttempt: Int64 = 0
+  /// When the one timer goes off; nil: it does not run.
+  var timer: Int64?
+  /// The last receipt, until the cursor has it.
+  var receipt = FixedArray<512, UInt8>(filler: 0)
+  /// What was last said in the journal, so that nothing is said twice in a row.
+  var lastSaid: StaticString?
+
+  /// Waits for the agent's key and spool. Nil when the program is asked to end before.
+  init?(
+    paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals
+  ) {
+    guard let deviceKey = Self.awaitKey(paths, signals),
+      let reader = Self.awaitSpool(paths, signals)
+    else { return nil }
+    self.paths = paths
+    self.deviceKey = deviceKey
+    self.signals = signals
+    self.transport = transport
+    self.reader = reader
+    cursor = Self.readCursor(paths, deviceKey)
+  }
+
+  /// Runs until SIGTERM or SIGINT.
+  mutating func run() {
+    say("cairn-uplink-https: delivers to the configured gateway")
+    goToCursor()
+    while !isAsked {
+      connectToAgent()
+      if machine.state == .idle { offerNextBatch() }
+      if let due = timer, clock.bootMilliseconds() >= due {
+        timer = nil
+        report(.retryDue)
+      }
+      wait()
+    }
+  }
+
+  private var isAsked: Bool {
+    do throws(SystemError) { return try signals.next() != nil } catch { return true }
+  }
+
+  /// Gives an event to the machine and performs what it answers, until there is nothing to do at once.
+  mutating func report(_ event: DeliveryStateMachine.Event) {
+    var next: DeliveryStateMachine.Event? = event
+    while let event = next, !isAsked {
+      next = perform(machine.handle(event, randomWord: randomWord()))
+    }
+  }
+
+  private mutating func perform(_ action: DeliveryStateMachine.Action)
+    -> DeliveryStateMachine.Event?
+  {
+    switch action {
+    case .nothing: return nil
+    case .send(let position): return send(position, resumedFrom: nil)
+    case .sendResumed(let position, let size): return send(position, resumedFrom: size)
+    case .sendKey: return sendKey()
+    case .seek(let position): return seek(position)
+    case .handReceiptToAgent(let position): return handReceipt(for: position)
+    case .advanceCursor(let position, let agentWasAway):
+      advanceCursor(past: position, agentWasAway: agentWasAway)
+      return nil
+    case .moveCursor(let position):
+      cursor.move(to: position, spoolSequence: reader.nextSequence)
+      storeCursor()
+      return nil
+    case .startTimer(let milliseconds):
+      timer = clock.bootMilliseconds() + Int64(milliseconds)
+      sayWhyWaiting()
+      return nil
+    case .block(let reason, let milliseconds):
+      timer = clock.bootMilliseconds() + Int64(milliseconds)
+      sayWhyBlocked(reason)
+      return nil
+    }
+  }
+
+  /// Sleeps until the agent says that more is released, the timer goes off, or a signal comes.
+  private mutating func wait() {
+    let now = clock.bootMilliseconds()
+    // Without the agent nobody says that the spool has grown: look now and then.
+    var wake = now + (agent == nil ? 5000 : 60_000)
+    if let timer { wake = min(wake, timer) }
+    if machine.state == .idle, hasMore { return }
+    var poller = Poller()
+    _ = poller.watch(signals.pollDescriptor)
+    var slot: Int?
+    if let descriptor = agent?.pollDescriptor { slot = poller.watch(descriptor) }
+    do throws(SystemError) {
+      _ = try poller.wait(milliseconds: max(0, wake - now))
+    } catch {
+      SystemDelay().sleep(milliseconds: 100)
+    }
+    if let slot, poller.isReadable(slot) { readAgent() }
+  }
+
+  // MARK: the journal
+
+  /// One line, unless it was the last one too.
+  mutating func say(_ text: StaticString) {
+    if let lastSaid, unsafe lastSaid.utf8Start == text.utf8Start { return }
+    lastSaid = text
+    // Without a reader of standard output delivery goes on.
+    do throws(SystemError) {
+      try StandardStream.output.write(text)
+      try StandardStream.output.write("\n")
+    } catch {}
+  }
+}
