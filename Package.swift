@@ -144,7 +144,7 @@ let hostTargets: [Target] = [
   program(
     "cairn-simulate",
     [
-      "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Simulation", "AgentMessages", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
 ]
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "CLinuxChild.h"
 #include "CLinuxConsole.h"
 #include "CLinuxKeyFile.h"
 #include "CLinuxPlatform.h"
