@@ -83,7 +83,8 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
+      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "Buses", "CLinux",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
@@ -115,7 +116,7 @@ let simulationTargets: [Target] = [
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
-    ], strict),
+    ], strict)
 ]
 
 let hostTargets: [Target] = [
@@ -189,7 +190,8 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR", "FixedMemory",
+      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "FixedMemory",
     ]),
   tests(
     "GatewayServer",

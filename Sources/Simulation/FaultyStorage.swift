@@ -1,9 +1,10 @@
 import Spool
 
-/// A medium behind a page cache: what was written is seen at once, and is durable only after `synchronize`.
+/// A medium behind a page cache: what was written is seen at once, and is durable only after
+/// `synchronize`.
 ///
 ///     write ──▶ cached ──synchronize──▶ durable
-///                 └ pending: writes since then, which a power cut keeps, loses or tears, in any order
+///                 └ pending: what a power cut keeps, loses or tears, in any order
 ///
 /// Shared by any number of `FaultyStorage` handles, as a file is by processes.
 public final class FaultyMedium {
@@ -22,7 +23,8 @@ public final class FaultyMedium {
     case keptFirst(Int)
     /// All but its first bytes.
     case lostFirst(Int)
-    /// Of the 512-byte sectors that it touches, those whose bit is set; the last bit goes on for ever.
+    /// Of the 512-byte sectors that it touches, those whose bit is set; the last bit goes on for
+    /// ever.
     case keptSectors(UInt64)
   }
 
@@ -42,8 +44,8 @@ public final class FaultyMedium {
   public var failingSynchronize: Int?
   /// After this many writes the power is off: every later call fails and changes nothing.
   public var powerCutAfterWrite: Int?
-  /// The control: synchronize says that it succeeded and does nothing. A test of durability that passes
-  /// with it proves nothing.
+  /// The control: synchronize says that it succeeded and does nothing. A test of durability that
+  /// passes with it proves nothing.
   public var ignoresSynchronize = false
 
   /// Called before each write: a place for another process's reads.

@@ -1,7 +1,7 @@
 import FixedMemory
 
-/// How far readers may read, and how far the gateway has confirmed. Written after `synchronize` returned,
-/// to the two slots in turn.
+/// How far readers may read, and how far the gateway has confirmed. Written after `synchronize`
+/// returned, to the two slots in turn.
 public struct ReleaseMark: Equatable, Sendable {
   public static var byteCount: Int { 48 }
 
@@ -17,14 +17,15 @@ public struct ReleaseMark: Equatable, Sendable {
     static var noteGeneration: Int { 44 }
   }
 
-  /// Counts the recoveries of this spool, formatting included. Durable before the first entry of that
-  /// incarnation is written: what an earlier one left behind can be told from it.
+  /// Counts the recoveries of this spool, formatting included. Durable before the first entry of
+  /// that incarnation is written: what an earlier one left behind can be told from it.
   public var incarnation: UInt32
   /// Counts marks within an incarnation; its lowest bit is the slot.
   public var generation: UInt64
   /// Sequence of the last entry that readers may see; 0: none.
   public var releasedThrough: UInt64
-  /// Sequence of the last entry whose delivery the owner has verified; never above `releasedThrough`.
+  /// Sequence of the last entry whose delivery the owner has verified; never above
+  /// `releasedThrough`.
   public var deliveredThrough: UInt64
   /// The segment in which the released entries end; 0: there is none yet.
   public var segmentNumber: UInt64

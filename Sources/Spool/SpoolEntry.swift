@@ -39,8 +39,8 @@ public struct SpoolEntry: Equatable, Sendable {
   /// Header and payload.
   var byteCount: Int { Self.headerByteCount + payloadByteCount }
 
-  /// What a header says if its checksum, which needs the payload, should turn out right: nil when it
-  /// cannot be the entry expected here. `room` is the number of bytes behind the header.
+  /// What a header says if its checksum, which needs the payload, should turn out right: nil when
+  /// it cannot be the entry expected here. `room` is the number of bytes behind the header.
   static func decodeUnverified(
     _ bytes: Span<UInt8>, expecting sequence: UInt64, fromIncarnation incarnation: UInt32,
     room: UInt32

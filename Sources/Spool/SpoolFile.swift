@@ -34,8 +34,9 @@ struct SpoolPosition: Equatable {
   }
 }
 
-/// Storage with a spool on it, and the reading that writer and reader share. What it returns has passed
-/// its checksum; what did not is nil, never an error, since a cut write is nothing unusual here.
+/// Storage with a spool on it, and the reading that writer and reader share. What it returns has
+/// passed its checksum; what did not is nil, never an error, since a cut write is nothing unusual
+/// here.
 struct SpoolFile<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var storage: Storage
   let geometry: SpoolGeometry
@@ -127,8 +128,8 @@ struct SpoolFile<Storage: BlockStorage & ~Copyable>: ~Copyable {
     try write(span.span, at: SpoolLayout.markOffset(slot: mark.slot))
   }
 
-  /// The segment in a slot of the ring, nil when no whole header of this spool stands there. Its context
-  /// is in the scratch until the next read.
+  /// The segment in a slot of the ring, nil when no whole header of this spool stands there. Its
+  /// context is in the scratch until the next read.
   mutating func segment(inSlot slot: UInt32) throws(SpoolFailure) -> SpoolSegment? {
     try load(SpoolLayout.segmentHeaderByteCount, at: geometry.offset(ofSlot: slot))
     let block = scratch.span.extracting(0..<SpoolLayout.segmentHeaderByteCount)
@@ -172,8 +173,8 @@ struct SpoolFile<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   // MARK: entries
 
-  /// The entry at `position`, which ends at or before `limit`; nil when none that can be believed stands
-  /// there. Its payload is read piece by piece and not kept.
+  /// The entry at `position`, which ends at or before `limit`; nil when none that can be believed
+  /// stands there. Its payload is read piece by piece and not kept.
   mutating func entry(at position: SpoolPosition, limit: UInt32) throws(SpoolFailure)
     -> SpoolEntry?
   {

@@ -17,8 +17,8 @@ public struct SpoolGeometry: Equatable, Sendable {
 
   static var magic: StaticString { "CAIRNSPL" }
 
-  /// Random bytes given when the spool was formatted; every checksum covers them, so that nothing that
-  /// an earlier spool left on the medium is taken for this one's.
+  /// Random bytes given when the spool was formatted; every checksum covers them, so that nothing
+  /// that an earlier spool left on the medium is taken for this one's.
   public let spoolID: FixedBytes<16>
   /// A multiple of 4096.
   public let segmentByteCount: UInt32

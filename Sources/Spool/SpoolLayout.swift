@@ -1,11 +1,12 @@
-/// Where everything stands in a spool file. Normative in docs/spool-format.md: change both or neither.
+/// Where everything stands in a spool file. Normative in docs/spool-format.md: change both or
+/// neither.
 ///
 ///     0        4 Ki     8 Ki     12 Ki    20 Ki    28 Ki    32 Ki
 ///     │ super- │ mark   │ mark   │ note   │ note   │ unused │ segment │ segment │ …
 ///     │ block  │ slot 0 │ slot 1 │ slot 0 │ slot 1 │        │ 0       │ 1       │
 ///
-/// All integers are little-endian. Every checksum is CRC-32C over the spool's id, then the bytes named;
-/// only the superblock's, which holds the id, is over its own bytes alone.
+/// All integers are little-endian. Every checksum is CRC-32C over the spool's id, then the bytes
+/// named; only the superblock's, which holds the id, is over its own bytes alone.
 public enum SpoolLayout {
   /// Version of the bytes, apart from that of the program.
   public static var formatVersion: UInt16 { 1 }
@@ -18,8 +19,8 @@ public enum SpoolLayout {
   public static var noteSlotCount: Int { 2 }
   public static var noteSlotByteCount: Int { 8192 }
 
-  /// Superblock 4 Ki + 2 marks × 4 Ki + 2 notes × 8 Ki = 28 Ki, rounded up to a power of two, so that
-  /// segments of 32 KiB and more stay aligned to their own size.
+  /// Superblock 4 Ki + 2 marks × 4 Ki + 2 notes × 8 Ki = 28 Ki, rounded up to a power of two, so
+  /// that segments of 32 KiB and more stay aligned to their own size.
   public static var segmentsOffset: UInt64 { 32768 }
 
   public static func markOffset(slot: Int) -> UInt64 { 4096 + UInt64(slot) * 4096 }
@@ -44,8 +45,8 @@ public enum SpoolLayout {
   public static var maximumContextByteCount: Int { 3584 }
   /// A note slot without its header of 16 bytes.
   public static var maximumNoteByteCount: Int { 8176 }
-  /// Sequences, segment numbers and generations beyond are not believed, whatever the checksum says: sums
-  /// with them cannot overflow.
+  /// Sequences, segment numbers and generations beyond are not believed, whatever the checksum
+  /// says: sums with them cannot overflow.
   static var maximumNumber: UInt64 { 1 << 62 }
   static var maximumNoteGeneration: UInt32 { 1 << 31 }
   /// One batch at most, or what fits a segment if that is less.

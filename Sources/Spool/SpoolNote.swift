@@ -1,6 +1,7 @@
 import FixedMemory
 
-/// A note slot: opaque bytes of the owner, kept twice, so that a power cut leaves the old or the new.
+/// A note slot: opaque bytes of the owner, kept twice, so that a power cut leaves the old or the
+/// new.
 struct SpoolNote: Equatable {
   static var headerByteCount: Int { 16 }
 
@@ -57,7 +58,8 @@ extension SpoolFile where Storage: ~Copyable {
   mutating func copyNote(
     into buffer: inout MutableSpan<UInt8>, notBefore generation: UInt32
   ) throws(SpoolFailure) -> Int? {
-    // Two passes: the newest is known only when both slots have been seen, and there is one scratch.
+    // Two passes: the newest is known only when both slots have been seen, and there is one
+    // scratch.
     guard let newest = try newestNote(), newest.generation >= generation,
       try note(inSlot: newest.slot) == newest
     else {

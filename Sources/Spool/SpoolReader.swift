@@ -1,6 +1,7 @@
 import FixedMemory
 
-/// Reads what the writer has released. Any number of readers, in other processes; none of them writes.
+/// Reads what the writer has released. Any number of readers, in other processes; none of them
+/// writes.
 ///
 ///     oldest segment            newest segment
 ///     │ entries │ entries │ … │ entries ▏not released yet
@@ -10,7 +11,8 @@ import FixedMemory
 /// Invariants:
 /// 1. Nothing is returned whose checksum, sequence and incarnation were not checked.
 /// 2. Nothing is returned past `releasedThrough`.
-/// 3. `nextSequence` rises with every entry returned and every loss reported; only `seek` lowers it.
+/// 3. `nextSequence` rises with every entry returned and every loss reported; only `seek` lowers
+///    it.
 /// 4. Each call reads at most every segment's header and one segment's entries.
 public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public typealias Failure = SpoolFailure
@@ -18,11 +20,13 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private var file: SpoolFile<Storage>
   private var mark: ReleaseMark
   private var position: SpoolPosition
-  /// The segment of the entry last returned, or after a seek of the entry to come; nil: not yet found.
+  /// The segment of the entry last returned, or after a seek of the entry to come; nil: not yet
+  /// found.
   public private(set) var currentSegment: SpoolSegment?
 
-  /// Mark slots that could not be read at the last `refresh`. One may be in the middle of being written,
-  /// or cut; if it stays, what was released last cannot be seen until the writer's next commit.
+  /// Mark slots that could not be read at the last `refresh`. One may be in the middle of being
+  /// written, or cut; if it stays, what was released last cannot be seen until the writer's next
+  /// commit.
   public private(set) var damagedMarkCount = 0
 
   /// How often `refresh` looks again when neither mark can be read.
@@ -72,7 +76,8 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Looks again a few times when neither mark can be read: one may be in the middle of being written.
+  /// Looks again a few times when neither mark can be read: one may be in the middle of being
+  /// written.
   private static func newestMark(in file: inout SpoolFile<Storage>) throws(Failure) -> (
     mark: ReleaseMark?, damagedCount: Int
   ) {
@@ -85,16 +90,16 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   // MARK: positions
 
-  /// The sequence of the oldest entry that can be reached; that of the next entry to come when there is
-  /// none. Reads all segment headers.
+  /// The sequence of the oldest entry that can be reached; that of the next entry to come when
+  /// there is none. Reads all segment headers.
   public mutating func oldestSequence() throws(Failure) -> UInt64 {
     let last = mark.segmentNumber
     return try file.firstSegment(from: 1, through: last)?.firstSequence
       ?? mark.releasedThrough + 1
   }
 
-  /// Stands at the entry of that sequence or, when it is not there, at the first one after it; behind the
-  /// last released entry when there is none. `nextSequence` tells which it is.
+  /// Stands at the entry of that sequence or, when it is not there, at the first one after it;
+  /// behind the last released entry when there is none. `nextSequence` tells which it is.
   public mutating func seek(toSequence sequence: UInt64) throws(Failure) {
     guard sequence <= mark.releasedThrough else { return try standAtEnd() }
     guard let start = try segmentForSeek(sequence) else { return try standAtEnd() }
@@ -159,10 +164,12 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   // MARK: reading
 
-  /// The next entry, its payload at the start of `buffer`; nil when all that is released has been read.
+  /// The next entry, its payload at the start of `buffer`; nil when all that is released has been
+  /// read.
   ///
-  /// Fails with `bufferTooSmall` (the position is unchanged), `overtaken` (it is at the oldest entry left)
-  /// or `damaged` (it is behind what can't be read); reading goes on after each of them.
+  /// Fails with `bufferTooSmall` (the position is unchanged), `overtaken` (it is at the oldest
+  /// entry left) or `damaged` (it is behind what can't be read); reading goes on after each of
+  /// them.
   public mutating func next(into buffer: inout MutableSpan<UInt8>) throws(Failure) -> SpoolEntry? {
     guard position.sequence <= mark.releasedThrough else { return nil }
     // Segments without entries are stepped over, and there are no more than segments.
@@ -202,8 +209,8 @@ public struct SpoolReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Copies the context of `currentSegment` and answers its length; 0 when there is no segment. Fails with
-  /// `overtaken` when the segment has been reused.
+  /// Copies the context of `currentSegment` and answers its length; 0 when there is no segment.
+  /// Fails with `overtaken` when the segment has been reused.
   public mutating func copyContext(into buffer: inout MutableSpan<UInt8>) throws(Failure) -> Int {
     guard let segment = currentSegment else { return 0 }
     guard let count = try file.copyContext(of: segment, into: &buffer) else { throw .overtaken }

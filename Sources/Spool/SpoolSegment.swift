@@ -30,17 +30,6 @@ public struct SpoolSegment: Equatable, Sendable {
   /// Covers all of the above and the context: two segments that differ anywhere differ here.
   let checksum: UInt32
 
-  init(
-    number: UInt64, firstSequence: UInt64, incarnation: UInt32, contextByteCount: Int,
-    checksum: UInt32
-  ) {
-    self.number = number
-    self.firstSequence = firstSequence
-    self.incarnation = incarnation
-    self.contextByteCount = contextByteCount
-    self.checksum = checksum
-  }
-
   /// The header in a segment's first block, or nil when there is no whole one of this spool that
   /// belongs to this slot of the ring.
   static func decode(_ block: Span<UInt8>, slot: UInt32, geometry: SpoolGeometry) -> SpoolSegment? {

@@ -7,8 +7,8 @@ public enum SpoolRecovery: Equatable, Sendable {
   /// Everything that was ever released is there. What was appended after it may be there too.
   case intact
   /// Released entries are gone: the medium lost what a synchronize had confirmed. Entries up to
-  /// `recoveredThrough` are there; numbers up to `releasedThrough` are not used again. What the owner
-  /// signed beyond may have left the device.
+  /// `recoveredThrough` are there; numbers up to `releasedThrough` are not used again. What the
+  /// owner signed beyond may have left the device.
   case shortOfRelease(releasedThrough: UInt64, recoveredThrough: UInt64)
   /// Neither mark can be read, which no power cut does: how much was released and delivered is not
   /// known. Numbers continue 2^32 above `recoveredThrough`, so that none is used twice.
@@ -16,18 +16,19 @@ public enum SpoolRecovery: Equatable, Sendable {
 }
 
 extension SpoolWriter where Storage: ~Copyable {
-  /// Without marks, incarnations continue this far above the highest seen: more recoveries than that,
-  /// none of which left an entry, are not believed.
+  /// Without marks, incarnations continue this far above the highest seen: more recoveries than
+  /// that, none of which left an entry, are not believed.
   static var incarnationLeap: UInt32 { 1 << 16 }
   static var sequenceLeap: UInt64 { 1 << 32 }
 
   // MARK: formatting
 
-  /// Makes `storage` an empty spool. What was in it is lost; a power cut leaves the old spool, no spool
-  /// or the new one. Fails with `unusableGeometry` before anything is written.
+  /// Makes `storage` an empty spool. What was in it is lost; a power cut leaves the old spool, no
+  /// spool or the new one. Fails with `unusableGeometry` before anything is written.
   /// - Parameters:
   ///   - spoolID: random, never used before.
-  ///   - segmentByteCount: a multiple of 4 KiB, 8 KiB … 16 MiB. The storage must have room for 2 … 4096.
+  ///   - segmentByteCount: a multiple of 4 KiB, 8 KiB … 16 MiB. The storage must have room for
+  ///     2 … 4096.
   public static func format(
     _ storage: inout Storage, spoolID: FixedBytes<16>,
     segmentByteCount: UInt32 = SpoolLayout.defaultSegmentByteCount
@@ -64,8 +65,8 @@ extension SpoolWriter where Storage: ~Copyable {
 
   /// Finds the newest segment and the last entry in it that can be believed. Writes nothing.
   ///
-  /// Reads one block per segment, and every entry of the newest one. A failing read is an error and never
-  /// taken for the end of the log.
+  /// Reads one block per segment, and every entry of the newest one. A failing read is an error and
+  /// never taken for the end of the log.
   public init(recovering storage: consuming Storage) throws(Failure) {
     var file = try SpoolFile(opening: storage)
     let found = try file.newestMark()
@@ -148,8 +149,8 @@ extension SpoolWriter where Storage: ~Copyable {
 
   // MARK: replay
 
-  /// The next entry of the newest segment, its payload at the start of `buffer`; nil after the last.
-  /// Fails with `bufferTooSmall`, and can then be repeated with a larger one.
+  /// The next entry of the newest segment, its payload at the start of `buffer`; nil after the
+  /// last. Fails with `bufferTooSmall`, and can then be repeated with a larger one.
   public mutating func replayNext(into buffer: inout MutableSpan<UInt8>) throws(Failure)
     -> SpoolEntry?
   {
@@ -166,10 +167,11 @@ extension SpoolWriter where Storage: ~Copyable {
     return entry
   }
 
-  /// Makes what was recovered durable, then releases it, and opens the spool for writing. The whole newest
-  /// segment must have been replayed.
+  /// Makes what was recovered durable, then releases it, and opens the spool for writing. The whole
+  /// newest segment must have been replayed.
   ///
-  /// Both mark slots carry the new incarnation when this returns, so that losing one does not lose it.
+  /// Both mark slots carry the new incarnation when this returns, so that losing one does not lose
+  /// it.
   public mutating func finishRecovery() throws(Failure) {
     guard phase == .replayed else { stop("recovery is finished before the replay") }
     let step: UInt32
@@ -190,8 +192,9 @@ extension SpoolWriter where Storage: ~Copyable {
     phase = .open
   }
 
-  /// Writes what was recovered beyond the mark once more, as it stands. After a synchronize that failed the
-  /// page cache may show bytes as clean that are not on the medium; only writing makes them dirty again.
+  /// Writes what was recovered beyond the mark once more, as it stands. After a synchronize that
+  /// failed the page cache may show bytes as clean that are not on the medium; only writing makes
+  /// them dirty again.
   private mutating func writeAgain() throws(Failure) {
     if let note = try file.newestNote(), note.generation > mark.noteGeneration {
       try writeAgain(
@@ -202,7 +205,6 @@ extension SpoolWriter where Storage: ~Copyable {
     var offset = mark.endOffset
     if mark.segmentNumber != segment.number {
       try writeAgain(SpoolSegment.headerByteCount + segment.contextByteCount, at: start)
-      try file.synchronize()
       offset = UInt32(SpoolLayout.segmentHeaderByteCount)
     }
     while offset < endOffset {

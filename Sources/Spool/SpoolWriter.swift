@@ -2,14 +2,14 @@ import FixedMemory
 
 /// The only writer of a spool.
 ///
-///     init(recovering:) ─ replayNext … nil ─▶ finishRecovery ─▶ open ⟲ append, commit, beginSegment …
-///                                                                 └─ a write or synchronize fails ─▶ failed
+///     init(recovering:) ─ replayNext … nil ─▶ finishRecovery ─▶ open ⟲ append, commit …
+///                                                                └─ a write fails ─▶ failed
 ///
 /// Invariants, once recovered:
 /// 1. Every entry up to `releasedThrough` is durable, and the mark on the medium never says more.
 /// 2. `deliveredThrough` ≤ `releasedThrough` ≤ `lastSequence`; each only rises.
-/// 3. A segment's header is durable before its first entry is written, and all of the segments before it
-///    are durable before its header is.
+/// 3. A segment's header is durable before its first entry is written, and all of the segments
+///    before it are durable before its header is.
 /// 4. This incarnation was durable before its first entry was written.
 /// 5. At most one of the two mark slots, and at most one of the two note slots, is not durable.
 public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
@@ -118,8 +118,8 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
     } catch { throw fail(error) }
   }
 
-  /// Makes everything durable and releases nothing: for groups whose checkpoint is still to come. Saves the
-  /// mark's write.
+  /// Makes everything durable and releases nothing: for groups whose checkpoint is still to come.
+  /// Saves the mark's write.
   public mutating func synchronize() throws(Failure) {
     try requireOpen()
     do throws(Failure) { try file.synchronize() } catch { throw fail(error) }
@@ -135,8 +135,8 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
     mark = next
   }
 
-  /// Says that the gateway has everything up to `sequence`, which was released. Never goes back: a lower
-  /// number changes nothing. Durable with the next commit.
+  /// Says that the gateway has everything up to `sequence`, which was released. Never goes back: a
+  /// lower number changes nothing. Durable with the next commit.
   public mutating func markDelivered(through sequence: UInt64) throws(Failure) {
     try requireOpen()
     guard sequence <= mark.releasedThrough else { stop("delivered past what was released") }
@@ -170,8 +170,8 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
       : .undelivered(firstSequence: oldest.firstSequence, lastSequence: last)
   }
 
-  /// Commits, then makes the next segment of the ring current. Fails with `undelivered`, before anything
-  /// is changed, when that would lose entries that are not delivered.
+  /// Commits, then makes the next segment of the ring current. Fails with `undelivered`, before
+  /// anything is changed, when that would lose entries that are not delivered.
   /// - Parameter context: opaque bytes for whoever reads or recovers the segment, at most
   ///   `SpoolLayout.maximumContextByteCount`.
   public mutating func beginSegment(context: Span<UInt8>) throws(Failure) {
@@ -257,8 +257,8 @@ public struct SpoolWriter<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
   }
 
-  /// After a failed write or synchronize nobody knows what is on the medium: the kernel may have dropped
-  /// the dirty pages, so that a second synchronize would succeed for nothing.
+  /// After a failed write or synchronize nobody knows what is on the medium: the kernel may have
+  /// dropped the dirty pages, so that a second synchronize would succeed for nothing.
   mutating func fail(_ failure: Failure) -> Failure {
     phase = .failed
     return failure

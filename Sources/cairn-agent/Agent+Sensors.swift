@@ -105,7 +105,9 @@ extension Agent {
     }
   }
 
-  private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure) -> Never {
+  private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure)
+    -> Never
+  {
     closeLog()
     var text = TextBuilder<256>()
     text.append("cairn-agent: sensor ")
@@ -189,6 +191,8 @@ extension Agent {
   }
 
   mutating func tellFaults() {
+    // Counts wait until there is room for their leaves.
+    guard fullSince == nil else { return }
     while let report = faults.takeDue(now: now) { tellFault(report) }
   }
 

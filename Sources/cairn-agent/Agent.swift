@@ -11,6 +11,7 @@ import Records
 import Sampling
 import Sensors
 import Signers
+
 typealias AgentSensor = MonitoredSensor<AnyI2CDevice>
 
 /// The agent's loop: measures what is due, keeps and signs it, listens to its receiver and socket.
@@ -83,6 +84,8 @@ struct Agent: ~Copyable {
       end(.refused, "cairn-agent: the kernel gives no signal descriptor")
     }
     beginBoot()
+    // The boot itself is signed before anything else: identifying sensors can take a second.
+    seal()
     startSensors()
     commit()
     announce()

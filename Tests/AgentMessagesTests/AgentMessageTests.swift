@@ -259,7 +259,7 @@ let messages: [Copied] = {
 }
 
 @Test func aRoleFollowsFromTheUser() {
-  func role(_ user: UInt64, _ agent: UInt64 = 901, _ uplink: UInt64 = 902) -> PeerRole {
+  func role(_ user: UInt32, _ agent: UInt32 = 901, _ uplink: UInt32 = 902) -> PeerRole {
     PeerRole(userID: user, agentUserID: agent, uplinkUserID: uplink)
   }
   #expect(role(0) == .owner)

@@ -21,8 +21,8 @@ final class History {
   var deliveredThrough: UInt64 = 0
 }
 
-/// A small life of a spool of three segments: commits, segments, a wrap, notes, a drop, a restart. Throws
-/// when the power goes.
+/// A small life of a spool of three segments: commits, segments, a wrap, notes, a drop, a restart.
+/// Throws when the power goes.
 struct Scenario {
   let medium: FaultyMedium
   let history = History()
@@ -119,8 +119,8 @@ struct Scenario {
 
 /// Recovers `image` and answers what is wrong with it, nil when nothing is.
 ///
-/// After the first look it writes on, cuts the power again, and looks once more: what the first cut left
-/// behind must not come back.
+/// After the first look it writes on, cuts the power again, and looks once more: what the first cut
+/// left behind must not come back.
 func violation(of history: History, in image: [UInt8], random: inout SplitMix64) -> String? {
   let medium = FaultyMedium(image: image)
   do {

@@ -1,10 +1,11 @@
+import FixedMemory
 import Simulation
 import Testing
 
 @testable import Spool
 
-/// Every combination of what may become of the writes that were not durable: lost, kept, first half, last
-/// half; drawn by a seed when there are more than `limit`.
+/// Every combination of what may become of the writes that were not durable: lost, kept, first
+/// half, last half; drawn by a seed when there are more than `limit`.
 private func images(_ medium: FaultyMedium, limit: Int, random: inout SplitMix64) -> [[UInt8]] {
   let writes = medium.pending
   var count = 1
@@ -85,8 +86,44 @@ func aPowerCutAfterAnyWriteLosesNothingThatWasCommitted(seed: UInt64) {
   }
 }
 
-/// The process ends at the `failing`-th write or synchronize, which fails, and starts again while the power
-/// stays on. What it promises from then on must survive a power cut.
+@Test func aPowerCutWhileFormattingAnewLeavesTheOldSpoolOrNoneOrTheNew() throws {
+  let old = Scenario()
+  #expect(old.runsWhole())
+  var writer = try recover(old.medium)
+  try writer.commit()
+  let before = try readAll(old.medium)
+  #expect(before.items.count > 5)
+  var random = SplitMix64(seed: 6)
+  var outcomes: Set<String> = []
+  for cut in 0..<20 {
+    let medium = FaultyMedium(image: old.medium.cached)
+    medium.powerCutAfterWrite = cut
+    var storage = FaultyStorage(medium)
+    var isWhole = true
+    let id = FixedBytes<16>(Array(repeating: UInt8(9), count: 16).span) ?? FixedBytes()
+    do { try Writer.format(&storage, spoolID: id, segmentByteCount: 8192) } catch {
+      isWhole = false
+    }
+    for image in images(medium, limit: 256, random: &random) {
+      let after = FaultyMedium(image: image)
+      do {
+        let again = try recover(after)
+        let found = try readAll(after)
+        let isOld = again.recovery == .intact && found == before
+        #expect(isOld || again.recovery == .empty && found == Reading(), "after write \(cut)")
+        outcomes.insert(isOld ? "old" : "new")
+      } catch let failure as SpoolFailure {
+        #expect(failure == .notASpool || failure == .superblockDamaged)
+        outcomes.insert("none")
+      }
+    }
+    if isWhole { break }
+  }
+  #expect(outcomes == ["old", "none", "new"])
+}
+
+/// The process ends at the `failing`-th write or synchronize, which fails, and starts again while
+/// the power stays on. What it promises from then on must survive a power cut.
 ///
 /// The page cache shows what the failed synchronize was about, and a later one succeeds without it.
 private func violationAfterRestart(

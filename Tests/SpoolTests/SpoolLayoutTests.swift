@@ -31,7 +31,8 @@ private func dump(_ bytes: [UInt8]) -> String {
   return lines.joined(separator: "\n")
 }
 
-/// Frozen: a spool on a board in the field has these bytes. Another layout is another format version.
+/// Frozen: a spool on a board in the field has these bytes. Another layout is another format
+/// version.
 @Test func theBytesOfVersion1NeverChange() throws {
   let expected = """
     00000  43 41 49 52 4e 53 50 4c 01 00 00 00 00 20 00 00

@@ -18,8 +18,8 @@ private struct Oracle {
   var delivered: UInt64 = 0
   var releasedDelivered: UInt64 = 0
   var note: String?
-  /// Entries of segments begun anew: until new entries reach them, a reader in that place still sees them
-  /// whole, which is as good.
+  /// Entries of segments begun anew: until new entries reach them, a reader in that place still
+  /// sees them whole, which is as good.
   var overwritten: [UInt64: Item] = [:]
 
   init(segmentCount: Int) { self.segmentCount = segmentCount }
@@ -148,8 +148,8 @@ private struct Life {
     count("note")
   }
 
-  /// The process ends, with the power or without it. What was not committed may be gone from some entry
-  /// on; what was is not.
+  /// The process ends, with the power or without it. What was not committed may be gone from some
+  /// entry on; what was is not.
   private mutating func restart(_ writer: inout Writer, cutsPower: Bool) throws {
     if cutsPower { medium = FaultyMedium(image: medium.image(using: &random)) }
     var replayed: [Item] = []

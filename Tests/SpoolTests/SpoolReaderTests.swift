@@ -140,7 +140,8 @@ private func contextText(_ reader: inout Reader) throws -> String {
   #expect(readAll(&reader) == Reading(items: items))
 }
 
-/// The writer goes on between any two reads of a reader: it sees whole entries or says what is missing.
+/// The writer goes on between any two reads of a reader: it sees whole entries or says what is
+/// missing.
 @Test func aWriterThatIsFasterNeverMakesAReaderSeeForeignBytes() throws {
   for pace in 1...6 {
     let medium = try formattedMedium()
@@ -193,6 +194,44 @@ private func contextText(_ reader: inout Reader) throws -> String {
   #expect(reader.damagedMarkCount == 2)
   #expect(readAll(&reader) == Reading(items: items))
   #expect(try readAll(medium) == Reading())
+}
+
+@Test func aReaderNeverGoesBackToAnOlderMark() throws {
+  let (medium, items) = try filled(1)
+  var writer = try recover(medium)
+  let late = try writer.append(10)
+  try writer.commit()
+  var reader = try Reader(opening: FaultyStorage(medium, isReadOnly: true))
+  // The newest mark decays; the other one is older.
+  var storage = FaultyStorage(medium)
+  let slot = Int(writer.mark.generation & 1)
+  try storage.write([0, 0].span, at: SpoolLayout.markOffset(slot: slot))
+  try reader.refresh()
+  #expect(reader.damagedMarkCount == 1)
+  #expect(reader.releasedThrough == late.sequence)
+  #expect(readAll(&reader) == Reading(items: items + [late]))
+}
+
+@Test func whatStandsInAnotherPlaceThanItsOwnIsNotBelieved() throws {
+  let (medium, items) = try filled(2)
+  // The newest mark also in the other slot, the newest segment also in the third place.
+  var image = medium.cached
+  let reader = try Reader(opening: FaultyStorage(FaultyMedium(image: image)))
+  let whole = image
+  for (from, to) in [(4096, 8192), (8192, 4096)] {
+    image = whole
+    image.replaceSubrange(to..<to + 48, with: whole[from..<from + 48])
+    #expect(try Reader(opening: FaultyStorage(FaultyMedium(image: image))).damagedMarkCount == 1)
+  }
+  image = whole
+  let (second, third) = (32768 + 8192, 32768 + 2 * 8192)
+  image.replaceSubrange(third..<third + 8192, with: whole[second..<second + 8192])
+  image.replaceSubrange(second..<second + 4096, with: [UInt8](repeating: 0, count: 4096))
+  let moved = FaultyMedium(image: image)
+  #expect(try readAll(moved).items == Array(items[..<3]))
+  #expect(
+    try recover(moved).recovery
+      == .shortOfRelease(releasedThrough: reader.releasedThrough, recoveredThrough: 3))
 }
 
 @Test func anotherSpoolInTheSamePlaceIsNoticed() throws {

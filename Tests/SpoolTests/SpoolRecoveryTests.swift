@@ -4,12 +4,13 @@ import Testing
 
 @testable import Spool
 
-// One test per row of the recovery table in docs/spool-format.md; the row's label stands in the comment.
+// One test per row of the recovery table in docs/spool-format.md; the row's label stands in the
+// comment.
 
 private let segments = 32768
 
-/// Two segments: "one" with entries 1 and 2, "two" with 3, 4 and 5 of 100 bytes each; all committed, and
-/// 2 delivered. The image is what a clean end leaves.
+/// Two segments: "one" with entries 1 and 2, "two" with 3, 4 and 5 of 100 bytes each; all
+/// committed, and 2 delivered. The image is what a clean end leaves.
 private func twoSegments() throws -> (image: [UInt8], items: [Item]) {
   let medium = try formattedMedium()
   var writer = try recover(medium)
@@ -139,8 +140,8 @@ private func failure(_ image: [UInt8]) -> SpoolFailure? {
   #expect(try readAll(medium).items.last?.sequence == 5)
 }
 
-/// A synchronize fails, the process starts again: the page cache shows an entry that the kernel no longer
-/// means to write.
+/// A synchronize fails, the process starts again: the page cache shows an entry that the kernel no
+/// longer means to write.
 @Test func whatAFailedSynchronizeLeftBehindIsWrittenAgain() throws {  // B7
   let medium = FaultyMedium(image: try twoSegments().image)
   var writer = try recover(medium)
@@ -192,8 +193,8 @@ private func failure(_ image: [UInt8]) -> SpoolFailure? {
   }
 }
 
-/// Entries 6 and 7 were written and not committed; of 6 nothing reached the medium, 7 is whole. A new
-/// entry 6 of the same length ends exactly where the old 7 begins.
+/// Entries 6 and 7 were written and not committed; of 6 nothing reached the medium, 7 is whole. A
+/// new entry 6 of the same length ends exactly where the old 7 begins.
 @Test func anEntryBehindADamagedOneNeverBecomesValidAgain() throws {  // B6
   let before = try twoSegments()
   let medium = FaultyMedium(image: before.image)

@@ -1,0 +1,89 @@
+# Cairn: everything a newcomer needs is `make run` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ARCH ?= amd64
+SECONDS ?=
+SPEED ?= 3600
+BUILD := build
+SHIP := $(BUILD)/$(ARCH)
+EMBEDDED_SCRATCH := .build-embedded
+SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn
+VENV := $(BUILD)/outside
+PYTHON := $(VENV)/bin/python
+
+# The packages that the board's libraries, the gateway's SQLite and the checks come from.
+DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libsqlite3-dev \
+	binutils python3 python3-venv openssl ca-certificates
+
+.PHONY: help setup outside build ship run test check bench size format clean
+
+help: ## lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run SECONDS=20 ends by itself; SPEED=3600 lets the weather pass an hour a second."
+
+# Each package is looked for first, so that nothing is asked for when all are there.
+setup: ## installs what Debian packages are missing (apt, with sudo where needed)
+	@missing=(); for package in $(DEBIAN_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=($$package); done; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	  echo "installing $${missing[*]}"; \
+	  sudo=; [ $$(id -u) -eq 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $${missing[@]} >/dev/null; \
+	fi
+	@command -v swift >/dev/null || { echo "Swift 6.3 is missing: https://www.swift.org/install/linux/" >&2; exit 1; }
+
+$(VENV)/.ready: Tests/Outside/requirements.txt | setup
+	@echo "preparing somebody else's verifiers (Python, in $(VENV))"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r Tests/Outside/requirements.txt
+	@touch $@
+
+outside: $(VENV)/.ready ## prepares somebody else's verifiers in a Python environment
+
+build: setup ## builds everything as full Swift, for gateway, simulator and tests
+	swift build
+
+ship: setup ## builds the stripped programs of a board in build/ARCH: Embedded Swift, no allocation
+	@mkdir -p $(SHIP)
+	@for program in $(SHIP_PROGRAMS); do \
+	  EMBEDDED=1 swift build -c release --scratch-path $(EMBEDDED_SCRATCH) --product $$program || exit 1; \
+	  strip -o $(SHIP)/$$program $(EMBEDDED_SCRATCH)/release/$$program; \
+	done
+	@ls -l $(addprefix $(SHIP)/,$(SHIP_PROGRAMS)) | awk '{ printf "  %-32s %9d bytes\n", $$9, $$5 }'
+
+run: ship ## the main job, live: a virtual board, agent, uplink and gateway on this machine
+	@swift build --product cairn-gateway
+	@swift build --product cairn-simulate
+	@"$$(swift build --show-bin-path)/cairn-simulate" run --folder $(BUILD)/run --programs $(SHIP) \
+	  --speed $(SPEED) $(if $(SECONDS),--seconds $(SECONDS))
+
+test: ship outside ## every test
+	swift build --build-tests
+	swift test --skip-build
+	$(PYTHON) Tests/Outside/selftest.py
+	$(MAKE) run SECONDS=15
+	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
+	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export
+	$(MAKE) check
+
+check: ## style, imports, dependency graph, links
+	python3 Tests/Rules/check.py --self-test
+	python3 Tests/Rules/check.py
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+bench: ship ## measures what docs/measurements.md speaks of
+	Tests/Bench/bench.sh
+
+size: ship ## sizes of the board's programs
+	Tests/Bench/size.sh
+
+format: ## brings the sources into the project's format
+	swift format -i --recursive Sources Tests Package.swift
+
+clean: ## removes all that was built, and the state of `make run`
+	rm -rf .build $(EMBEDDED_SCRATCH) $(BUILD)
