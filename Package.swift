@@ -158,7 +158,7 @@ let boardTests: [Target] = [
     path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
   tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
-  tests("Records", ["Records", "CBOR", "FixedMemory"]),
+  tests("Records", ["Records", "CBOR", "FixedMemory", "TestSupport"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
@@ -174,7 +174,7 @@ let boardTests: [Target] = [
   tests(
     "Verifier",
     ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
-  tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
+  tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
