@@ -83,7 +83,8 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Buses", "CLinux",
+      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "Buses", "CLinux",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
@@ -94,8 +95,8 @@ let boardPrograms: [Target] = [
   program(
     "cairn",
     [
-      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
-      "NodeFiles", "LinuxPlatform", "Signers", "FixedMemory", "CBOR", "CLinux",
+      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
 ]
 
@@ -115,7 +116,7 @@ let simulationTargets: [Target] = [
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
-    ], strict),
+    ], strict)
 ]
 
 let hostTargets: [Target] = [
@@ -157,7 +158,7 @@ let boardTests: [Target] = [
     path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
   tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
-  tests("Records", ["Records", "CBOR", "FixedMemory"]),
+  tests("Records", ["Records", "CBOR", "FixedMemory", "TestSupport"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
@@ -173,10 +174,16 @@ let boardTests: [Target] = [
   tests(
     "Verifier",
     ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
-  tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
+  tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
+  tests(
+    "CairnTool",
+    [
+      "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "Simulation", "TestSupport",
+    ]),
   tests(
     "Simulation",
     [
@@ -189,7 +196,8 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR", "FixedMemory",
+      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "FixedMemory",
     ]),
   tests(
     "GatewayServer",

@@ -96,7 +96,8 @@ public struct CBOREncoder: ~Copyable, ~Escapable {
   /// Bytes that are already CBOR, or the content of a string whose head was written.
   @_lifetime(self: copy self)
   public mutating func raw(_ encoded: Span<UInt8>) {
-    for index in encoded.indices { put(encoded[index]) }
+    if encoded.count <= bytes.count - byteCount { bytes.copy(encoded, to: byteCount) }
+    byteCount += encoded.count
   }
 }
 

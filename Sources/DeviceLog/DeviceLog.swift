@@ -41,7 +41,9 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// A group fits one staged write of the spool: 8 KiB less the entry's header.
   static var groupByteCapacity: Int { 8192 - 24 }
   /// What sealing appends: the header of an entry and the largest checkpoint.
-  static var checkpointReserve: Int { SpoolEntry.headerByteCount + Checkpoint.maximumMessageByteCount }
+  static var checkpointReserve: Int {
+    SpoolEntry.headerByteCount + Checkpoint.maximumMessageByteCount
+  }
 
   public internal(set) var state: LogState
   public let policy: FullPolicy
@@ -195,7 +197,9 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
       guard sequence <= writer.releasedThrough else { return }
       try writer.markDelivered(through: sequence)
     } catch { throw .spool(error) }
-    if epoch == state.epoch, size <= state.size { state.deliveredSize = max(state.deliveredSize, size) }
+    if epoch == state.epoch, size <= state.size {
+      state.deliveredSize = max(state.deliveredSize, size)
+    }
   }
 
   public func checkInvariants() {

@@ -165,7 +165,9 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
         moveEntryToFront()
         discardGathered()
       }
-    } catch { throw .damaged(fromSequence: reader.nextSequence, throughSequence: reader.nextSequence) }
+    } catch {
+      throw .damaged(fromSequence: reader.nextSequence, throughSequence: reader.nextSequence)
+    }
   }
 
   private mutating func moveEntryToFront() {
@@ -204,7 +206,8 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     position += UInt64(entry.itemCount)
   }
 
-  private mutating func take(checkpoint entry: SpoolEntry) throws(CBORDecoder.Failure) -> LogBatch? {
+  private mutating func take(checkpoint entry: SpoolEntry) throws(CBORDecoder.Failure) -> LogBatch?
+  {
     let range = range(of: entry)
     guard range.count <= message.count else { throw .outsideFormat }
     messageByteCount = range.count

@@ -39,6 +39,11 @@ extension MutableSpan<UInt8> {
   @_lifetime(self: copy self)
   public mutating func copy(_ source: Span<UInt8>, to offset: Int = 0) {
     precondition(offset >= 0 && source.count <= count - offset, "copy past the end")
-    for index in source.indices { self[offset + index] = source[index] }
+    unsafe source.withUnsafeBytes { from in
+      unsafe withUnsafeMutableBytes { to in
+        guard let to = to.baseAddress, let start = from.baseAddress else { return }
+        unsafe (to + offset).copyMemory(from: start, byteCount: from.count)
+      }
+    }
   }
 }

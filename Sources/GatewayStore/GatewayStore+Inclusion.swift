@@ -85,7 +85,13 @@ extension GatewayStore {
       }
     }
     guard !path.isCovered else { return .withheld }
-    guard let steps = path.finished() else { throw StoreDamage() }
+    let message = try signed.message
+    let root = try Checkpoint(decoding: message.span).root
+    // Checked as the auditor will: the archive may be damaged, and a false proof is worse than none.
+    guard let steps = path.finished(), let leafHash = path.leafHash,
+      MerkleProof.includes(
+        leafHash: leafHash, index: index, size: signed.summary.size, path: steps, root: root)
+    else { throw StoreDamage() }
     return .receipt(try encode(signed, index: index, path: steps))
   }
 
@@ -127,6 +133,8 @@ struct InclusionPath {
   private var next: UInt64 = 0
   /// A subtree covers the leaf: the leaf itself is not here.
   private(set) var isCovered = false
+  /// Of the leaf itself, once it has passed.
+  private(set) var leafHash: Digest?
 
   /// `index` is below `size`.
   init(index: UInt64, size: UInt64) {
@@ -159,7 +167,7 @@ struct InclusionPath {
     let from = next
     next += count
     if from <= index, index < next {
-      isCovered = isCovered || count > 1
+      if count == 1 { leafHash = hash } else { isCovered = true }
       return
     }
     while current < siblings.count, siblings[current].to <= from { current += 1 }

@@ -25,7 +25,9 @@ public struct FileDescriptor: ~Copyable {
 
   /// Reads what is there into `bytes` from `offset` on, at most to its end. 0 is the end of a file, or a
   /// hang-up.
-  public func read(into bytes: inout MutableSpan<UInt8>, from offset: Int = 0) throws(SystemError) -> Int {
+  public func read(into bytes: inout MutableSpan<UInt8>, from offset: Int = 0) throws(SystemError)
+    -> Int
+  {
     let result = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
       unsafe cairn_file_read(
         number, buffer.baseAddress.map { unsafe $0 + offset }, Int64(buffer.count - offset))

@@ -42,7 +42,9 @@ public struct MerkleFrontier: Sendable {
   }
 
   /// True when a complete subtree of `count` leaves can be appended here: a power of two, aligned.
-  public func accepts(subtreeOf count: UInt64) -> Bool {
+  public func accepts(subtreeOf count: UInt64) -> Bool { Self.isAligned(count, at: size) }
+
+  private static func isAligned(_ count: UInt64, at size: UInt64) -> Bool {
     count.nonzeroBitCount == 1 && size & (count - 1) == 0
       && size <= UInt64(Int64.max) - count
   }
@@ -51,17 +53,20 @@ public struct MerkleFrontier: Sendable {
 
   /// Appends the root of a complete subtree. `accepts(subtreeOf:)` is the caller's to check.
   public mutating func append(subtree: Digest, count: UInt64) {
-    precondition(accepts(subtreeOf: count), "subtree not aligned to the tree's size")
+    // By values and a span: a condition that captures `self` makes the optimiser copy all 64 peaks.
+    let size = size
+    precondition(Self.isAligned(count, at: size), "subtree not aligned to the tree's size")
+    var span = peaks.mutableSpan
     var hash = subtree
     var level = count.trailingZeroBitCount
     // Like adding to a binary counter: equal subtrees join, the carry goes up.
     while size & (1 << UInt64(level)) != 0 {
-      hash = MerkleTree.nodeHash(peaks[level], hash)
-      peaks[level] = Digest()
+      hash = MerkleTree.nodeHash(span[level], hash)
+      span[level] = Digest()
       level += 1
     }
-    peaks[level] = hash
-    size += count
+    span[level] = hash
+    self.size = size + count
   }
 
   /// The RFC 9162 root of the leaves so far.

@@ -51,7 +51,9 @@ extension SpoolWriter where Storage: ~Copyable {
     for _ in 1..<file.geometry.segmentCount where number > 1 {
       number -= 1
       // A follower that begins behind the last delivered entry leaves nothing before it undelivered.
-      guard followerFirst > deliveredThrough + 1, let segment = try file.segment(number) else { break }
+      guard followerFirst > deliveredThrough + 1, let segment = try file.segment(number) else {
+        break
+      }
       total += UInt64(file.geometry.segmentByteCount)
       followerFirst = segment.firstSequence
     }

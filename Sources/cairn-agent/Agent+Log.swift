@@ -9,6 +9,7 @@ import Records
 import Sampling
 import Signers
 import Spool
+
 /// Leaves into the log, and the log onto the card.
 extension Agent {
   /// Appends one leaf of this turn's time. False when the ring is full and policy is to stop; every other
@@ -115,14 +116,18 @@ extension Agent {
 
   mutating func seal() {
     do throws(AgentLog.Failure) {
-      if try log.seal(with: &key) != nil { socket.announceReleased(log.releasedThrough) }
-      else { try log.commit() }
+      if try log.seal(with: &key) != nil {
+        socket.announceReleased(log.releasedThrough)
+      } else {
+        try log.commit()
+      }
     } catch { endForLog(paths, error) }
     isDirty = false
     nextCommit = now + files.site.commitIntervalMilliseconds
     // From the grid, so that batches don't drift; sealed early by size, the next one is a whole interval away.
     let interval = files.site.batchIntervalMilliseconds
-    nextSeal = now >= nextSeal ? nextSeal + (1 + (now - nextSeal) / interval) * interval : now + interval
+    nextSeal =
+      now >= nextSeal ? nextSeal + (1 + (now - nextSeal) / interval) * interval : now + interval
   }
 
   /// What was counted and measured is signed before the program ends.

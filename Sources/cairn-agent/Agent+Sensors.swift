@@ -105,7 +105,9 @@ extension Agent {
     }
   }
 
-  private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure) -> Never {
+  private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure)
+    -> Never
+  {
     closeLog()
     var text = TextBuilder<256>()
     text.append("cairn-agent: sensor ")

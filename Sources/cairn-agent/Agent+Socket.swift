@@ -11,6 +11,7 @@ import Sampling
 import Signers
 import Spool
 import Verifier
+
 /// What clients of the socket ask for (docs/agent-socket.md).
 extension Agent {
   mutating func serveSocket(_ poller: borrowing Poller) {

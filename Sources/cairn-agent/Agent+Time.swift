@@ -5,6 +5,7 @@ import NodeConfiguration
 import NodeFiles
 import Records
 import Sensors
+
 /// Device time tied to UTC: `utcMilliseconds` at `milliseconds` of the log, give or take.
 struct ClockMapping {
   var source: FixSource
@@ -79,7 +80,9 @@ extension Agent {
           source: .gnss, milliseconds: fix.arrivedAtMilliseconds, utcMilliseconds: utc,
           uncertaintyMilliseconds: UInt64(GNSSFix.clockUncertaintyMilliseconds)))
     }
-    guard let position = fix.position, now >= nextPosition, let gnss = files.site.gnss else { return }
+    guard let position = fix.position, now >= nextPosition, let gnss = files.site.gnss else {
+      return
+    }
     let milliseconds = now
     let isKept = record {
       LeafEncoding.position(

@@ -11,6 +11,7 @@ import Records
 import Sampling
 import Sensors
 import Signers
+
 typealias AgentSensor = MonitoredSensor<AnyI2CDevice>
 
 /// The agent's loop: measures what is due, keeps and signs it, listens to its receiver and socket.

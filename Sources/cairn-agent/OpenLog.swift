@@ -39,7 +39,8 @@ private func openOrMakeKey(_ paths: NodePaths) throws(FileKey.Failure) -> FileKe
     if hasSpool {
       end(
         .refused,
-        "cairn-agent: there is a spool and no key for it: restore agent.key, or move the spool away")
+        "cairn-agent: there is a spool and no key for it: restore agent.key, or move the spool away"
+      )
     }
     return try FileKey(creatingAt: paths.key.span)
   }
@@ -75,7 +76,8 @@ private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>
     text.append(UInt64(mode & 7), digits: 1)
     text.append(", owner ")
     text.append(owner)
-    text.append(": others can read or replace this key, so it may be known. If nobody did: chmod 600, chown")
+    text.append(
+      ": others can read or replace this key, so it may be known. If nobody did: chmod 600, chown")
   case .notAFile: text.append("is not a file")
   case .malformed: text.append("is not a key file, or damaged: restore it from a backup")
   case .unsupportedVersion: text.append("was written by a later version of Cairn")
@@ -94,7 +96,9 @@ private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>
 ///     spool older than the key    → it is a copy from before: the key's epoch + 1
 ///     spool newer than the key    → the key comes from a backup: it learns the spool's epoch
 ///     spool lost what was durable → epoch + 1
-func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey) -> AgentLog {
+func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey)
+  -> AgentLog
+{
   if !isFormatted(paths) { makeSpool(paths, site) }
   do throws(AgentLog.Failure) {
     let storage: FileStorage
@@ -172,7 +176,8 @@ func endForSpool(_ paths: NodePaths, _ failure: FileStorage.Failure) -> Never {
   case .notFound: text.append("no such folder; make it, owned by the agent's user")
   case .locked: text.append("another agent has it open")
   case .notAFile: text.append("is not a file")
-  case .noSpace: text.append("the disk has no room for the spool: free some, or set [spool] size lower")
+  case .noSpace:
+    text.append("the disk has no room for the spool: free some, or set [spool] size lower")
   case .alreadyExists: text.append("exists already")
   case .pathTooLong: text.append("the path is too long")
   case .system(let errno):

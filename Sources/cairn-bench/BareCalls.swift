@@ -39,7 +39,8 @@ struct BareCalls {
     var counts = Counts()
     var size = start
     for index in 0..<leaves.count {
-      crypto_hash_sha256(result, leaves.hashInput(at: index), UInt64(leaves.byteCount(at: index) + 1))
+      crypto_hash_sha256(
+        result, leaves.hashInput(at: index), UInt64(leaves.byteCount(at: index) + 1))
       counts.leafHashes += 1
       for _ in 0..<(~size).trailingZeroBitCount { hashNode(&counts) }
       size += 1

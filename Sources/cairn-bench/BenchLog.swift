@@ -53,8 +53,10 @@ extension DeviceLog where Storage == MemoryStorage {
 extension DeviceLog where Storage == MemoryStorage {
   /// Encodes a reading and appends it; answers the leaf's length.
   @discardableResult
-  mutating func append(readingNumber number: Int) throws(BenchFailure) -> Int {
-    let reading = Reading(number: number)
+  mutating func append(readingNumber number: Int, isWide: Bool = false)
+    throws(BenchFailure) -> Int
+  {
+    let reading = Reading(number: number, isWide: isWide)
     var buffer = InlineArray<96, UInt8>(repeating: 0)
     let count = reading.encode(into: buffer.mutableSpan)
     do throws(Failure) {

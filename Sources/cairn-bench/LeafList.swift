@@ -48,14 +48,19 @@ struct Reading {
   let milliseconds: Int64
   private let values: ReadingValues
 
-  /// Six values as a BME280 and an SCD4x give them: hundredths of a degree, thousandths of a percent,
+  /// Six values, all of five bytes when `isWide`, else as a BME280 and an SCD4x give them: hundredths of a degree, thousandths of a percent,
   /// pascals; ppm, thousandths of a degree, thousandths of a percent.
-  init(number: Int) {
+  init(number: Int, isWide: Bool = false) {
     milliseconds = Self.milliseconds(ofNumber: number)
     // A triangle wave of a slow and a fast period: neighbours differ, and all stay in range.
     let slow = Int64((number / 16) % 2000)
     let fast = Int64(number % 29)
     var values = ReadingValues(filler: nil)
+    guard !isWide else {
+      for index in 0..<6 { values.append(100_000 * Int64(index + 1) + slow + fast) }
+      self.values = values
+      return
+    }
     values.append(1_800 + slow / 2 + fast)
     values.append(45_000 + 9 * slow - 3 * fast)
     values.append(100_325 + slow - fast)

@@ -17,7 +17,9 @@ struct LogBytes {
 
   /// Seals `batchCount` batches of `readingCount` readings, with a commit after every `commitInterval`
   /// readings, and reads each one back as the uplink does. The start of the log does not count.
-  static func count(batches batchCount: Int, of readingCount: Int, commitInterval: Int)
+  static func count(
+    batches batchCount: Int, of readingCount: Int, commitInterval: Int, isWide: Bool
+  )
     throws(BenchFailure) -> LogBytes
   {
     let storage = MemoryStorage(byteCount: ringByteCount)
@@ -33,7 +35,7 @@ struct LogBytes {
     var reader = try LogReader<MemoryStorage>.passingFirstBatch(of: storage)
     for _ in 0..<batchCount {
       for index in 1...readingCount {
-        bytes.leafBytes += UInt64(try log.append(readingNumber: number))
+        bytes.leafBytes += UInt64(try log.append(readingNumber: number, isWide: isWide))
         number += 1
         if index % commitInterval == 0, index < readingCount { try log.commitNow() }
       }

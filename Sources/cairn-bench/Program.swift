@@ -63,7 +63,8 @@ struct Program {
 
   private static func measureAll() throws(BenchFailure) {
     let cost = try SealingCost.measure()
-    tell("sealing-ratio", cost.ratio, -3, "append and seal, as a multiple of the bare calls, median")
+    tell(
+      "sealing-ratio", cost.ratio, -3, "append and seal, as a multiple of the bare calls, median")
     tell("sealing-ratio-lowest", cost.lowestRatio, -3, "the same, lowest round")
     tell("sealing-ratio-highest", cost.highestRatio, -3, "the same, highest round")
     tell(
@@ -76,6 +77,7 @@ struct Program {
       "node hashes for each leaf hash")
 
     try tellBytes("one-commit", batches: 2000, of: 60, commitInterval: 60)
+    try tellBytes("wide", batches: 2000, of: 60, commitInterval: 60, isWide: true)
     try tellBytes("six-commits", batches: 2000, of: 60, commitInterval: 10)
     try tellBytes("single", batches: 2000, of: 1, commitInterval: 1)
     try tellBytes("defaults", batches: 2000, of: 3, commitInterval: 2)
@@ -84,10 +86,10 @@ struct Program {
   }
 
   private static func tellBytes(
-    _ name: StaticString, batches: Int, of readings: Int, commitInterval: Int
+    _ name: StaticString, batches: Int, of readings: Int, commitInterval: Int, isWide: Bool = false
   ) throws(BenchFailure) {
     let bytes = try LogBytes.count(
-      batches: batches, of: readings, commitInterval: commitInterval)
+      batches: batches, of: readings, commitInterval: commitInterval, isWide: isWide)
     tell("written", name, bytes.writtenPerLeafByte, "bytes written for each leaf byte")
     tell("delivered", name, bytes.deliveredPerReading, "bytes delivered for each reading")
     tell("leaf", name, bytes.leafPerReading, "bytes of a leaf")

@@ -57,7 +57,9 @@ struct Program {
     do throws(FileFailure) {
       let arguments = try ProgramArguments()
       for index in 1..<max(1, arguments.count) {
-        if arguments[index].equals("--version") { printAndEnd("cairn-uplink-https ", uplinkVersion) }
+        if arguments[index].equals("--version") {
+          printAndEnd("cairn-uplink-https ", uplinkVersion)
+        }
         if arguments[index].equals("--help") { printAndEnd(help, "") }
         if !options.take(arguments[index], problems: &problems) {
           options.refuseUnknown(arguments[index], problems: &problems)

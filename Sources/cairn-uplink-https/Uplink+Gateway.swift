@@ -94,10 +94,14 @@ extension Uplink {
     // The transport has said which step failed.
     case .unreachable: break
     case .notAGateway:
-      say("What answers is not a gateway: a login page of the network, or a wrong address. Delivery tries again.")
-    case .gatewayError: say("The gateway, or a proxy before it, has an error. Delivery tries again.")
+      say(
+        "What answers is not a gateway: a login page of the network, or a wrong address. Delivery tries again."
+      )
+    case .gatewayError:
+      say("The gateway, or a proxy before it, has an error. Delivery tries again.")
     case .askedToWait: say("The gateway asks to come back later.")
-    case .contradiction: say("The gateway contradicts itself. Delivery tries again with growing pauses.")
+    case .contradiction:
+      say("The gateway contradicts itself. Delivery tries again with growing pauses.")
     case .spoolUnreadable: say("The spool can't be read. Look at the card.")
     }
   }
@@ -106,12 +110,16 @@ extension Uplink {
     switch reason {
     case .forked: say(RefusalCode.fork.remedy)
     case .gatewayAhead:
-      say("The gateway has more of this log than the device: a restored card. A new epoch is needed.")
+      say(
+        "The gateway has more of this log than the device: a restored card. A new epoch is needed.")
     case .notResumable:
-      say("Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator.")
+      say(
+        "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."
+      )
     case .refused(let code), .receiptRefused(let code):
       guard let known = RefusalCode(rawValue: code) else {
-        return say("The gateway refuses with a reason that this version does not know: bring it up to date.")
+        return say(
+          "The gateway refuses with a reason that this version does not know: bring it up to date.")
       }
       say(known.meaning)
       say(known.remedy)

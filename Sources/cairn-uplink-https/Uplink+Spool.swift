@@ -20,7 +20,9 @@ extension Uplink {
           return PublicKey(algorithm: .ed25519, bytes: bytes)
         }
       } catch {
-        if error != .notFound { endForState(paths.publicKey, ": is not readable as a key of 32 bytes") }
+        if error != .notFound {
+          endForState(paths.publicKey, ": is not readable as a key of 32 bytes")
+        }
       }
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
@@ -90,7 +92,8 @@ extension Uplink {
     }
     do throws(SystemError) {
       try StandardStream.output.write(
-        "cairn-uplink-https: the cursor is damaged or another device's: delivery begins at the oldest batch, and repeats are harmless\n")
+        "cairn-uplink-https: the cursor is damaged or another device's: delivery begins at the oldest batch, and repeats are harmless\n"
+      )
     } catch {}
     return fresh(keyHash)
   }

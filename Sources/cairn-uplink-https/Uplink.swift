@@ -33,7 +33,9 @@ struct Uplink: ~Copyable {
   var lastSaid: StaticString?
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
-  init?(paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals) {
+  init?(
+    paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals
+  ) {
     guard let deviceKey = Self.awaitKey(paths, signals),
       let reader = Self.awaitSpool(paths, signals)
     else { return nil }

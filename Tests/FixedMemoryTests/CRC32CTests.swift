@@ -15,3 +15,22 @@ import Testing
     #expect(crc.value == whole)
   }
 }
+
+/// The oracle: one bit at a time.
+private func bitwiseCRC(_ bytes: [UInt8]) -> UInt32 {
+  var register = UInt32.max
+  for byte in bytes {
+    register ^= UInt32(byte)
+    for _ in 0..<8 { register = register & 1 == 1 ? register >> 1 ^ 0x82f6_3b78 : register >> 1 }
+  }
+  return ~register
+}
+
+@Test func crcOfEveryByteBehindEveryByteIsThatOfABitwiseDivision() {
+  for first in UInt8.min...UInt8.max {
+    for second in UInt8.min...UInt8.max {
+      let bytes = [first, second]
+      #expect(CRC32C.checksum(bytes.span) == bitwiseCRC(bytes))
+    }
+  }
+}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "CLinuxChild.h"
+#include "CLinuxConsole.h"
 #include "CLinuxKeyFile.h"
 #include "CLinuxPlatform.h"
 #include "CLinuxVirtualBoard.h"
