@@ -144,7 +144,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-simulate",
     [
-      "Simulation", "AgentMessages", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Simulation", "AgentMessages", "LinuxPlatform", "CBOR", "FixedMemory", "CLinux",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
 ]
 

@@ -5,8 +5,8 @@
 /// observation within the chip's resolution; which one is looked for backwards from the reading's time,
 /// since an SCD4x gives a result that may be some seconds old.
 public struct DemoWeather: Sendable {
-  /// 5 s between two results of an SCD4x, and one more second until the agent asks.
-  public static let oldestMilliseconds: Int64 = 6_500
+  /// 5 s between two results of an SCD4x, and until the agent asks; the others are asked and answer.
+  static func oldestMilliseconds(ofChip chip: String) -> Int64 { chip == "SCD4x" ? 6_500 : 500 }
 
   /// One step of the coarsest converter, the BME280's, and what its integer formulas round away.
   public static let temperatureToleranceMillidegrees: Int64 = 30
@@ -28,7 +28,7 @@ public struct DemoWeather: Sendable {
     // Every observation holds for an hour of the record or longer; a step is at most that.
     let step = max(1, min(1_000, 3_600_000 / replay.speed / 2))
     var moment = time
-    let oldest = time - Self.oldestMilliseconds
+    let oldest = time - Self.oldestMilliseconds(ofChip: values[0].chip)
     while moment >= oldest {
       let observation = replay.observation(
         atVirtualMilliseconds: replay.virtualMilliseconds(at: moment))

@@ -1,8 +1,8 @@
 import AgentMessages
 import CBOR
-import CLinux
 import FixedMemory
 import LinuxPlatform
+import Simulation
 
 /// Asks a running agent how it is (docs/agent-socket.md), without ever waiting for it: the agent may itself
 /// be waiting for the virtual board.
@@ -34,7 +34,7 @@ struct RunAgentStatus: ~Copyable {
 
   /// Asks, unless an answer is still to come, or came a moment ago.
   mutating func ask(everyMilliseconds interval: Int64) {
-    let now = cairn_board_milliseconds()
+    let now = DemoSystem.milliseconds
     guard now - newestMilliseconds >= interval else { return }
     if let askedAtMilliseconds {
       if now - askedAtMilliseconds < Self.patienceMilliseconds { return }
@@ -82,7 +82,7 @@ struct RunAgentStatus: ~Copyable {
       seals = seals.suffix(Self.sealLimit)
     }
     newest = status
-    newestMilliseconds = cairn_board_milliseconds()
+    newestMilliseconds = DemoSystem.milliseconds
     // The agent read its clock before this: each answer gives a bound, and the least is nearest.
     let start = newestMilliseconds - status.uptimeMilliseconds
     startMilliseconds = min(start, startMilliseconds ?? start)

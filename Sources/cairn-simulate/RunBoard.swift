@@ -1,4 +1,3 @@
-import CLinux
 import Foundation
 import Simulation
 
@@ -24,7 +23,7 @@ final class RunBoard {
   private var nextEpochMilliseconds: Int64
 
   init(options: RunCommand, folder: borrowing RunFolder) throws(Failure) {
-    let now = cairn_board_milliseconds()
+    let now = DemoSystem.milliseconds
     let record = try Self.record(options.weather)
     let recording = GNSSRecording(try Self.bytes(options.recording))
     replay = WeatherReplay(record: record, speed: options.speed, startMilliseconds: now)
@@ -68,7 +67,7 @@ final class RunBoard {
 
   /// The weather at the moment.
   var weatherNow: Int64 {
-    replay.virtualMilliseconds(at: cairn_board_milliseconds())
+    replay.virtualMilliseconds(at: DemoSystem.milliseconds)
   }
 
   /// Serves until something else is readable, or the time is over. Returns which of the others are ready, and
@@ -77,15 +76,15 @@ final class RunBoard {
     ready: [Bool], told: [String]
   ) {
     let due = min(end, nextEpochMilliseconds, board.nextCommandMilliseconds ?? end)
-    let wait = Int32(min(max(0, due - cairn_board_milliseconds()), 1_000))
+    let wait = Int32(min(max(0, due - DemoSystem.milliseconds), 1_000))
     var ready: [Bool]
     do throws(VirtualBoardServer.Failure) {
       ready = try server.serve(
-        forMilliseconds: wait, otherDescriptors: others, clock: cairn_board_milliseconds)
+        forMilliseconds: wait, otherDescriptors: others, clock: { DemoSystem.milliseconds })
     } catch {
       throw .notServed(path: "the virtual bus", reason: "\(error)")
     }
-    let now = cairn_board_milliseconds()
+    let now = DemoSystem.milliseconds
     do {
       // At most a few epochs in a turn; a receiver that was late for longer has lost them.
       for _ in 0..<8 where nextEpochMilliseconds <= now {

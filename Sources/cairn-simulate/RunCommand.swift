@@ -1,5 +1,4 @@
 import ArgumentParser
-import CLinux
 import Foundation
 import Simulation
 
@@ -74,11 +73,11 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     // First of all, so that no signal ends this program before what it has started.
-    let signals = cairn_child_end_signals()
-    _ = cairn_signal_ignore_pipe()
+    let signals = DemoSignals()
+    DemoSystem.ignoreBrokenPipes()
     let output = RunOutput(isJSON: json)
     defer { output.finish() }
-    guard signals >= 0 else { throw ExitCode(RunExit.unavailable) }
+    guard let signals else { throw ExitCode(RunExit.unavailable) }
     let held: RunFolder
     do throws(RunFolder.Failure) {
       held = try RunFolder(Self.withoutSlashes(folder), isFresh: fresh)
@@ -87,8 +86,8 @@ struct RunCommand: ParsableCommand {
       output.tell("failed", [.init("step", .text("folder")), .init("reason", .text("\(error)"))])
       throw ExitCode(RunExit.unavailable)
     }
-    let session = RunSession(self, folder: held, output: output, signals: signals)
-    let status = session.run()
+    let course = RunCourse(self, folder: held, output: output, signals: signals)
+    let status = course.run()
     if status != 0 { throw ExitCode(status) }
   }
 

@@ -1,6 +1,4 @@
-import CLinux
 import Foundation
-import LinuxPlatform
 import Simulation
 
 /// Everything of one run below one folder:
@@ -41,7 +39,7 @@ struct RunFolder: ~Copyable {
   let path: String
   /// A state from an earlier run is there.
   let isContinued: Bool
-  private let lock: FileDescriptor
+  private let lock: DemoLock
 
   var gateway: String { path + "/gateway" }
   var state: String { path + "/state" }
@@ -110,26 +108,16 @@ struct RunFolder: ~Copyable {
 
   func removeExport() throws { try Self.remove(["export"], in: path) }
 
-  /// The kernel lets it go when this process ends, however it ends.
-  private static func lock(_ lockPath: String, folder: String) throws(Failure) -> FileDescriptor {
-    let bytes = Array(lockPath.utf8) + [0]
-    let number = cairn_file_open(bytes, Int32(CAIRN_OPEN_READ_WRITE | CAIRN_OPEN_CREATE), 0o600)
-    guard number >= 0 else { throw .system(path: lockPath, reason: errorText(-number)) }
-    let descriptor = FileDescriptor(owning: number)
-    guard cairn_file_lock(number) == 0 else {
-      var buffer = [UInt8](repeating: 0, count: 32)
-      let count = max(0, Int(cairn_file_read(number, &buffer, 32)))
-      let process = String(decoding: buffer.prefix(count), as: UTF8.self)
-        .trimmingCharacters(in: .whitespacesAndNewlines)
-      throw .inUse(path: folder, process: process.isEmpty ? "" : " (process \(process))")
+  private static func lock(_ lockPath: String, folder: String) throws(Failure) -> DemoLock {
+    do throws(DemoLock.Failure) {
+      return try DemoLock(lockPath)
+    } catch {
+      switch error {
+      case .held(let process):
+        throw .inUse(path: folder, process: process.isEmpty ? "" : " (process \(process))")
+      case .system(let errno):
+        throw .system(path: lockPath, reason: DemoSystem.words(errno: errno))
+      }
     }
-    // Only for the words of a refusal: whoever can't be named is still refused.
-    _ = cairn_file_truncate(number)
-    let text = Array("\(getpid())\n".utf8)
-    _ = cairn_file_write_at(number, text, Int64(text.count), 0)
-    return descriptor
   }
 }
-
-/// The kernel's words for an errno.
-func errorText(_ number: Int32) -> String { String(cString: strerror(number)) }

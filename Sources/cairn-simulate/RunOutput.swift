@@ -1,4 +1,3 @@
-import CLinux
 import Dispatch
 import Foundation
 import Simulation
@@ -28,7 +27,7 @@ final class RunOutput: Sendable {
   init(isJSON: Bool) {
     let environment = ProcessInfo.processInfo.environment
     terminal = DemoTerminal(
-      isTerminal: cairn_child_is_terminal(1) == 1, environment: environment)
+      isTerminal: DemoSystem.outputIsTerminal, environment: environment)
     self.isJSON = isJSON
   }
 

@@ -2,7 +2,7 @@ import Foundation
 import Simulation
 
 /// What a run shows besides its batches.
-extension RunSession {
+extension RunCourse {
   func showHeader() {
     var title = DemoLine("━━ Cairn ", .strong)
     title.append("on simulated hardware, on this machine alone ")

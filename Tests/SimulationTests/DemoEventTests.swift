@@ -6,25 +6,30 @@ import Testing
 /// Lines as `cairn-gateway serve --events` writes them.
 enum DemoLines {
   static let reading =
-    #"{"name":"temperature","unit":"Cel","value":4.40,"t":9000,"chip":"BME280","leaf":8,"utc":null}"#
+    #"{"name":"temperature","unit":"Cel","value":4.40,"t":9000,"chip":"BME280","leaf":8}"#
   static let humidity =
-    #"{"name":"humidity","unit":"%RH","value":59.500,"t":9000,"chip":"BME280","leaf":8,"utc":null}"#
+    #"{"name":"humidity","unit":"%RH","value":59.500,"t":9000,"chip":"BME280","leaf":8}"#
   static let fault =
-    #"{"kind":"fault","schema":2,"chip":"SHT3x","bus":"i2c-1","code":7,"fault":"frozen","count":3,"t":9100}"#
+    #"{"kind":"fault","schema":2,"chip":"SHT3x","bus":"i2c-1","#
+    + #""code":7,"fault":"frozen","count":3,"t":9100}"#
   static let gap =
-    #"{"kind":"gap","gap":"measurements-missed","schema":1,"chip":"BME280","bus":"i2c-1","from":2500,"to":4500,"count":2,"reason":"late","t":9200}"#
+    #"{"kind":"gap","gap":"measurements-missed","schema":1,"chip":"BME280","#
+    + #""bus":"i2c-1","from":2500,"to":4500,"count":2,"reason":"late","t":9200}"#
   static let clock =
-    #"{"kind":"clock","source":"gnss","utcMilliseconds":1785909155400,"uncertaintyMilliseconds":1000,"t":10}"#
+    #"{"kind":"clock","source":"gnss","utcMilliseconds":1785909155400,"#
+    + #""uncertaintyMilliseconds":1000,"t":10}"#
   static let position =
-    #"{"kind":"position","source":"gnss","latitude":47.6619817,"longitude":-122.3263930,"altitudeMetres":76.50,"accuracyMetres":null,"t":10}"#
+    #"{"kind":"position","source":"gnss","latitude":47.6619817,"longitude":-122.3263930,"#
+    + #""altitudeMetres":76.50,"accuracyMetres":null,"t":10}"#
 
   static func batch(
     number: UInt64 = 7, first: UInt64 = 31, size: UInt64 = 39, verdict: String = "verified",
     readings: String = "", faults: String = "", gaps: String = "", others: String = "",
     more: String = ""
   ) -> String {
-    #"{"event":"batch","device":"013a","epoch":0,"batch":\#(number),"first":\#(first),"size":\#(size),"#
-      + #""boot":3,"simulated":true,"root":"443d61abd6562a41ffff","signature":"067a31ed3fe655ceffff","#
+    #"{"event":"batch","device":"013a","epoch":0,"batch":\#(number),"first":\#(first),"#
+      + #""size":\#(size),"boot":3,"simulated":true,"root":"443d61abd6562a41ffff","#
+      + #""signature":"067a31ed3fe655ceffff","#
       + #""receivedUTC":1795400356397,"verdict":"\#(verdict)","readings":[\#(readings)],"#
       + #""faults":[\#(faults)],"gaps":[\#(gaps)],"others":[\#(others)]\#(more)}"#
   }

@@ -48,7 +48,10 @@ import Testing
     #expect(run.words.contains("as observed 2013-01-01 "), "\(run.words)")
     #expect(!run.words.contains("no such observation"), "\(run.words)")
     #expect(!run.words.contains("\u{1b}"))
-    for line in run.words.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+    // A command stands on one line, so that it can be copied.
+    for line in run.words.split(separator: "\n") where !line.contains("verify_export.py") {
+      #expect(line.count <= 100, "\(line)")
+    }
   }
 
   @Test func aMissingProgramIsNamedWithWhatToDo() throws {
@@ -133,7 +136,10 @@ private struct TemporaryFolder: ~Copyable {
   /// The same, once the kernel has done what a death asks for: it signals the children, which die when they
   /// are scheduled next.
   func processesAfterAKill() throws -> [String] {
-    for _ in 0..<100_000 where !(try processes()).isEmpty { sched_yield() }
+    for _ in 0..<10_000 {
+      if try processes().isEmpty { return [] }
+      sched_yield()
+    }
     return try processes()
   }
 }

@@ -1,4 +1,3 @@
-import CLinux
 import Foundation
 import Simulation
 
@@ -9,7 +8,7 @@ import Simulation
 ///
 /// One thread turns all of it. Every wait has a bound, and each program is killed with this one, however this
 /// one ends.
-final class RunSession {
+final class RunCourse {
   /// Why a run ends before its time.
   enum Failure: Error {
     /// A step was not done.
@@ -44,14 +43,14 @@ final class RunSession {
   var gatewayKey = ""
   var gatewayAddress = ""
 
-  private let signals: Int32
+  private let signals: DemoSignals
   private var signalCount = 0
   private var toleratedSignalCount = 0
   private var lastSignal: Int32 = 0
 
   var board: RunBoard?
   private var weather: DemoWeather?
-  private var programs: [RunProgram] = []
+  private var programs: [DemoProgram] = []
   /// Programs that have been asked to end, or may.
   private var expectedToEnd: Set<ObjectIdentifier> = []
   private var announcement: String?
@@ -65,10 +64,10 @@ final class RunSession {
   /// Everything has been started.
   private var hasBegun = false
   private var notes = DemoNotes()
-  private let startMilliseconds = cairn_board_milliseconds()
+  private let startMilliseconds = DemoSystem.milliseconds
 
   init(
-    _ options: RunCommand, folder: consuming RunFolder, output: RunOutput, signals: Int32
+    _ options: RunCommand, folder: consuming RunFolder, output: RunOutput, signals: DemoSignals
   ) {
     self.options = options
     agentStatus = RunAgentStatus(path: folder.agentSocket)
@@ -77,7 +76,7 @@ final class RunSession {
     self.signals = signals
   }
 
-  private var now: Int64 { cairn_board_milliseconds() }
+  private var now: Int64 { DemoSystem.milliseconds }
 
   /// Returns the exit status.
   func run() -> Int32 {
@@ -145,23 +144,23 @@ final class RunSession {
   }
 
   private func start(_ name: String, _ path: String, _ arguments: [String]) throws(Failure)
-    -> RunProgram
+    -> DemoProgram
   {
     output.status(DemoLine("  … \(name)", .quiet))
-    do throws(RunProgram.Failure) {
-      let program = try RunProgram(name, path: path, arguments: arguments)
+    do throws(DemoProgram.Failure) {
+      let program = try DemoProgram(name, path: path, arguments: arguments)
       programs.append(program)
       return program
     } catch {
       switch error {
       case .notStarted(let path, let errno):
-        throw .step(name, reason: "\(path) does not start: \(errorText(errno))")
+        throw .step(name, reason: "\(path) does not start: \(DemoSystem.words(errno: errno))")
       }
     }
   }
 
   private func wait(
-    for program: RunProgram, _ milliseconds: Int64, until condition: () -> Bool
+    for program: DemoProgram, _ milliseconds: Int64, until condition: () -> Bool
   ) throws(Failure) {
     switch try pump(milliseconds, until: condition) {
     case .met: return
@@ -253,11 +252,11 @@ final class RunSession {
     board = nil
   }
 
-  private func running(_ name: String) -> RunProgram? {
+  private func running(_ name: String) -> DemoProgram? {
     programs.first { $0.name == name && $0.isRunning }
   }
 
-  private func end(_ program: RunProgram, _ milliseconds: Int64, saying words: String)
+  private func end(_ program: DemoProgram, _ milliseconds: Int64, saying words: String)
     throws(Failure)
   {
     output.status(DemoLine("  … \(words)", .quiet))
@@ -325,7 +324,8 @@ final class RunSession {
 
   private func turn(untilMilliseconds end: Int64) throws(Failure) {
     let others =
-      [signals] + programs.flatMap(\.descriptors) + (agentStatus.descriptor.map { [$0] } ?? [])
+      [signals.descriptor] + programs.flatMap(\.descriptors)
+      + (agentStatus.descriptor.map { [$0] } ?? [])
     if let board {
       do throws(RunBoard.Failure) {
         let told = try board.turn(untilMilliseconds: end, others: others).told
@@ -334,9 +334,7 @@ final class RunSession {
         throw .step("board", reason: "\(error)")
       }
     } else {
-      var ready = [UInt8](repeating: 0, count: others.count)
-      // What was readable is found out by reading.
-      _ = cairn_board_poll(others, &ready, others.count, Int32(max(0, end - now)))
+      DemoSystem.wait(for: others, milliseconds: end - now)
     }
     readSignals()
     for program in programs { read(program) }
@@ -350,15 +348,13 @@ final class RunSession {
   }
 
   private func readSignals() {
-    while true {
-      let signal = cairn_child_next_signal(signals)
-      guard signal > 0 else { return }
+    while let signal = signals.next() {
       signalCount += 1
       lastSignal = signal
     }
   }
 
-  private func read(_ program: RunProgram) {
+  private func read(_ program: DemoProgram) {
     let lines = program.read()
     for line in lines.output where !line.isEmpty { take(line, from: program) }
     for line in lines.error where !line.isEmpty {
@@ -366,7 +362,7 @@ final class RunSession {
     }
   }
 
-  private func take(_ line: String, from program: RunProgram) {
+  private func take(_ line: String, from program: DemoProgram) {
     switch program.name {
     case "gateway":
       do throws(DemoEvent.Failure) {
@@ -377,6 +373,7 @@ final class RunSession {
         note("gateway", "said what is no event: \(line.prefix(200))", .warning)
       }
     case "agent" where announcement == nil: announcement = RunAnnouncement.words(line)
+    case "export": break  // What it wrote is shown with the command that verifies it.
     default:
       if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
     }
@@ -454,9 +451,9 @@ final class RunSession {
   var elapsedMilliseconds: Int64 { now - startMilliseconds }
 }
 
-extension RunProgram {
+extension DemoProgram {
   /// That it ended, and how.
-  fileprivate var failure: RunSession.Failure {
+  fileprivate var failure: RunCourse.Failure {
     .ended(name, ended ?? .status(0), tail: tail)
   }
 }

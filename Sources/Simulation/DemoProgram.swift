@@ -1,11 +1,10 @@
 import CLinux
 import Foundation
-import Simulation
 
 /// A program that a run has started: its lines, its last words, how it ended. It is killed when this goes,
 /// and with the thread that started it.
-final class RunProgram {
-  enum Failure: Error {
+public final class DemoProgram {
+  public enum Failure: Error {
     /// No such file, not executable, not for this machine.
     case notStarted(path: String, errno: Int32)
   }
@@ -16,10 +15,12 @@ final class RunProgram {
   private static let lineLimit = 4 << 20
 
   /// What people call it.
-  let name: String
-  let path: String
-  private(set) var ended: DemoExit?
-  private(set) var tail: [String] = []
+  public let name: String
+  public let path: String
+  /// How it ended; nil while it runs.
+  public private(set) var ended: DemoExit?
+  /// Its last lines on standard error.
+  public private(set) var tail: [String] = []
 
   private let process: Int32
   private var output: Stream
@@ -31,14 +32,15 @@ final class RunProgram {
     var isOpen = true
   }
 
-  init(_ name: String, path: String, arguments: [String]) throws(Failure) {
+  /// Starts it. `path` is not searched for.
+  public init(_ name: String, path: String, arguments: [String]) throws(Failure) {
     var outputEnds: [Int32] = [-1, -1]
     var errorEnds: [Int32] = [-1, -1]
     let made = cairn_child_pipe(&outputEnds)
     guard made == 0 else { throw .notStarted(path: path, errno: -made) }
     let madeToo = cairn_child_pipe(&errorEnds)
     guard madeToo == 0 else {
-      outputEnds.forEach { _ = cairn_board_close($0) }
+      for end in outputEnds { _ = cairn_board_close(end) }
       throw .notStarted(path: path, errno: -madeToo)
     }
     var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
@@ -65,15 +67,16 @@ final class RunProgram {
     _ = cairn_board_close(error.descriptor)
   }
 
-  var isRunning: Bool { ended == nil }
+  /// It has not ended, as far as was looked.
+  public var isRunning: Bool { ended == nil }
 
   /// What to wait for: readable when it says something or ends.
-  var descriptors: [Int32] {
+  public var descriptors: [Int32] {
     [output, error].filter(\.isOpen).map(\.descriptor)
   }
 
   /// Whole lines that have come since, and notes whether it has ended.
-  func read() -> (output: [String], error: [String]) {
+  public func read() -> (output: [String], error: [String]) {
     let lines = (Self.read(&output), Self.read(&error))
     for line in lines.1 where !line.isEmpty { tail.append(line) }
     tail = Array(tail.suffix(Self.tailCount))
@@ -115,12 +118,12 @@ final class RunProgram {
   }
 
   /// SIGTERM: please end.
-  func askToEnd() {
+  public func askToEnd() {
     if isRunning { _ = cairn_child_signal(process, SIGTERM) }
   }
 
   /// Ends it for certain, and waits for that: the kernel does it at once.
-  func kill() {
+  public func kill() {
     guard isRunning else { return }
     _ = cairn_child_signal(process, SIGKILL)
     // Bounded: a process that the kernel keeps in a system call is not waited for.
