@@ -95,8 +95,8 @@ let boardPrograms: [Target] = [
   program(
     "cairn",
     [
-      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "AgentMessages", "NodeConfiguration",
-      "NodeFiles", "LinuxPlatform", "Signers", "FixedMemory", "CBOR", "CLinux",
+      "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
     ], noHeap),
 ]
 
@@ -144,7 +144,7 @@ let hostTargets: [Target] = [
   program(
     "cairn-simulate",
     [
-      "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Simulation", "AgentMessages", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
 ]
 
@@ -158,7 +158,7 @@ let boardTests: [Target] = [
     path: "Tests/TestSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
   tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
-  tests("Records", ["Records", "CBOR", "FixedMemory"]),
+  tests("Records", ["Records", "CBOR", "FixedMemory", "TestSupport"]),
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
@@ -174,10 +174,16 @@ let boardTests: [Target] = [
   tests(
     "Verifier",
     ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
-  tests("Signers", ["Signers", "Proofs", "FixedMemory"]),
+  tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
+  tests(
+    "CairnTool",
+    [
+      "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "Simulation", "TestSupport",
+    ]),
   tests(
     "Simulation",
     [

@@ -31,12 +31,15 @@ func editDistance(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Int {
 }
 
 /// The nearest of several words to a written one. The first of equals wins.
-struct NearestWord {
-  private(set) var word: StaticString?
+public struct NearestWord {
+  /// Nil when nothing offered is near.
+  public private(set) var word: StaticString?
   private var distance = 256
 
+  public init() {}
+
   /// Offers a candidate for `written`.
-  mutating func consider(_ candidate: StaticString, for written: Span<UInt8>) {
+  public mutating func consider(_ candidate: StaticString, for written: Span<UInt8>) {
     let bytes = candidate.bytes
     let found = editDistance(written, bytes)
     // Half of the letters wrong is no typing error any more.

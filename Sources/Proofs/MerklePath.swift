@@ -13,12 +13,18 @@ public enum MerkleProof {
   public static func includes(
     leafHash: Digest, index: UInt64, size: UInt64, path: MerklePath, root: Digest
   ) -> Bool {
-    guard index < size else { return false }
+    Self.root(leafHash: leafHash, index: index, size: size, path: path) == root
+  }
+
+  /// The root of the tree of `size` leaves in which `path` leads up from leaf `index`; nil when the path
+  /// has not the length of such a tree. Proves nothing until somebody has signed that root.
+  public static func root(leafHash: Digest, index: UInt64, size: UInt64, path: MerklePath) -> Digest? {
+    guard index < size else { return nil }
     var node = index
     var last = size - 1
     var hash = leafHash
     for step in path.indices {
-      guard last > 0 else { return false }
+      guard last > 0 else { return nil }
       if node & 1 == 1 || node == last {
         hash = MerkleTree.nodeHash(path[step], hash)
         // A node at the right edge without a right sibling rises to where it has a left one.
@@ -32,7 +38,7 @@ public enum MerkleProof {
       node >>= 1
       last >>= 1
     }
-    return last == 0 && hash == root
+    return last == 0 ? hash : nil
   }
 
   /// True when the tree of `size2` leaves with `root2` begins with the tree of `size1` leaves with

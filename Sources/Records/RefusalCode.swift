@@ -120,7 +120,10 @@ extension RefusalCode {
     switch self {
     case .malformed, .notDeterministic, .leafMalformed, .sizeMismatch, .rootMismatch, .wrongPrev,
       .timeDisorder:
-      "A fault of the agent or of the gateway: keep the spool, run `cairn verify`, report both versions."
+      """
+      A fault of the agent or of the gateway: keep the spool, run `cairn verify`, report both \
+      versions.
+      """
     case .tooLarge:
       "Look for a size limit of a proxy in front of the gateway: 73728 bytes must pass."
     case .unsupportedVersion, .unsupportedMediaType, .unknownAlgorithm:

@@ -88,7 +88,9 @@ struct KeyFileFormat {
     return value
   }
 
-  private static func take(_ text: StaticString, _ bytes: Span<UInt8>, _ offset: inout Int) -> Bool {
+  private static func take(_ text: StaticString, _ bytes: Span<UInt8>, _ offset: inout Int)
+    -> Bool
+  {
     let count = text.utf8CodeUnitCount
     guard bytes.count - offset >= count,
       bytes.extracting(offset..<offset + count).equals(text)

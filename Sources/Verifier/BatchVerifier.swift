@@ -66,6 +66,8 @@ public enum BatchVerifier {
     }
     var leafCount = 0
     var withheldCount: UInt64 = 0
+    // A root that does not fit explains more than a time that does not, so that it is told first.
+    var firstDisorder: UInt64?
     var last = checkpoint.firstLeafMilliseconds
     var reader = try opened(batch)
     while !reader.isAtEnd {
@@ -80,22 +82,31 @@ public enum BatchVerifier {
       case .leaf(let bytes):
         guard index >= checkpoint.first else { throw Refusal(.sizeMismatch) }
         let milliseconds = try check(leaf: bytes, at: index, of: checkpoint)
-        if index == checkpoint.first, milliseconds != checkpoint.firstLeafMilliseconds {
-          throw Refusal(.timeDisorder, leafIndex: index)
+        if !isInOrder(milliseconds, after: last, at: index, of: checkpoint), firstDisorder == nil {
+          firstDisorder = index
         }
-        guard milliseconds >= last else { throw Refusal(.timeDisorder, leafIndex: index) }
         last = milliseconds
-        if index == checkpoint.size - 1, milliseconds != checkpoint.lastLeafMilliseconds {
-          throw Refusal(.timeDisorder, leafIndex: index)
-        }
         frontier.append(leafHash: MerkleTree.leafHash(bytes))
         leafCount += 1
       }
     }
     do throws(CBORDecoder.Failure) { try reader.finish() } catch { throw Refusal(error) }
     guard frontier.root() == checkpoint.root else { throw Refusal(.rootMismatch) }
+    if let firstDisorder { throw Refusal(.timeDisorder, leafIndex: firstDisorder) }
     return Content(
       start: start, leafCount: leafCount, withheldCount: withheldCount, frontier: frontier)
+  }
+
+  /// Times never run backwards and stay within the checkpoint's, also when the first or the last leaf is
+  /// withheld; where those two leaves are there, they have exactly the checkpoint's times.
+  private static func isInOrder(
+    _ milliseconds: Int64, after last: Int64, at index: UInt64, of checkpoint: Checkpoint
+  ) -> Bool {
+    if index == checkpoint.first, milliseconds != checkpoint.firstLeafMilliseconds { return false }
+    if index == checkpoint.size - 1, milliseconds != checkpoint.lastLeafMilliseconds {
+      return false
+    }
+    return milliseconds >= last && milliseconds <= checkpoint.lastLeafMilliseconds
   }
 
   private static func check(leaf bytes: Span<UInt8>, at index: UInt64, of checkpoint: Checkpoint)

@@ -45,38 +45,3 @@ public struct VerifiedCheckpoint: Equatable, Sendable {
     self.signature = signature
   }
 }
-
-/// Checks RFC 9942 receipts of a device's log: proofs that stand under the same signature as the
-/// checkpoint of their tree.
-public enum LogReceiptVerifier {
-  /// Checks that `leafHash` is in the tree that the receipt's protected header and proof speak of.
-  /// Returns the checkpoint whose signature serves the receipt, and the leaf's index.
-  public static func verifyInclusion(
-    receipt message: Span<UInt8>, leafHash: Digest, root: Digest, key: PublicKey
-  ) throws(Refusal) -> (checkpoint: VerifiedCheckpoint, index: UInt64) {
-    let parts: COSESign1
-    let checkpoint: Checkpoint
-    let proof: InclusionProof
-    do throws(CBORDecoder.Failure) {
-      parts = try COSESign1(decoding: message)
-      guard case .inclusionProof(let range) = parts.unprotected, parts.payload == nil else {
-        throw .outsideFormat
-      }
-      checkpoint = try Checkpoint(
-        decodingProtected: message.extracting(parts.protected), root: root)
-      proof = try InclusionProof(decoding: message.extracting(range))
-    } catch {
-      throw Refusal(error)
-    }
-    // RFC 9942 leaves the size of the tree unsigned; ours stands in the protected header.
-    guard proof.size == checkpoint.size else { throw Refusal(.sizeMismatch) }
-    let verified = try VerifiedCheckpoint(
-      checkpoint: checkpoint, protected: message.extracting(parts.protected),
-      signature: parts.signature, key: key)
-    guard
-      MerkleProof.includes(
-        leafHash: leafHash, index: proof.index, size: proof.size, path: proof.path, root: root)
-    else { throw Refusal(.rootMismatch, leafIndex: proof.index) }
-    return (verified, proof.index)
-  }
-}

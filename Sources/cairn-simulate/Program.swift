@@ -5,5 +5,5 @@ struct Program: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cairn-simulate",
     abstract: "Hardware without hardware: chip models, weather, faults, receivers.",
-    subcommands: [BoardCommand.self, GNSSCommand.self])
+    subcommands: [RunCommand.self, BoardCommand.self, GNSSCommand.self])
 }

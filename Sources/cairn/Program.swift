@@ -1,4 +1,38 @@
+import CLinux
+import FixedMemory
+import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
+
+/// What `--version` gives.
+var toolVersion: StaticString { "0.1.0" }
+
 @main
 struct Program {
-  static func main() {}
+  static func main() {
+    do throws(SystemError) { try ignoreBrokenPipes() } catch { end(.refused, "cairn: no signals") }
+    let arguments = Arguments()
+    var output = Output(Console())
+    if arguments.wantsVersion {
+      output.write("cairn ")
+      output.write(toolVersion)
+      output.newLine()
+      output.finish(.success)
+    }
+    guard !arguments.wantsHelp, let command = arguments.command else {
+      output.write(Help.text(of: arguments.command))
+      output.finish(.success)
+    }
+    let status: ExitStatus
+    switch command {
+    case .status: status = StatusCommand.run(arguments, &output)
+    case .keyShow: status = KeyCommand.show(arguments, &output)
+    case .logList: status = LogListCommand.run(arguments, &output)
+    case .logShow: status = LogShowCommand.run(arguments, &output)
+    case .logExport: status = LogExportCommand.run(arguments, &output)
+    case .verify: status = VerifyCommand.run(arguments, &output)
+    case .configCheck: status = ConfigCommand.check(arguments, &output)
+    }
+    output.finish(status)
+  }
 }

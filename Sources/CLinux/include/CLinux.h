@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "CLinuxChild.h"
+#include "CLinuxConsole.h"
 #include "CLinuxKeyFile.h"
 #include "CLinuxPlatform.h"
 #include "CLinuxVirtualBoard.h"

@@ -1,0 +1,31 @@
+/* What a program for people needs to know of its terminal and environment, and the folder that it may make. */
+#ifndef CLINUX_CONSOLE_H
+#define CLINUX_CONSOLE_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* 1 for a terminal, 0 for anything else. */
+static inline int cairn_is_terminal(int descriptor) { return isatty(descriptor) == 1; }
+
+/* Copies the value of an environment variable and returns its length; -ENOENT when it is not set, -E2BIG when
+   it does not fit. */
+static inline int64_t cairn_environment(const uint8_t *name, uint8_t *bytes, int64_t count) {
+  const char *value = getenv((const char *)name);
+  if (value == NULL) return -ENOENT;
+  size_t length = strlen(value);
+  if (length > (size_t)count) return -E2BIG;
+  memcpy(bytes, value, length);
+  return (int64_t)length;
+}
+
+/* A folder with mode 0755, less the umask. */
+static inline int cairn_make_folder(const uint8_t *path) {
+  return mkdir((const char *)path, 0755) < 0 ? -errno : 0;
+}
+
+#endif

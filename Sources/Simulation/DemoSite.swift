@@ -1,0 +1,58 @@
+/// The configuration of the node that a run shows (docs/configuration.md).
+public enum DemoSite {
+  /// How long a batch is filled.
+  public static let batchSeconds = 3
+
+  /// `address` is the gateway's, host and port; `publicKey` its key in hexadecimal.
+  public static func text(address: String, publicKey: String) -> String {
+    """
+    # Written by `cairn-simulate run` at each start: changes are lost.
+
+    [gateway]
+    url = http://\(address)
+    public_key = \(publicKey)
+
+    [node]
+    name = simulated
+
+    # Short, so that there is something to see.
+    [batch]
+    interval = \(batchSeconds) s
+
+    [commit]
+    interval = 1 s
+
+    [delivery]
+    connect_timeout = 5 s
+    timeout = 10 s
+
+    [spool]
+    size = 4 MiB
+    segment = 256 KiB
+
+    [clock]
+    interval = 1 s
+
+    [gnss]
+    port = gnss
+    position_interval = 30 s
+
+    [sensor.air]
+    chip = bme280
+    bus = i2c-1
+    interval = 1 s
+
+    [sensor.room]
+    chip = sht3x
+    bus = i2c-1
+    interval = 1 s
+
+    # A result comes every 5 s; asked too early it is not ready, which is a fault leaf and not the last value.
+    [sensor.carbon-dioxide]
+    chip = scd4x
+    bus = i2c-1
+    interval = 5 s
+
+    """
+  }
+}

@@ -1,0 +1,462 @@
+import CLinux
+import Foundation
+import Simulation
+
+/// One run: starts everything in order, shows what the gateway says, ends everything in order.
+///
+///     folder → gateway → board → site.ini → agent → uplink → … → agent ends → the rest is delivered
+///            → uplink ends → gateway ends → export
+///
+/// One thread turns all of it. Every wait has a bound, and each program is killed with this one, however this
+/// one ends.
+final class RunSession {
+  /// Why a run ends before its time.
+  enum Failure: Error {
+    /// A step was not done.
+    case step(String, reason: String)
+    /// A program ended that should not have.
+    case ended(String, DemoExit, tail: [String])
+    /// Asked to end once more while it was ending.
+    case forced(signal: Int32)
+  }
+
+  private enum Outcome { case met, time, asked }
+
+  /// Bounds of the waits, in milliseconds. A debug build on a busy machine takes seconds to start.
+  private enum Bound {
+    static let gatewayStart: Int64 = 30_000
+    static let agentStart: Int64 = 20_000
+    static let firstBatch: Int64 = 30_000
+    static let agentEnd: Int64 = 10_000
+    static let delivery: Int64 = 8_000
+    /// After the last batch nothing more comes within this.
+    static let quiet: Int64 = 700
+    static let end: Int64 = 5_000
+    static let export: Int64 = 60_000
+    /// From the gateway's word to the agent's.
+    static let receipt: Int64 = 1_500
+  }
+
+  let options: RunCommand
+  let folder: RunFolder
+  let output: RunOutput
+  var tally = DemoTally()
+  var gatewayKey = ""
+  var gatewayAddress = ""
+
+  private let signals: Int32
+  private var signalCount = 0
+  private var toleratedSignalCount = 0
+  private var lastSignal: Int32 = 0
+
+  var board: RunBoard?
+  private var weather: DemoWeather?
+  private var programs: [RunProgram] = []
+  /// Programs that have been asked to end, or may.
+  private var expectedToEnd: Set<ObjectIdentifier> = []
+  private var announcement: String?
+  var agentStatus: RunAgentStatus
+
+  /// Batches whose receipt the agent has not taken yet, the oldest first.
+  var pending: [(batch: DemoBatch, sinceMilliseconds: Int64)] = []
+  private var lastDelivered: UInt64?
+  private var lastBatchMilliseconds: Int64 = 0
+  private var hasWarned = false
+  /// Everything has been started.
+  private var hasBegun = false
+  private var notes = DemoNotes()
+  private let startMilliseconds = cairn_board_milliseconds()
+
+  init(
+    _ options: RunCommand, folder: consuming RunFolder, output: RunOutput, signals: Int32
+  ) {
+    self.options = options
+    agentStatus = RunAgentStatus(path: folder.agentSocket)
+    self.folder = folder
+    self.output = output
+    self.signals = signals
+  }
+
+  private var now: Int64 { cairn_board_milliseconds() }
+
+  /// Returns the exit status.
+  func run() -> Int32 {
+    showHeader()
+    var status: Int32 = 0
+    do throws(Failure) {
+      do throws(Failure) {
+        try start()
+        try watch()
+      } catch {
+        if case .forced = error { throw error }
+        status = show(error)
+      }
+      try end()
+    } catch {
+      status = show(error)
+    }
+    killAll()
+    flushPending(.agentEnded)
+    if hasBegun { showCount() }
+    if tally.verifiedCount > 0, status < 128, !export() { status = max(status, RunExit.bad) }
+    killAll()
+    if status == 0, let shortcoming = tally.shortcoming {
+      output.show(DemoLine.wrapped(label: "verdict", "✘ \(shortcoming)", .bad))
+      status = RunExit.bad
+    }
+    output.finish()
+    return status
+  }
+
+  // MARK: - Starting
+
+  private func start() throws(Failure) {
+    try checkPrograms()
+    let gateway = try start(
+      "gateway", options.gatewayPath,
+      ["serve", "--data", folder.gateway, "--listen", "127.0.0.1:0", "--events"])
+    try wait(for: gateway, Bound.gatewayStart) { !self.gatewayAddress.isEmpty }
+    step(
+      "gateway",
+      "listens on \(gatewayAddress), signs with key \(DemoBlock.short(gatewayKey, digitCount: 8))")
+    try startBoard()
+    try writeSite()
+    let common = ["--config", folder.site, "--state", folder.state, "--run", folder.run]
+    let agent = try start(
+      "agent", options.program("cairn-agent"), ["--board", options.board] + common)
+    try wait(for: agent, Bound.agentStart) { self.announcement != nil }
+    step("agent", announcement ?? "")
+    _ = try start("uplink", options.program("cairn-uplink-https"), common)
+    step("uplink", "delivers to http://\(gatewayAddress)")
+    lastBatchMilliseconds = now
+    hasBegun = true
+  }
+
+  private func checkPrograms() throws(Failure) {
+    let needed = [options.gatewayPath] + ["cairn-agent", "cairn-uplink-https"].map(options.program)
+    for path in needed where !FileManager.default.isExecutableFile(atPath: path) {
+      let name = URL(fileURLWithPath: path).lastPathComponent
+      let remedy =
+        path == options.gatewayPath
+        ? "build it (`swift build --product cairn-gateway`), or say where: --gateway-program PATH"
+        : "build it (`make ship`), or say where: --programs FOLDER"
+      throw .step(name, reason: "there is no program at \(path): \(remedy)")
+    }
+  }
+
+  private func start(_ name: String, _ path: String, _ arguments: [String]) throws(Failure)
+    -> RunProgram
+  {
+    output.status(DemoLine("  … \(name)", .quiet))
+    do throws(RunProgram.Failure) {
+      let program = try RunProgram(name, path: path, arguments: arguments)
+      programs.append(program)
+      return program
+    } catch {
+      switch error {
+      case .notStarted(let path, let errno):
+        throw .step(name, reason: "\(path) does not start: \(errorText(errno))")
+      }
+    }
+  }
+
+  private func wait(
+    for program: RunProgram, _ milliseconds: Int64, until condition: () -> Bool
+  ) throws(Failure) {
+    switch try pump(milliseconds, until: condition) {
+    case .met: return
+    case .time:
+      throw .step(
+        program.name,
+        reason: "no word of its start for \(milliseconds / 1000) s"
+          + (program.tail.isEmpty
+            ? "" : "; its last words: \(program.tail.joined(separator: " | "))"))
+    case .asked: throw .step(program.name, reason: "asked to end before it had started")
+    }
+  }
+
+  private func startBoard() throws(Failure) {
+    do throws(RunBoard.Failure) {
+      let board = try RunBoard(options: options, folder: folder)
+      self.board = board
+      weather = DemoWeather(board.replay)
+      let recording = URL(fileURLWithPath: options.recording).lastPathComponent
+      step("board", "\(board.chips), receiver \(recording)")
+      let commands: [FaultCommand]
+      do { commands = try options.faults() } catch { commands = [] }
+      for command in commands {
+        note("board", board.board.perform(command, now: now), .warning)
+      }
+    } catch {
+      throw .step("board", reason: "\(error)")
+    }
+  }
+
+  private func writeSite() throws(Failure) {
+    do {
+      try DemoSite.text(address: gatewayAddress, publicKey: gatewayKey).write(
+        toFile: folder.site, atomically: true, encoding: .utf8)
+    } catch {
+      throw .step("site", reason: "\(folder.site): \(error.localizedDescription)")
+    }
+    step("site", "\(folder.site), with \(options.board)")
+  }
+
+  // MARK: - Running and ending
+
+  private func watch() throws(Failure) {
+    let end = options.seconds.map { startMilliseconds + $0 * 1_000 } ?? .max
+    while now < end {
+      switch try pump(min(1_000, end - now), until: { self.output.isBroken }) {
+      case .asked, .met: return
+      case .time: warnOfSilence()
+      }
+    }
+  }
+
+  /// A run without batches says what it is waiting for.
+  private func warnOfSilence() {
+    guard !hasWarned, now - lastBatchMilliseconds > Bound.firstBatch else { return }
+    hasWarned = true
+    let words = programs.filter { $0.name != "gateway" }.flatMap { program in
+      program.tail.suffix(2).map { "\(program.name): \($0)" }
+    }
+    note(
+      "waiting",
+      "no batch for \(Bound.firstBatch / 1000) s. "
+        + (words.isEmpty ? "Nobody says why." : words.joined(separator: " | ")), .warning)
+  }
+
+  private func end() throws(Failure) {
+    toleratedSignalCount = signalCount
+    if signalCount > 0, output.terminal.isInteractive { output.show([DemoLine()]) }
+    let verifiedBefore = tally.verifiedCount
+    if let agent = running("agent") {
+      try end(agent, Bound.agentEnd, saying: "sealing what was measured")
+      agentStatus.close()
+      if running("uplink") != nil {
+        output.status(DemoLine("  … delivering the rest", .quiet))
+        _ = try pump(Bound.delivery) {
+          self.tally.verifiedCount > verifiedBefore
+            && self.now - self.lastBatchMilliseconds > Bound.quiet
+        }
+      }
+    }
+    if let uplink = running("uplink") { try end(uplink, Bound.end, saying: "ending the uplink") }
+    flushPending(.agentEnded)
+    if let gateway = running("gateway") {
+      try end(gateway, Bound.end, saying: "ending the gateway")
+      // Its last words are in the pipe.
+      _ = try pump(1_000) { gateway.descriptors.isEmpty }
+    }
+    board?.close()
+    board = nil
+  }
+
+  private func running(_ name: String) -> RunProgram? {
+    programs.first { $0.name == name && $0.isRunning }
+  }
+
+  private func end(_ program: RunProgram, _ milliseconds: Int64, saying words: String)
+    throws(Failure)
+  {
+    output.status(DemoLine("  … \(words)", .quiet))
+    expectedToEnd.insert(ObjectIdentifier(program))
+    program.askToEnd()
+    guard try pump(milliseconds, until: { !program.isRunning }) != .met else { return }
+    program.kill()
+    note(
+      program.name, "did not end within \(milliseconds / 1000) s, and was killed", .warning)
+  }
+
+  private func killAll() {
+    for program in programs { program.kill() }
+    board?.close()
+    board = nil
+  }
+
+  /// The export is what somebody else's tools verify. True when it is there.
+  private func export() -> Bool {
+    do throws(Failure) {
+      do { try folder.removeExport() } catch {
+        throw .step("export", reason: error.localizedDescription)
+      }
+      let path = options.program("cairn")
+      guard FileManager.default.isExecutableFile(atPath: path) else {
+        throw .step("export", reason: "there is no program at \(path): build it (`make ship`)")
+      }
+      toleratedSignalCount = signalCount
+      let tool = try start(
+        "export", path,
+        [
+          "log", "export", "--state", folder.state, "--run", folder.run, "--to", folder.export,
+        ])
+      expectedToEnd.insert(ObjectIdentifier(tool))
+      guard try pump(Bound.export, until: { !tool.isRunning }) == .met else {
+        throw .step("export", reason: "took longer than \(Bound.export / 1000) s")
+      }
+      guard tool.ended == .status(0) else { throw tool.failure }
+      guard FileManager.default.fileExists(atPath: folder.export + "/checkpoint.cose") else {
+        throw .step("export", reason: "\(path) wrote no checkpoint to \(folder.export)")
+      }
+      showExport()
+      return true
+    } catch {
+      _ = show(error)
+      return false
+    }
+  }
+
+  // MARK: - The turn
+
+  /// Turns everything until the condition is met, the time is over, or somebody asks to end.
+  private func pump(_ milliseconds: Int64, until condition: () -> Bool) throws(Failure) -> Outcome {
+    let end = now + milliseconds
+    while true {
+      if condition() { return .met }
+      if signalCount > toleratedSignalCount {
+        if toleratedSignalCount > 0 || !expectedToEnd.isEmpty { throw .forced(signal: lastSignal) }
+        return .asked
+      }
+      guard now < end else { return .time }
+      try turn(untilMilliseconds: min(end, now + 100))
+    }
+  }
+
+  private func turn(untilMilliseconds end: Int64) throws(Failure) {
+    let others =
+      [signals] + programs.flatMap(\.descriptors) + (agentStatus.descriptor.map { [$0] } ?? [])
+    if let board {
+      do throws(RunBoard.Failure) {
+        let told = try board.turn(untilMilliseconds: end, others: others).told
+        for text in told { note("board", text, .warning) }
+      } catch {
+        throw .step("board", reason: "\(error)")
+      }
+    } else {
+      var ready = [UInt8](repeating: 0, count: others.count)
+      // What was readable is found out by reading.
+      _ = cairn_board_poll(others, &ready, others.count, Int32(max(0, end - now)))
+    }
+    readSignals()
+    for program in programs { read(program) }
+    lookAtAgent()
+    showStatus()
+    for program in programs
+    where !program.isRunning && !expectedToEnd.contains(ObjectIdentifier(program)) {
+      expectedToEnd.insert(ObjectIdentifier(program))
+      throw program.failure
+    }
+  }
+
+  private func readSignals() {
+    while true {
+      let signal = cairn_child_next_signal(signals)
+      guard signal > 0 else { return }
+      signalCount += 1
+      lastSignal = signal
+    }
+  }
+
+  private func read(_ program: RunProgram) {
+    let lines = program.read()
+    for line in lines.output where !line.isEmpty { take(line, from: program) }
+    for line in lines.error where !line.isEmpty {
+      if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
+    }
+  }
+
+  private func take(_ line: String, from program: RunProgram) {
+    switch program.name {
+    case "gateway":
+      do throws(DemoEvent.Failure) {
+        let event = try DemoEvent(line: line)
+        output.pass(line)
+        take(event)
+      } catch {
+        note("gateway", "said what is no event: \(line.prefix(200))", .warning)
+      }
+    case "agent" where announcement == nil: announcement = RunAnnouncement.words(line)
+    default:
+      if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
+    }
+  }
+
+  private func take(_ event: DemoEvent) {
+    tally.count(event)
+    switch event {
+    case .started(let address, let publicKey):
+      gatewayAddress = address
+      gatewayKey = publicKey
+    case .device(let device, let isNew):
+      let short = DemoBlock.short(device, digitCount: 8)
+      note("device", isNew ? "the gateway has a new key: \(short)" : "known: \(short)", .quiet)
+    case .batch(let batch):
+      lastBatchMilliseconds = now
+      hasWarned = false
+      notes.reset()
+      pending.append((batch, now))
+    case .refused(let refusal): output.show(refusal.lines)
+    case .repeated(let epoch, let batch):
+      note("repeat", "batch \(batch) of epoch \(epoch) came again: the first receipt again", .quiet)
+    case .omitted(let lines):
+      note("omitted", "\(lines) events were not read fast enough", .warning)
+    case .unknown(let name): note("gateway", "an event of a later version: \(name)", .quiet)
+    }
+  }
+
+  /// Asks the agent how it is, and gives out what its answer decides.
+  private func lookAtAgent() {
+    guard let agent = running("agent"), !expectedToEnd.contains(ObjectIdentifier(agent)),
+      announcement != nil
+    else { return }
+    agentStatus.readIfReady()
+    agentStatus.ask(everyMilliseconds: 100)
+    guard let status = agentStatus.newest else { return }
+    let hasMoved = lastDelivered.map { status.deliveredSequence > $0 } ?? false
+    lastDelivered = status.deliveredSequence
+    while let first = pending.first {
+      if agentStatus.hasTakenReceipt(epoch: first.batch.epoch, batch: first.batch.batch) {
+        flushFirst(.taken)
+      } else if hasMoved {
+        // A receipt for this batch, or for a later one, which covers it.
+        flushFirst(.taken)
+        break
+      } else if now - first.sinceMilliseconds > Bound.receipt {
+        flushFirst(.notSeen)
+      } else {
+        break
+      }
+    }
+  }
+
+  private func flushPending(_ receipt: DemoReceipt) {
+    while !pending.isEmpty { flushFirst(receipt) }
+  }
+
+  private func flushFirst(_ receipt: DemoReceipt) {
+    let batch = pending.removeFirst().batch
+    if receipt == .taken { tally.countReceipt() }
+    output.show(
+      DemoBlock(
+        batch: batch, gatewayKey: gatewayKey, weather: weather,
+        agentStartMilliseconds: agentStatus.start(ofBoot: batch.boot)
+      ).lines(receipt: receipt))
+    output.tell(
+      "receipt",
+      [
+        .init("epoch", .number(String(batch.epoch))), .init("batch", .number(String(batch.batch))),
+        .init("agent", .text("\(receipt)")),
+      ])
+  }
+
+  /// Milliseconds since the start.
+  var elapsedMilliseconds: Int64 { now - startMilliseconds }
+}
+
+extension RunProgram {
+  /// That it ended, and how.
+  fileprivate var failure: RunSession.Failure {
+    .ended(name, ended ?? .status(0), tail: tail)
+  }
+}

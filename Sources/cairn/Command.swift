@@ -1,0 +1,137 @@
+import FixedMemory
+import NodeConfiguration
+
+/// What the tool can be asked for. One or two words name it.
+enum Command: UInt8 {
+  case status, keyShow, logList, logShow, logExport, verify, configCheck
+
+  static var count: Int { 7 }
+
+  /// The word behind "cairn".
+  var firstWord: StaticString {
+    switch self {
+    case .status: "status"
+    case .keyShow: "key"
+    case .logList, .logShow, .logExport: "log"
+    case .verify: "verify"
+    case .configCheck: "config"
+    }
+  }
+
+  /// The word after that, where there is one.
+  var secondWord: StaticString? {
+    switch self {
+    case .status, .verify: nil
+    case .keyShow, .logShow: "show"
+    case .logList: "list"
+    case .logExport: "export"
+    case .configCheck: "check"
+    }
+  }
+
+  /// What may stand behind the words, as help and refusals show it.
+  var operand: StaticString? {
+    switch self {
+    case .logShow, .logExport: "EPOCH/BATCH"
+    case .verify: "FILE"
+    case .status, .keyShow, .logList, .configCheck: nil
+    }
+  }
+
+  var needsOperand: Bool {
+    switch self {
+    case .logShow, .verify: true
+    case .status, .keyShow, .logList, .logExport, .configCheck: false
+    }
+  }
+
+  func takes(_ option: Option) -> Bool {
+    switch option {
+    case .json: true
+    case .last: self == .logList
+    case .to: self == .logExport
+    case .key, .leaf, .batch: self == .verify
+    }
+  }
+
+  /// Options of the tool's own; --config, --board, --state and --run every program has.
+  enum Option: UInt8 {
+    case json, last, to, key, leaf, batch
+
+    static var count: Int { 6 }
+
+    var text: StaticString {
+      switch self {
+      case .json: "--json"
+      case .last: "--last"
+      case .to: "--to"
+      case .key: "--key"
+      case .leaf: "--leaf"
+      case .batch: "--batch"
+      }
+    }
+
+    /// What its value is called; nil when it has none.
+    var valueName: StaticString? {
+      switch self {
+      case .json: nil
+      case .last: "a number from 1 to 4294967295"
+      case .to: "a folder"
+      case .key: "a key: a file, or 64 hexadecimal digits"
+      case .leaf: "a file with one leaf"
+      case .batch: "a batch's file"
+      }
+    }
+
+    static func find(_ word: Span<UInt8>) -> Option? {
+      for raw in 0..<count {
+        if let option = Option(rawValue: UInt8(raw)), word.equals(option.text) { return option }
+      }
+      return nil
+    }
+  }
+
+  /// The command of one word or two; nil when there is none.
+  static func find(_ first: Span<UInt8>, _ second: Span<UInt8> = Span()) -> Command? {
+    for raw in 0..<count {
+      guard let command = Command(rawValue: UInt8(raw)), first.equals(command.firstWord) else {
+        continue
+      }
+      guard let word = command.secondWord else { return command }
+      if second.equals(word) { return command }
+    }
+    return nil
+  }
+
+  /// True when commands begin with that word.
+  static func isFirstWord(_ word: Span<UInt8>) -> Bool {
+    for raw in 0..<count {
+      if let command = Command(rawValue: UInt8(raw)), word.equals(command.firstWord) { return true }
+    }
+    return false
+  }
+
+  /// The first word that is nearest to a mistyped one.
+  static func nearestFirstWord(_ word: Span<UInt8>) -> StaticString? {
+    var nearest = NearestWord()
+    for raw in 0..<count {
+      if let command = Command(rawValue: UInt8(raw)) {
+        nearest.consider(command.firstWord, for: word)
+      }
+    }
+    nearest.consider("help", for: word)
+    return nearest.word
+  }
+
+  /// The second word of the commands that begin with `first` which is nearest to a mistyped one.
+  static func nearestSecondWord(_ first: Span<UInt8>, _ word: Span<UInt8>) -> StaticString? {
+    var nearest = NearestWord()
+    for raw in 0..<count {
+      guard let command = Command(rawValue: UInt8(raw)), first.equals(command.firstWord),
+        let second = command.secondWord
+      else { continue }
+      nearest.consider(second, for: word)
+    }
+    return nearest.word
+  }
+}

@@ -1,0 +1,224 @@
+import Foundation
+import Simulation
+import Testing
+
+/// `cairn-simulate run` as a person starts it, with the full-Swift builds of the programs that stand beside
+/// this test. One at a time: each needs the machine for some seconds.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RunTests {
+  @Test func aRunVerifiesBatchesLeavesNothingRunningAndIsContinued() throws {
+    let folder = try TemporaryFolder()
+    let first = try Run(folder, ["--seconds", "8"])
+    #expect(first.status == 0, "\(first.words)")
+    let end = try #require(first.event("end"), "\(first.words)")
+    #expect(try #require(end["verified"]?.unsigned) >= 1)
+    #expect(end["refused"]?.unsigned == 0)
+    #expect(try #require(end["readings"]?.unsigned) >= 1)
+    #expect(first.boots == [1])
+    #expect(first.event("export") != nil)
+    #expect(try folder.processes() == [])
+
+    let second = try Run(folder, ["--seconds", "5"])
+    #expect(second.status == 0, "\(second.words)")
+    #expect(second.event("run")?["continued"]?.isTrue == true)
+    #expect(second.boots.isSubset(of: [1, 2]) && second.boots.contains(2), "\(second.words)")
+    let lastOfFirst = try #require(first.events("batch").last?["size"]?.unsigned)
+    let firstOfSecond = try #require(second.events("batch").first?["first"]?.unsigned)
+    #expect(firstOfSecond == lastOfFirst)
+    #expect(try folder.processes() == [])
+  }
+
+  @Test func aChipThatFailsIsAFaultAndTheRestIsStillVerified() throws {
+    let folder = try TemporaryFolder()
+    let run = try Run(folder, ["--seconds", "8", "--fault", "sht3x:no-acknowledge@2s"])
+    #expect(run.status == 0, "\(run.words)")
+    let faults = run.events("batch").flatMap { $0["faults"]?.elements ?? [] }
+    #expect(
+      faults.contains {
+        $0["chip"]?.string == "SHT3x" && $0["fault"]?.string == "not-acknowledged"
+      }, "\(run.words)")
+    #expect(run.event("end")?["refused"]?.unsigned == 0)
+    #expect(try folder.processes() == [])
+  }
+
+  @Test func whatAPersonSeesHasTheVerdictAndNoColoursInAPipe() throws {
+    let folder = try TemporaryFolder()
+    let run = try Run(folder, ["--seconds", "8"], isJSON: false)
+    #expect(run.status == 0, "\(run.words)")
+    #expect(run.words.contains("✔ verified: signature, "), "\(run.words)")
+    #expect(run.words.contains("as observed 2013-01-01 "), "\(run.words)")
+    #expect(!run.words.contains("no such observation"), "\(run.words)")
+    #expect(!run.words.contains("\u{1b}"))
+    for line in run.words.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+  }
+
+  @Test func aMissingProgramIsNamedWithWhatToDo() throws {
+    let folder = try TemporaryFolder()
+    let run = try Run(
+      folder, ["--seconds", "8", "--gateway-program", folder.path + "/no-such-gateway"])
+    #expect(run.status == 69)
+    let reason = try #require(run.event("failed")?["reason"]?.string)
+    #expect(reason.contains(folder.path + "/no-such-gateway"))
+    #expect(reason.contains("--gateway-program"))
+    #expect(run.event("end") == nil)
+    #expect(try folder.processes() == [])
+  }
+
+  @Test func aProgramThatEndsEarlyIsShownWithItsLastWords() throws {
+    let folder = try TemporaryFolder()
+    let script = folder.path + "/gateway.sh"
+    try "#!/bin/sh\necho no disk today >&2\nexit 73\n".write(
+      toFile: script, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+    let run = try Run(folder, ["--gateway-program", script])
+    #expect(run.status == 1)
+    let failed = try #require(run.event("failed"))
+    #expect(failed["reason"]?.string?.contains("status 73") == true)
+    #expect(failed["tail"]?.elements == [.text("no disk today")])
+  }
+
+  @Test func aFolderOfSomebodyElseIsLeftAlone() throws {
+    let folder = try TemporaryFolder()
+    let own = folder.run + "/state/mine"
+    try FileManager.default.createDirectory(
+      atPath: folder.run + "/state", withIntermediateDirectories: true)
+    try "mine".write(toFile: own, atomically: true, encoding: .utf8)
+    let run = try Run(folder, ["--fresh", "--seconds", "5"])
+    #expect(run.status == 69)
+    #expect(try String(contentsOfFile: own, encoding: .utf8) == "mine")
+  }
+
+  @Test func aSecondRunInOneFolderIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let first = try Started(folder, ["--seconds", "20"])
+    // Its first line is written when it holds the folder.
+    _ = try #require(first.line())
+    let second = try Run(folder, ["--seconds", "5"])
+    #expect(second.status == 69)
+    #expect(
+      second.event("failed")?["reason"]?.string?.contains("process \(first.identifier)") == true,
+      "\(second.words)")
+    first.kill()
+    // All of the first died with it, so the folder is free.
+    #expect(try folder.processesAfterAKill() == [])
+  }
+}
+
+/// A short path: sockets stand below it.
+private struct TemporaryFolder: ~Copyable {
+  let path: String
+  var run: String { path + "/r" }
+
+  init() throws {
+    path = "/tmp/cairn-run-\(UInt32.random(in: 0 ... .max))"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+  }
+
+  deinit {
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      Issue.record("\(path) can't be removed: \(error)")
+    }
+  }
+
+  /// Command lines of processes that name this folder.
+  func processes() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
+      guard Int32(name) != nil,
+        let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline")
+      else { return nil }
+      let words = String(decoding: data, as: UTF8.self).replacing("\0", with: " ")
+      return words.contains(path) ? words : nil
+    }
+  }
+
+  /// The same, once the kernel has done what a death asks for: it signals the children, which die when they
+  /// are scheduled next.
+  func processesAfterAKill() throws -> [String] {
+    for _ in 0..<100_000 where !(try processes()).isEmpty { sched_yield() }
+    return try processes()
+  }
+}
+
+private enum Programs {
+  struct Missing: Error, CustomStringConvertible {
+    let path: String
+    var description: String { "\(path) is missing: run `swift build` first" }
+  }
+
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  /// Where `swift build` has put this test and, beside it, the programs.
+  static func folder() throws -> String {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let candidates = [own, CommandLine.arguments[0], Bundle.main.bundlePath].map {
+      URL(fileURLWithPath: $0).deletingLastPathComponent().path
+    }
+    let names = ["cairn-simulate", "cairn-gateway", "cairn-agent", "cairn-uplink-https", "cairn"]
+    let folder =
+      candidates.first { FileManager.default.fileExists(atPath: $0 + "/" + names[0]) }
+      ?? root.path + "/.build/debug"
+    for name in names where !FileManager.default.isExecutableFile(atPath: folder + "/" + name) {
+      throw Missing(path: folder + "/" + name)
+    }
+    return folder
+  }
+}
+
+/// A run that goes on.
+private final class Started {
+  private let process = Process()
+  private let output = Pipe()
+
+  var identifier: Int32 { process.processIdentifier }
+
+  init(_ folder: borrowing TemporaryFolder, _ arguments: [String], isJSON: Bool = true) throws {
+    let programs = try Programs.folder()
+    process.executableURL = URL(fileURLWithPath: programs + "/cairn-simulate")
+    process.currentDirectoryURL = Programs.root
+    process.arguments =
+      ["run", "--folder", folder.run, "--programs", programs] + (isJSON ? ["--json"] : [])
+      + arguments
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+  }
+
+  /// What comes first.
+  func line() -> Data? {
+    let data = output.fileHandleForReading.availableData
+    return data.isEmpty ? nil : data
+  }
+
+  /// Everything until its end.
+  func rest() throws -> (status: Int32, words: String) {
+    let data = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+  }
+
+  /// In a way that it can't answer.
+  func kill() {
+    _ = Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+}
+
+/// A run from start to end.
+private struct Run {
+  let status: Int32
+  let words: String
+  private let lines: [DemoJSON]
+
+  init(_ folder: borrowing TemporaryFolder, _ arguments: [String], isJSON: Bool = true) throws {
+    (status, words) = try Started(folder, arguments, isJSON: isJSON).rest()
+    lines =
+      isJSON
+      ? try words.split(separator: "\n").map { try DemoJSON(String($0)) } : []
+  }
+
+  func events(_ name: String) -> [DemoJSON] { lines.filter { $0["event"]?.string == name } }
+
+  func event(_ name: String) -> DemoJSON? { events(name).first }
+
+  var boots: Set<UInt64> { Set(events("batch").compactMap { $0["boot"]?.unsigned }) }
+}
