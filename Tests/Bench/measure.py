@@ -252,7 +252,11 @@ def measure_start():
     for chips, name in (((), "no sensors"), (CHIPS, "three sensors")):
         with Node("start") as node:
             if chips:
-                node.start_boards()
+                try:
+                    node.start_boards()
+                except Missing as missing:
+                    table.absent(name, str(missing))
+                    continue
             node.write_configuration(chips=chips, interval="60 s", batch="60 s", commit="10 s")
             first = first_leaf(node, agent, 3)
             again = [first_leaf(node, agent, 3) for _ in range(rounds)]
