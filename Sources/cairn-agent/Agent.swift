@@ -1,6 +1,5 @@
 import AgentMessages
 import Buses
-import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

@@ -1,6 +1,5 @@
 import AgentMessages
 import CBOR
-import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles

@@ -1,5 +1,4 @@
 import CBOR
-import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

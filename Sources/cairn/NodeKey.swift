@@ -1,4 +1,3 @@
-import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration

@@ -1,5 +1,4 @@
 import CBOR
-import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
