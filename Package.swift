@@ -144,7 +144,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-simulate",
     [
-      "Simulation", "AgentMessages", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Simulation", "AgentMessages",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
 ]
 
