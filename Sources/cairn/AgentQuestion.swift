@@ -1,5 +1,6 @@
 import AgentMessages
 import CBOR
+import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles

@@ -1,3 +1,4 @@
+import CLinux
 import FixedMemory
 
 /// What the reader's terminal can show. Nothing is ever said by colour alone.

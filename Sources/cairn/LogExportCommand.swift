@@ -1,4 +1,5 @@
 import CBOR
+import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

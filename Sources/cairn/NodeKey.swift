@@ -1,3 +1,4 @@
+import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration

@@ -1,3 +1,4 @@
+import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

@@ -1,4 +1,5 @@
 import CBOR
+import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
