@@ -183,7 +183,8 @@ let boardTests: [Target] = [
     "CairnTool",
     [
       "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
-      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "Simulation", "TestSupport",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
+      "TestSupport",
     ]),
   tests(
     "Simulation",

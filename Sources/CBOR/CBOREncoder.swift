@@ -103,5 +103,12 @@ public struct CBOREncoder: ~Copyable, ~Escapable {
 
 /// The eight major types of RFC 8949 section 3.1.
 public enum MajorType: UInt8, Sendable {
-  case unsigned = 0, negative, byteString, text, array, map, tag, simple
+  case unsigned = 0
+  case negative = 1
+  case byteString = 2
+  case text = 3
+  case array = 4
+  case map = 5
+  case tag = 6
+  case simple = 7
 }

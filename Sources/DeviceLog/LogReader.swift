@@ -75,9 +75,8 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public var nextSequence: UInt64 { reader.nextSequence }
   public var geometry: SpoolGeometry { reader.geometry }
 
-  /// Goes to the first batch that the spool still has at or after an entry.
-  ///
-  /// Reading begins at the start of a segment, so that the tree's frontier is known.
+  /// Goes to the segment of that entry, or to the first one after it: `next` may give batches that lie
+  /// before the entry. Reading begins at the start of a segment, so that the tree's frontier is known.
   public mutating func seek(toSequence sequence: UInt64) throws(Failure) {
     do throws(SpoolFailure) {
       try reader.seek(toSequence: sequence)
@@ -265,7 +264,8 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     borrowing get { message.span.extracting(0..<messageByteCount) }
   }
 
-  /// The leaves of the last batch, as items one after the other.
+  /// The leaves of the last batch, as items one after the other. After `next` has given nil: the leaves
+  /// behind the last batch, which are durable and not sealed.
   public var items: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get {

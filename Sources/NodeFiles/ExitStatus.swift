@@ -19,6 +19,9 @@ public enum ExitStatus: Int32, Sendable {
   case configuration = 78
 }
 
+/// Ends the program.
+public func end(_ status: ExitStatus) -> Never { exit(status.rawValue) }
+
 /// Writes one line to standard error and ends the program.
 public func end(_ status: ExitStatus, _ message: Span<UInt8>) -> Never {
   // The status says it too, when nobody reads the line.

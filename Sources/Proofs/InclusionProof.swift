@@ -5,8 +5,9 @@ import FixedMemory
 public struct InclusionProof: Equatable {
   /// Array heads 1 + 2, two numbers of at most 9 bytes, 64 hashes of 34 bytes.
   public static var maximumByteCount: Int { 2197 }
-  /// The message around it: tag, array, protected 144, map heads 6, string head 3, null, signature 66.
-  public static var maximumReceiptByteCount: Int { 2197 + 222 }
+  /// The message around it: tag 1, array 1, protected 144, maps, labels and array 7, string head 3,
+  /// null 1, signature 66.
+  public static var maximumReceiptByteCount: Int { 2197 + 223 }
 
   public var size: UInt64
   public var index: UInt64

@@ -18,7 +18,9 @@ public enum MerkleProof {
 
   /// The root of the tree of `size` leaves in which `path` leads up from leaf `index`; nil when the path
   /// has not the length of such a tree. Proves nothing until somebody has signed that root.
-  public static func root(leafHash: Digest, index: UInt64, size: UInt64, path: MerklePath) -> Digest? {
+  public static func root(leafHash: Digest, index: UInt64, size: UInt64, path: MerklePath)
+    -> Digest?
+  {
     guard index < size else { return nil }
     var node = index
     var last = size - 1

@@ -1,7 +1,8 @@
 import FixedMemory
 
-/// did:key (W3C Credentials Community Group, "The did:key Method v0.7", section 3.1): a key's name that is
-/// the key itself. base58btc of the multicodec ed25519-pub, 0xed01 as its varint, and the 32 bytes.
+/// did:key (W3C Credentials Community Group, "The did:key Method v0.7", section 3.1): a key's name
+/// that is the key itself. base58btc of the multicodec ed25519-pub, 0xed01 as its varint, and the
+/// 32 bytes.
 extension PublicKey {
   /// "did:key:z" 9, and 47 digits for 34 bytes that begin with 0xed.
   public static var didKeyByteCount: Int { 56 }
@@ -15,7 +16,8 @@ extension PublicKey {
     for index in 0..<32 { number[2 + index] = bytes[index] }
     var text = FixedText<56>(Self.didKeyPrefix)
     var digits = InlineArray<47, UInt8>(repeating: 0)
-    // Long division by 58, the last digit first. 58^46 < 0xed × 256^33 and all below 58^47: always 47 digits.
+    // Long division by 58, the last digit first. 58^46 < 0xed × 256^33 and all below 58^47: always
+    // 47 digits.
     for position in (0..<47).reversed() {
       var remainder: UInt32 = 0
       for index in 0..<34 {
@@ -32,7 +34,8 @@ extension PublicKey {
   /// The key that a did:key names; nil when it is not the did:key of an Ed25519 key.
   public init?(didKey text: Span<UInt8>) {
     let prefix = Self.didKeyPrefix.bytes
-    guard text.count == Self.didKeyByteCount, text.extracting(0..<prefix.count).equals(prefix) else {
+    guard text.count == Self.didKeyByteCount, text.extracting(0..<prefix.count).equals(prefix)
+    else {
       return nil
     }
     var number = InlineArray<34, UInt8>(repeating: 0)

@@ -1,4 +1,3 @@
-import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

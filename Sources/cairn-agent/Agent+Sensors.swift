@@ -83,12 +83,6 @@ extension Agent {
   mutating func startSensors() {
     for index in files.site.sensors.indices {
       let configured = files.site.sensors[index]
-      // The chip's first conversion has ended by then; sensors of one interval take turns.
-      let first = now + configured.chip.kind.shortestIntervalMilliseconds + Int64(index) * 50
-      guard
-        schedule.add(
-          intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first) == index
-      else { end(.configuration, "cairn-agent: a sensor's interval is outside 100 ms to a week") }
       guard var sensor = sensors[index].take() else { continue }
       var delay = SystemDelay()
       var failure: SensorFailure?
@@ -102,6 +96,12 @@ extension Agent {
         tellSchema(index, sensor)
       }
       sensors[index] = consume sensor
+      // The chip's first conversion has ended by then; sensors of one interval take turns.
+      let first = now + configured.chip.kind.shortestIntervalMilliseconds + Int64(index) * 50
+      guard
+        schedule.add(
+          intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first) == index
+      else { end(.configuration, "cairn-agent: a sensor's interval is outside 100 ms to a week") }
     }
   }
 
@@ -163,12 +163,27 @@ extension Agent {
     if let failure { count(failure, sensor: index) }
   }
 
+  /// Once in a while the schemas are told again, so that readings can be read from what the ring still has
+  /// when the boot's beginning is gone.
+  mutating func repeatSchemas() {
+    guard now >= nextSchemaRepeat else { return }
+    nextSchemaRepeat = now + Self.schemaRepeatMilliseconds
+    for index in 0..<schedule.count where schemaSerialNumbers[index] != nil {
+      guard let sensor = sensors[index].take() else { continue }
+      tellSchema(index, sensor)
+      sensors[index] = consume sensor
+    }
+  }
+
+  /// Six hours: a ring of 1 MiB with a reading a second holds ten.
+  static var schemaRepeatMilliseconds: Int64 { 6 * 3_600_000 }
+
   /// What the readings of a sensor mean. Written anew in each boot, and when another chip stands there.
   private mutating func tellSchema(_ index: Int, _ sensor: borrowing AgentSensor) {
     let configured = files.site.sensors[index]
     let (schema, milliseconds) = (UInt16(index + 1), now)
     let (quantities, chip, serial) = (sensor.quantities, sensor.chipName, sensor.serialNumber)
-    if schemaSerialNumbers[index] != nil {
+    if let known = schemaSerialNumbers[index], !known.span.equals(serial.span) {
       _ = record {
         LeafEncoding.device(
           .sensorReplaced, schema: schema, milliseconds: milliseconds,

@@ -1,6 +1,5 @@
 import AgentMessages
 import Buses
-import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
@@ -38,6 +37,7 @@ struct Agent: ~Copyable {
   var sensors: InlineArray<16, AgentSensor?>
   /// What a sensor's schema leaf said last; nil before it was written in this boot.
   var schemaSerialNumbers = InlineArray<16, SerialNumber?>(repeating: nil)
+  var nextSchemaRepeat = Self.schemaRepeatMilliseconds
   var schedule = Schedule()
   var faults = FaultCounter()
 
@@ -96,6 +96,7 @@ struct Agent: ~Copyable {
       measureWhatIsDue()
       lookAtClock()
       tellFaults()
+      repeatSchemas()
       keepTheLog()
       wait(&poller, signals)
     }

@@ -1,5 +1,3 @@
-import CLinux
-import CSodium
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
@@ -143,9 +141,9 @@ private func record(_ epoch: UInt64, _ key: inout FileKey, _ paths: NodePaths) {
 
 private func makeSpool(_ paths: NodePaths, _ site: borrowing SiteConfiguration) {
   var spoolID = FixedBytes<16>()
-  var span = spoolID.mutableSpan
-  unsafe span.withUnsafeMutableBufferPointer {
-    unsafe cairn_random_bytes($0.baseAddress, Int64($0.count))
+  let words: InlineArray<2, UInt64> = [randomWord(), randomWord()]
+  for index in 0..<16 {
+    spoolID[index] = UInt8(truncatingIfNeeded: words[index / 8] >> UInt64(index % 8 * 8))
   }
   do throws(FileStorage.Failure) {
     var storage: FileStorage

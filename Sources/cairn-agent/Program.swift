@@ -1,4 +1,3 @@
-import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
@@ -21,7 +20,7 @@ struct Program {
         options: options, requiresBoard: true, problems: &problems)
     else {
       problems.writeAll(options: options, to: .error)
-      exit(ExitStatus.configuration.rawValue)
+      end(.configuration)
     }
     problems.writeAll(options: options, to: .error)
     guard let paths = NodePaths(options: options) else {
@@ -31,7 +30,7 @@ struct Program {
     let log = openLog(paths, files.site, key: &key)
     var agent = Agent(files: files, paths: paths, key: key, log: log)
     agent.run()
-    exit(ExitStatus.success.rawValue)
+    end(.success)
   }
 
   private static func readOptions(_ problems: inout ProblemList) -> ProgramOptions {
@@ -51,7 +50,7 @@ struct Program {
     options.finish(requiresBoard: true, problems: &problems)
     guard problems.isUsable else {
       problems.writeAll(options: options, to: .error)
-      exit(ExitStatus.usage.rawValue)
+      end(.usage)
     }
     return options
   }
@@ -63,7 +62,7 @@ struct Program {
       try StandardStream.output.write(agentVersion)
       try StandardStream.output.write("\n")
     } catch {}
-    exit(ExitStatus.success.rawValue)
+    end(.success)
   }
 
   private static func printHelp() -> Never {
@@ -83,6 +82,6 @@ struct Program {
 
         """)
     } catch {}
-    exit(ExitStatus.success.rawValue)
+    end(.success)
   }
 }

@@ -1,4 +1,3 @@
-import CLinux
 import FixedMemory
 import HTTPSTransport
 import LinuxPlatform
@@ -19,7 +18,7 @@ struct Program {
         options: options, requiresBoard: false, problems: &problems)
     else {
       problems.writeAll(options: options, to: .error)
-      exit(ExitStatus.configuration.rawValue)
+      end(.configuration)
     }
     problems.writeAll(options: options, to: .error)
     guard let paths = NodePaths(options: options) else {
@@ -32,10 +31,10 @@ struct Program {
     }
     let transport = openTransport(files.site)
     guard var uplink = Uplink(paths: paths, transport: transport, signals: signals) else {
-      exit(ExitStatus.success.rawValue)
+      end(.success)
     }
     uplink.run()
-    exit(ExitStatus.success.rawValue)
+    end(.success)
   }
 
   private static func openTransport(_ site: borrowing SiteConfiguration) -> HTTPSTransport {
@@ -71,7 +70,7 @@ struct Program {
     options.finish(requiresBoard: false, problems: &problems)
     guard problems.isUsable else {
       problems.writeAll(options: options, to: .error)
-      exit(ExitStatus.usage.rawValue)
+      end(.usage)
     }
     return options
   }
@@ -97,6 +96,6 @@ struct Program {
       try StandardStream.output.write(more)
       try StandardStream.output.write("\n")
     } catch {}
-    exit(ExitStatus.success.rawValue)
+    end(.success)
   }
 }

@@ -25,11 +25,15 @@ enum AgentAnswer {
     var explanation: StaticString {
       switch self {
       case .notRunning:
-        "nobody listens on the socket. Look at `systemctl status cairn-agent` and `journalctl -u cairn-agent`, or start it"
+        """
+        nobody listens on the socket. Look at `systemctl status cairn-agent` and `journalctl -u \
+        cairn-agent`, or start it
+        """
       case .notPermitted:
         "this user may not ask it: run as root, or as a member of the group cairn"
       case .timedOut: "it runs and did not answer within a second: busy, or stopped by a debugger"
-      case .otherVersion: "it answers, and not in this version's words: take the `cairn` that came with it"
+      case .otherVersion:
+        "it answers, and not in this version's words: take the `cairn` that came with it"
       case .pathTooLong: "the socket's path is longer than 107 bytes: no agent can listen there"
       case .failed: "its socket can't be used"
       }

@@ -3,8 +3,8 @@ import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 
-/// The command line, taken apart. Whatever is wrong with it ends the program with status 2, before anything
-/// is read or written.
+/// The command line, taken apart. Whatever is wrong with it ends the program with status 2, before
+/// anything is read or written.
 ///
 /// Invariant: indices are those of words that are there.
 struct Arguments: ~Copyable {
@@ -108,7 +108,8 @@ struct Arguments: ~Copyable {
       command = Command.find(words[first], words[index])
       if command == nil, !wantsHelp {
         refuseUnknown(
-          "there is no such command: ", index, Command.nearestSecondWord(words[first], words[index]))
+          "there is no such command: ", index, Command.nearestSecondWord(words[first], words[index])
+        )
       }
     } else if operand == nil, command?.operand != nil {
       operand = index
@@ -141,7 +142,8 @@ struct Arguments: ~Copyable {
       refuse(option.text, nil, " is not an option of cairn ", command.firstWord)
     }
     if operand == nil, command.needsOperand {
-      refuse(command.firstWord, nil, " needs ", command.operand)
+      refuse(
+        "this command needs ", nil, "", command.operand, "; `cairn help` shows what can be asked")
     }
   }
 
@@ -161,7 +163,8 @@ struct Arguments: ~Copyable {
     refuseUnknown("there is no option ", index, nearest.word)
   }
 
-  private func refuseUnknown(_ what: StaticString, _ index: Int, _ nearest: StaticString?) -> Never {
+  private func refuseUnknown(_ what: StaticString, _ index: Int, _ nearest: StaticString?) -> Never
+  {
     guard let nearest else {
       refuse(what, index, "; `cairn help` shows what can be asked")
     }

@@ -3,7 +3,8 @@ import FixedMemory
 
 /// What the reader's terminal can show. Nothing is ever said by colour alone.
 struct Console {
-  /// Standard output is a terminal that shows colours, and nobody asked for none (https://no-color.org).
+  /// Standard output is a terminal that shows colours, and nobody asked for none
+  /// (https://no-color.org).
   var hasColour = false
   /// The locale is UTF-8, so that ° and ± can be shown.
   var hasUnicode = false
@@ -40,9 +41,11 @@ struct Console {
     return count > 0 && value.span.extracting(0..<count).equals(text)
   }
 
-  /// How many bytes the variable's value has; 0 when it is not set, −1 when it does not fit. `name` ends
-  /// with its NUL.
-  private static func environment(_ name: StaticString, _ value: inout InlineArray<64, UInt8>) -> Int {
+  /// How many bytes the variable's value has; 0 when it is not set, −1 when it does not fit. `name`
+  /// ends with its NUL.
+  private static func environment(_ name: StaticString, _ value: inout InlineArray<64, UInt8>)
+    -> Int
+  {
     var span = value.mutableSpan
     let result = unsafe span.withUnsafeMutableBufferPointer {
       unsafe cairn_environment(name.utf8Start, $0.baseAddress, Int64($0.count))

@@ -29,9 +29,9 @@ enum Help {
       cairn help COMMAND, cairn --version
 
       --json           for programs; with every command
-      --state FOLDER   holds agent/ and uplink/                   /var/lib/cairn
-      --run FOLDER     holds agent.sock                           /run/cairn
-      --config FILE    site file: names of sensors                /etc/cairn/site.ini
+      --state FOLDER   holds agent/ and uplink/                  /var/lib/cairn
+      --run FOLDER     holds agent.sock                          /run/cairn
+      --config FILE    site file                                 /etc/cairn/site.ini
       --board FILE     board profile, for config check
 
     All of it works without the network, and without the agent and the uplink.
@@ -92,8 +92,8 @@ enum Help {
     """
     cairn log export [EPOCH/BATCH] --to FOLDER [--json]
 
-      Writes a batch, the last one if none is named, so that whoever has it can check
-      it without anything else:
+      Writes a batch, the last one if none is named, so that whoever has it can
+      check it without anything else:
 
         batch.cbor        checkpoint and leaves; hashes stand for all leaves before
         checkpoint.cose   the signed state of the log after the batch
@@ -110,12 +110,12 @@ enum Help {
     cairn verify FILE --key KEY [--leaf FILE | --batch FILE] [--json]
 
       Checks a batch, a checkpoint, an inclusion proof (RFC 9942) or a gateway's
-      receipt; which of them FILE is, its content tells. KEY is a file of 32 bytes or
-      64 hexadecimal digits, or the digits themselves, or a did:key. An inclusion
+      receipt; which of them FILE is, its content tells. KEY is a file of 32 bytes
+      or 64 hexadecimal digits, or the digits themselves, or a did:key. An inclusion
       proof needs what it is about: the leaf, or the batch that has it; a batch.cbor
       beside it is taken by itself.
 
-      Exit status 0 valid, 1 not valid or not complete, with the reason.
+      Exit status 0 valid, 1 not valid, with the reason.
 
     """
   }

@@ -8,8 +8,8 @@ import Proofs
 import Records
 import Verifier
 
-/// `cairn log export`: a batch with all that is needed to check it. What is written has been verified with the
-/// key that is written beside it.
+/// `cairn log export`: a batch with all that is needed to check it. What is written has been
+/// verified with the key that is written beside it.
 enum LogExportCommand {
   static func run(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
     guard arguments.has(.to), let folder = FixedPath(arguments.value(of: .to)) else {
@@ -93,7 +93,8 @@ enum LogExportCommand {
     line("batch.cbor", walk.reader.bytes.count, "checkpoint and ", &output)
     output.write(UInt64(content.leafCount), "leaf", "leaves")
     output.newLine()
-    line("checkpoint.cose", walk.reader.checkpointMessage.count, "the signed state after it", &output)
+    line(
+      "checkpoint.cose", walk.reader.checkpointMessage.count, "the signed state after it", &output)
     output.newLine()
     line("receipt.cose", receiptByteCount, "inclusion proof of leaf ", &output)
     output.write(found.checkpoint.size - 1)
@@ -159,7 +160,8 @@ enum LogExportCommand {
     var text = TextBuilder<384>()
     text.append("cairn: ")
     text.append(untrusted: folder.span)
-    text.append(result == 0 &- ENOENT ? ": the folder above it is not there" : ": can't be made: errno ")
+    text.append(
+      result == 0 &- ENOENT ? ": the folder above it is not there" : ": can't be made: errno ")
     if result != 0 &- ENOENT { text.append(0 &- result) }
     end(.refused, text.span)
   }

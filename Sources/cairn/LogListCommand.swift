@@ -5,8 +5,10 @@ import Proofs
 
 /// `cairn log list`.
 enum LogListCommand {
-  private static var columns: (boot: Int, leaves: Int, count: Int, time: Int, root: Int, delivered: Int) {
-    (16, 18, 43, 45, 60, 74)
+  private static var columns:
+    (boot: Int, leaves: Int, count: Int, time: Int, root: Int, delivered: Int)
+  {
+    (16, 18, 43, 45, 60, 73)
   }
 
   static func run(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
@@ -25,7 +27,8 @@ enum LogListCommand {
     }
   }
 
-  /// The newest `last` batches. How many entries they take is not known beforehand: looks ever further back.
+  /// The newest `last` batches. How many entries they take is not known beforehand: looks ever
+  /// further back.
   private static func write(
     _ walk: inout LogWalk, last: UInt64, isJSON: Bool, _ output: inout Output
   ) throws(SpoolProblem) {

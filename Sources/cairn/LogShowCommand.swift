@@ -37,20 +37,35 @@ enum LogShowCommand {
     }
   }
 
-  /// Takes in the leaves of the same boot that stand before the batch: they tell what its readings mean.
+  /// Takes in leaves of the same boot that stand before the batch: they tell what its readings
+  /// mean. As a rule the boot's beginning does; a sensor that came late is looked for in all of it.
   /// The walk stands behind the batch again afterwards.
   private static func learn(before found: LogBatch, _ walk: inout LogWalk, _ survey: inout Survey)
     throws(SpoolProblem)
   {
+    for limit in 0..<2 {
+      survey = Survey()
+      try learn(
+        before: found, &walk, &survey,
+        maximumCount: limit == 0 ? SpoolReport.maximumFirstBatchCount : .max)
+      var whole = survey
+      whole.take(items: walk.reader.items)
+      if whole.knowsAllSchemas { return }
+    }
+  }
+
+  private static func learn(
+    before found: LogBatch, _ walk: inout LogWalk, _ survey: inout Survey, maximumCount: Int
+  ) throws(SpoolProblem) {
     let boot = found.checkpoint.boot
-    guard let first = try walk.find({ $0.checkpoint.boot < boot }) else { return }
-    var batch: LogBatch? = first
-    while let current = batch, current.sequence < found.sequence {
+    var batch = try walk.find { $0.checkpoint.boot < boot }
+    var count = 0
+    while let current = batch, current.sequence < found.sequence, count < maximumCount {
       survey.take(items: walk.reader.items)
       batch = try walk.next()
+      count += 1
     }
     guard batch?.sequence != found.sequence else { return }
-    // The ring has turned meanwhile, or something before it can't be read.
     _ = try walk.find(epoch: found.checkpoint.epoch, batch: found.checkpoint.batch)
   }
 

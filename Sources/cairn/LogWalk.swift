@@ -4,11 +4,11 @@ import NodeFiles
 import Proofs
 import Spool
 
-/// Walks the sealed batches of a spool. What can't be read is passed over and counted: a torn entry is no
-/// reason to hide all others.
+/// Walks the sealed batches of a spool. What can't be read is passed over and counted: a torn entry
+/// is no reason to hide all others.
 ///
-/// Invariant: every failure that is passed over has moved the reader on, and there are no more of them than
-/// `maximumLossCount`.
+/// Invariant: every failure that is passed over has moved the reader on, and there are no more of
+/// them than `maximumLossCount`.
 struct LogWalk: ~Copyable {
   /// A damaged card has other worries than a complete list.
   static var maximumLossCount: Int { 4096 }
@@ -53,12 +53,12 @@ struct LogWalk: ~Copyable {
     }
   }
 
-  /// The first batch for which `isBefore` is false; nil when all batches are before. It must be true for
-  /// batches up to some place and false from there on: then halving finds the place. The walk goes on behind
-  /// the batch found, and has it whole if the spool does.
+  /// The first batch for which `isBefore` is false; nil when all batches are before. It must be
+  /// true for batches up to some place and false from there on: then halving finds the place. The
+  /// walk goes on behind the batch found, and has it whole if the spool does.
   mutating func find(_ isBefore: (LogBatch) -> Bool) throws(SpoolProblem) -> LogBatch? {
-    // Seeking begins at a segment's start. From `low` on, the first batch is before the place, or is the
-    // oldest; from `high` on, it is not.
+    // Seeking begins at a segment's start. From `low` on, the first batch is before the place, or
+    // is the oldest; from `high` on, it is not.
     var low: UInt64 = 1
     var high = reader.releasedThrough + 1
     while high > low, high - low > Self.entriesReadInOrder {

@@ -14,7 +14,8 @@ enum KeyProblem: Error, Equatable {
   func explain(_ text: inout TextBuilder<512>) {
     switch self {
     case .file(.notFound):
-      text.append("no public key: the agent writes it when it first starts, or --state names another folder")
+      text.append(
+        "no public key: the agent writes it when it first starts, or --state names another folder")
     case .file(.notAFile): text.append("is not a file")
     case .file(.tooLong): text.append("has more than 32 bytes: not an Ed25519 public key")
     case .file(.system(let errno)) where errno == EACCES || errno == EPERM:

@@ -37,13 +37,17 @@ struct SpoolReport {
 }
 
 extension SpoolReport {
-  /// So many entries are read in order; of a longer boot its beginning and its end. A minute of a node's life
-  /// are about eight, so that this is the last half a day.
-  static var maximumEntryCount: UInt64 { 8192 }
+  /// So many entries are read in order; of a longer boot its beginning and its end. A minute of a
+  /// node's life is about eight entries, so that this is the last two hours: a second's work for
+  /// the smallest board.
+  static var maximumEntryCount: UInt64 { 1024 }
   /// Batches at a boot's beginning that are searched for schemas.
   static var maximumFirstBatchCount: Int { 16 }
 
-  init(reading paths: NodePaths) throws(SpoolProblem) {
+  /// `limit`: a boot of more entries is shown by its beginning and its end.
+  init(
+    reading paths: NodePaths, limit: UInt64 = SpoolReport.maximumEntryCount
+  ) throws(SpoolProblem) {
     var walk = try LogWalk(paths)
     geometry = walk.reader.geometry
     releasedThrough = walk.reader.releasedThrough
@@ -56,7 +60,7 @@ extension SpoolReport {
       return
     }
     self.last = last
-    try survey(&walk, last)
+    try survey(&walk, last, limit)
     let delivered = deliveredThrough
     firstUndelivered = try walk.find { $0.sequence <= delivered }
     lossCount = walk.lossCount
@@ -64,17 +68,19 @@ extension SpoolReport {
   }
 
   /// What the leaves of the last boot say.
-  private mutating func survey(_ walk: inout LogWalk, _ last: LogBatch) throws(SpoolProblem) {
+  private mutating func survey(
+    _ walk: inout LogWalk, _ last: LogBatch, _ limit: UInt64
+  ) throws(SpoolProblem) {
     let boot = last.checkpoint.boot
     guard let first = try walk.find({ $0.checkpoint.boot < boot }) else { return }
     survey.take(items: walk.reader.items)
-    if last.sequence - first.sequence > Self.maximumEntryCount {
+    if last.sequence - first.sequence > limit {
       isExcerpt = true
       for _ in 1..<Self.maximumFirstBatchCount {
         guard try walk.next() != nil else { break }
         survey.take(items: walk.reader.items)
       }
-      try walk.seek(toSequence: last.sequence - Self.maximumEntryCount)
+      try walk.seek(toSequence: last.sequence - limit)
     }
     while try walk.next() != nil { survey.take(items: walk.reader.items) }
     takeOpenLeaves(walk)
@@ -90,7 +96,8 @@ extension SpoolReport {
       ? survey.leafCount - before : survey.leafCount
   }
 
-  /// From the segment in which something is not delivered, to the end. 0 when the segments can't be read.
+  /// From the segment in which something is not delivered, to the end. 0 when the segments can't be
+  /// read.
   private static func undeliveredByteCount(_ paths: NodePaths, after delivered: UInt64) -> UInt64 {
     do throws(FileStorage.Failure) {
       let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
@@ -145,8 +152,8 @@ struct CursorRecord {
   }
 }
 
-/// What the site file says that helps to understand a node: names that people gave. Empty when the file can't
-/// be used, which is no reason to show nothing.
+/// What the site file says that helps to understand a node: names that people gave. Empty when the
+/// file can't be used, which is no reason to show nothing.
 struct SiteNames {
   var isUsable = false
   var problemCount = 0
@@ -217,9 +224,12 @@ struct NodeReport: ~Copyable {
     return spool.last?.checkpoint.isSimulated
   }
 
-  /// Milliseconds from a time of the log to now; nil when the agent does not run, or in another boot.
+  /// Milliseconds from a time of the log to now; nil when the agent does not run, or in another
+  /// boot.
   func age(of milliseconds: Int64) -> Int64? {
-    guard let live, live.boot == spool.survey.boot ?? spool.last?.checkpoint.boot else { return nil }
+    guard let live, live.boot == spool.survey.boot ?? spool.last?.checkpoint.boot else {
+      return nil
+    }
     return max(0, live.uptimeMilliseconds - milliseconds)
   }
 

@@ -1,8 +1,8 @@
 import CBOR
 import FixedMemory
 
-/// JSON (RFC 8259) as it is made: commas come by themselves, text is escaped, numbers are exact decimals.
-/// Nested at most 63 deep.
+/// JSON (RFC 8259) as it is made: commas come by themselves, text is escaped, numbers are exact
+/// decimals. Nested at most 63 deep.
 extension Output {
   /// Begins an object: the document, an element of an array, or a member.
   mutating func beginObject(_ name: StaticString? = nil) { begin(name, "{") }

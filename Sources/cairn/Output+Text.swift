@@ -202,8 +202,9 @@ extension Output {
 }
 
 extension TextBuilder {
-  /// The date of the proleptic Gregorian calendar, from 1970 and for the years up to 9999; a time outside is
-  /// told in milliseconds. By days of 400-year eras that begin in March, so that leap days come last.
+  /// The date of the proleptic Gregorian calendar, from 1970 and for the years up to 9999; a time
+  /// outside is told in milliseconds. By days of 400-year eras that begin in March, so that leap
+  /// days come last.
   mutating func append(utc milliseconds: Int64, separator: StaticString) {
     guard Output.calendarMilliseconds.contains(milliseconds) else {
       append(milliseconds)

@@ -5,8 +5,8 @@ import NodeFiles
 
 /// Standard output: gathered into pages, written once a page is full, never allocated.
 ///
-/// Invariants: nothing is written any more once a write has failed; `column` counts what a terminal shows
-/// since the last line's end.
+/// Invariants: nothing is written any more once a write has failed; `column` counts what a terminal
+/// shows since the last line's end.
 struct Output: ~Copyable {
   /// Lines are at most this wide, for a terminal of the usual size and for serial consoles.
   static var width: Int { 80 }
@@ -92,7 +92,8 @@ struct Output: ~Copyable {
     byteCount = 0
   }
 
-  /// Writes what is left and ends the program. A reader who has gone is no failure; a full disk is one.
+  /// Writes what is left and ends the program. A reader who has gone is no failure; a full disk is
+  /// one.
   consuming func finish(_ status: ExitStatus) -> Never {
     flush()
     if let failure, failure.errno != EPIPE, status == .success {

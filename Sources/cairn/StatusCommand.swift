@@ -191,8 +191,14 @@ enum StatusCommand {
       output.plain()
       output.paragraph(
         !report.site.hasReceiver
-          ? ": the system's clock is not kept by NTP, and the site file has no [gnss]; readings have log time only"
-          : ": the receiver has no fix, and the system's clock is not kept by NTP; readings have log time only"
+          ? """
+          : the system's clock is not kept by NTP, and the site file has no [gnss]; readings \
+          have log time only
+          """
+          : """
+          : the receiver has no fix, and the system's clock is not kept by NTP; readings have \
+          log time only
+          """
       )
       output.newLine()
       return
@@ -263,12 +269,16 @@ enum StatusCommand {
     case .unreadable(let failure):
       output.paragraph(
         failure == .system(errno: 13)
-          ? "not known: this user may not read the cursor; run as root, or as a member of the group cairn"
+          ? """
+          not known: this user may not read the cursor; run as root, or as a member of the group \
+          cairn
+          """
           : "not known: the cursor can't be read")
     case .broken(.unsupportedVersion):
       output.paragraph("not known: the cursor is of a later version")
     case .broken:
-      output.paragraph("the cursor is damaged: the uplink begins again at the oldest batch; nothing is lost")
+      output.paragraph(
+        "the cursor is damaged: the uplink begins again at the oldest batch; nothing is lost")
     case .cursor(let cursor): writeCursor(cursor, report, &output)
     }
     output.newLine()
@@ -276,7 +286,8 @@ enum StatusCommand {
     output.pad(to: Output.indentation)
     output.emphasise(.warning)
     output.paragraph(
-      "[gateway] has no public_key: no receipt can be verified, so nothing ever counts as delivered")
+      "[gateway] has no public_key: no receipt can be verified, so nothing ever counts as delivered"
+    )
     output.plain()
     output.newLine()
   }
@@ -313,7 +324,8 @@ enum StatusCommand {
     guard !report.site.isUsable else { return }
     output.row("config")
     output.write(untrusted: arguments.options.configPath.span)
-    output.write(" can't be used: `cairn config check` tells why")
+    output.blank(before: 14, indentation: Output.indentation)
+    output.paragraph("can't be used: `cairn config check` tells why")
     output.newLine()
   }
 }

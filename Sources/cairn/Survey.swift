@@ -2,7 +2,8 @@ import CBOR
 import FixedMemory
 import Records
 
-/// One column of a sensor's readings, as a schema leaf told it. The text is the leaf's: not trusted.
+/// One column of a sensor's readings, as a schema leaf told it. The text is the leaf's: not
+/// trusted.
 struct QuantityRecord {
   var name = FixedText<24>()
   var unit = FixedText<16>()
@@ -104,6 +105,14 @@ struct Survey {
     return nil
   }
 
+  /// Every sensor that has readings has told what they mean.
+  var knowsAllSchemas: Bool {
+    for index in 0..<sensorCount where sensors[index].reading != nil && !sensors[index].hasSchema {
+      return false
+    }
+    return true
+  }
+
   /// UTC at a time of the log, by the last clock leaf.
   func utcMilliseconds(at milliseconds: Int64) -> Int64? {
     guard let clock else { return nil }
@@ -179,7 +188,8 @@ struct Survey {
     case .measurementsMissed, .leavesDropped:
       let gap = try event.gap()
       lastGap = Gap(
-        codeNumber: event.codeNumber, schema: leaf.schema, milliseconds: leaf.milliseconds, gap: gap)
+        codeNumber: event.codeNumber, schema: leaf.schema, milliseconds: leaf.milliseconds, gap: gap
+      )
       gapCount += 1
       guard leaf.schema > 0, let index = place(leaf.schema) else { return }
       sensors[index].missedCount &+= gap.count

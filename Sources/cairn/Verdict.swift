@@ -19,7 +19,8 @@ struct Verdict {
   var receipt: Receipt?
   /// The batch of an inclusion proof was found beside it.
   var foundBatch = false
-  /// The batch is sound as far as it goes, and begins where only who has the batches before can go on.
+  /// The batch is sound as far as it goes, and begins where only who has the batches before can go
+  /// on.
   var missesBeginning = false
 
   init(kind: DocumentKind, key: PublicKey) {
@@ -104,7 +105,8 @@ struct Verdict {
   }
 
   /// The hash of a leaf of a verified batch; nil when it is not there as bytes.
-  private static func leafHash(at wanted: UInt64, in batch: Span<UInt8>) throws(Refusal) -> Digest? {
+  private static func leafHash(at wanted: UInt64, in batch: Span<UInt8>) throws(Refusal) -> Digest?
+  {
     do throws(CBORDecoder.Failure) {
       var reader = try BatchReader(batch)
       var index: UInt64 = 0
@@ -140,7 +142,9 @@ extension Output {
       }
       guard verdict.checkpoint != nil || verdict.content != nil else { return }
       row("but")
-      write(verdict.content == nil ? "the checkpoint's signature is valid" : "the batch that it was held against is valid")
+      write(
+        verdict.content == nil
+          ? "the checkpoint's signature is valid" : "the batch that it was held against is valid")
       newLine()
       return
     }
@@ -189,7 +193,11 @@ extension Output {
       paragraph("neither a batch nor a COSE_Sign1 message: not a document of Cairn's")
     } else if verdict.missesBeginning {
       paragraph(
-        "the leaves before it are missing, so its root can't be computed: `cairn log export` writes batches with the hashes of all that stands before")
+        """
+        the leaves before it are missing, so its root can't be computed: `cairn log export` \
+        writes batches with the hashes of all that stands before
+        """
+      )
     } else if refusal.code == .unknownKey {
       paragraph("it names another key than the one given")
     } else if refusal.code == .unsupportedVersion {
@@ -243,7 +251,8 @@ extension Output {
     newLine()
     row("received")
     write(utc: receipt.receivedUTCMilliseconds)
-    write(receipt.result == Receipt.resultStored ? ", stored" : ", with a result of a later version")
+    write(
+      receipt.result == Receipt.resultStored ? ", stored" : ", with a result of a later version")
     newLine()
     line("about", hex: receipt.checkpointHash.span)
   }

@@ -105,7 +105,11 @@ enum VerifyCommand {
   private static func endForMissingLeaf() -> Never {
     end(
       .usage,
-      "cairn: an inclusion proof needs what it is about: --leaf FILE, or --batch FILE, or batch.cbor beside it")
+      """
+      cairn: an inclusion proof needs what it is about: --leaf FILE, or --batch FILE, or \
+      batch.cbor beside it
+      """
+    )
   }
 
   private enum FileRole {
@@ -129,7 +133,9 @@ enum VerifyCommand {
   }
 
   /// Reads a file that was named, or ends the program: it says nothing about validity.
-  private static func read(_ path: FixedPath, into bytes: inout MutableSpan<UInt8>, _ role: FileRole)
+  private static func read(
+    _ path: FixedPath, into bytes: inout MutableSpan<UInt8>, _ role: FileRole
+  )
     -> Int
   {
     do throws(FileFailure) { return try readFile(path, into: &bytes) } catch {
@@ -148,7 +154,8 @@ enum VerifyCommand {
         text.append("can't be read: errno ")
         text.append(errno)
       }
-      // A file of another size is no document of ours, so it is not valid; all others are not there.
+      // A file of another size is no document of ours, so it is not valid; all others are not
+      // there.
       end(error == .tooLong && role != .key ? .invalid : .usage, text.span)
     }
   }

@@ -28,23 +28,23 @@ class Spool:
         return os.pread(self.descriptor, count, offset)
 
     def mark(self):
-        """(incarnation, generation, released through, segment number, end offset) of the newest mark, or None."""
+        """(incarnation, generation, released through, delivered through, segment number) of the newest mark."""
         marks = []
         for slot, offset in enumerate(MARK_OFFSETS):
             raw = self._read(48, offset)
             if len(raw) < 48:
                 return None
-            _, incarnation, generation, released, _, number, end, _ = struct.unpack("<IIQQQQII", raw)
+            _, incarnation, generation, released, delivered, number, _, _ = struct.unpack("<IIQQQQII", raw)
             if incarnation > 0 and generation & 1 == slot:
-                marks.append((incarnation, generation, released, number, end))
+                marks.append((incarnation, generation, released, delivered, number))
         return max(marks, default=None)
 
     def entries(self, after=0):
         """Released entries behind sequence `after` as (sequence, type, item count, payload), oldest first."""
         mark = self.mark()
-        if mark is None or mark[3] == 0:
+        if mark is None or mark[4] == 0:
             return
-        _, _, released, last_number, _ = mark
+        _, _, released, _, last_number = mark
         _, _, _, segment_size, segment_count = struct.unpack("<8sHHII", self._read(20, 0))
         for number in range(max(1, last_number - segment_count + 1), last_number + 1):
             segment = self._read(segment_size, SEGMENTS_OFFSET + (number - 1) % segment_count * segment_size)
@@ -66,3 +66,8 @@ class Spool:
 
     def batch_count(self):
         return sum(1 for _, kind, _, _ in self.entries() if kind == CHECKPOINT)
+
+    def delivered_batch_count(self):
+        """Batches whose receipt the agent has verified."""
+        delivered = self.mark()[3]
+        return sum(1 for sequence, kind, _, _ in self.entries() if kind == CHECKPOINT and sequence <= delivered)

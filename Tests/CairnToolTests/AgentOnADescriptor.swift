@@ -17,7 +17,7 @@ enum AgentOnADescriptor {
   static func answer(_ client: Int32, _ packet: [UInt8]) {
     var question = [UInt8](repeating: 0, count: 4096)
     _ = recv(client, &question, question.count, 0)
-    _ = send(client, packet, packet.count, Int32(MSG_NOSIGNAL.rawValue))
+    _ = send(client, packet, packet.count, Int32(MSG_NOSIGNAL))
     close(client)
   }
 }

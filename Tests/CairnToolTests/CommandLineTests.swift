@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Test func anUnknownCommandIsAnsweredWithTheNearestOne() throws {
-  for (word, nearest) in [("statsu", "status"), ("verfy", "verify"), ("lgo", "log"), ("hlep", "help")] {
+  for (word, nearest) in [
+    ("statsu", "status"), ("verfy", "verify"), ("lgo", "log"), ("hlep", "help"),
+  ] {
     let ending = try Tool.run([word])
     #expect(ending.status == 2 && ending.error.contains("did you mean \(nearest)?"), "\(word)")
   }
@@ -28,7 +30,8 @@ func aWrongCommandLineEndsWithStatusTwoAndOneReason(words: [String]) throws {
 
 @Test func everyCommandHasHelpThatFits() throws {
   let commands = [
-    [], ["status"], ["key", "show"], ["log", "list"], ["log", "show"], ["log", "export"], ["verify"],
+    [], ["status"], ["key", "show"], ["log", "list"], ["log", "show"], ["log", "export"],
+    ["verify"],
     ["config", "check"],
   ]
   for command in commands {

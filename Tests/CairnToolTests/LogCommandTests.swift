@@ -13,7 +13,8 @@ func hexadecimal<let count: Int>(_ bytes: FixedBytes<count>) -> String {
   }.joined()
 }
 
-/// A log over several segments, boots and epochs, so that batches span segments and searches have work.
+/// A log over several segments, boots and epochs, so that batches span segments and searches have
+/// work.
 private func longNode(batchCount: Int = 120) throws -> TestNode {
   let node = try TestNode()
   try node.makeSpool(segmentCount: 24, segmentByteCount: 8192)
@@ -183,4 +184,22 @@ func theLastBatchesAreTheNewest(count: Int) throws {
   let ending = try node.run("log", "export", "--to", node.path("export"))
   #expect(ending.status == 1 && ending.words.contains("nothing was written"))
   #expect(!FileManager.default.fileExists(atPath: node.path("export")))
+}
+
+@Test func aSensorThatCameLateIsKnownInBatchesLongAfter() throws {
+  let node = try TestNode()
+  try node.makeSpool(segmentCount: 40, segmentByteCount: 8192)
+  try node.write { log, key in
+    try log.beginBoot(1)
+    for batch in 1...60 {
+      if batch == 30 { try log.appendSchema(2, at: 30_000) }
+      try log.appendReading(2, at: Int64(batch) * 1000, [Int64(batch)])
+      _ = try log.seal(with: &key)
+    }
+  }
+  #expect(try node.run("log", "show", "0/28").words.contains("sensor 2: 29 (what it means"))
+  for batch in [29, 30, 59] {
+    let words = try node.run("log", "show", "0/\(batch)").words
+    #expect(words.contains("sensor 2: temperature 0.\(batch + 1) °C"), "\(words)")
+  }
 }

@@ -4,13 +4,19 @@ import Delivery
 import FixedMemory
 import Foundation
 import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
 import Proofs
 import Records
 import TestSupport
 import Testing
 
+@testable import cairn
+
 @Test func aFolderWithoutANodeSaysWhatIsMissingAndWhatToDo() throws {
-  let ending = try Tool.run(["status", "--state", "/tmp/cairn-no-such", "--run", "/tmp/cairn-no-such"])
+  let ending = try Tool.run([
+    "status", "--state", "/tmp/cairn-no-such", "--run", "/tmp/cairn-no-such",
+  ])
   #expect(ending.status == 69)
   #expect(ending.words.contains("no public key: the agent writes it when it first starts"))
   #expect(ending.words.contains("nobody listens on the socket"))
@@ -118,7 +124,8 @@ import Testing
   let node = try TestNode()
   try node.writeSmallLog()
   for words in [["status"], ["log", "list"], ["log", "show", "0/1"], ["key", "show"]] {
-    let ending = try Tool.run(words + node.options, environment: ["LANG": "C.UTF-8", "TERM": "xterm"])
+    let ending = try Tool.run(
+      words + node.options, environment: ["LANG": "C.UTF-8", "TERM": "xterm"])
     for line in ending.lines {
       #expect(line.count <= 80, "\(line)")
       #expect(line.last != " ", "\(line)")
@@ -130,7 +137,8 @@ import Testing
 @Test func withoutAUnicodeLocaleTheOutputIsASCII() throws {
   let node = try TestNode()
   try node.writeSmallLog()
-  let ending = try Tool.run(["status"] + node.options, environment: ["LC_ALL": "C", "LANG": "C.UTF-8"])
+  let ending = try Tool.run(
+    ["status"] + node.options, environment: ["LC_ALL": "C", "LANG": "C.UTF-8"])
   #expect(ending.output.utf8.allSatisfy { $0 < 0x80 })
   #expect(ending.words.contains("temperature 21.35 C"))
 }
@@ -223,7 +231,7 @@ import Testing
   status.boot = 1
   status.uptimeMilliseconds = 63_000
   status.problem = AgentProblem.spoolStopped.rawValue
-  let packet = written { buffer in
+  let packet: [UInt8] = written { buffer in
     var encoder = CBOREncoder(buffer.mutableSpan)
     AgentMessage.status(status).encode(into: &encoder)
     return encoder.byteCount
@@ -248,7 +256,7 @@ import Testing
 private func answering<Result>(
   _ node: TestNode, _ packet: [UInt8], _ body: () throws -> Result
 ) throws -> Result {
-  let path = try #require(FixedPath(Array(node.path("agent.sock").utf8).span))
+  let path = try node.fixedPath(node.folder.appending(path: "agent.sock"))
   let listener = try UnixListener(at: path, mode: 0o600)
   let descriptor = listener.pollDescriptor
   // The listener is not Sendable and stays here; the thread has its descriptor's number.
@@ -259,4 +267,30 @@ private func answering<Result>(
   }
   thread.start()
   return try body()
+}
+
+@Test func aLongBootIsShownByItsBeginningAndItsEnd() throws {
+  let node = try TestNode()
+  try node.makeSpool(segmentCount: 40, segmentByteCount: 8192)
+  try node.write { log, key in
+    try log.beginBoot(1)
+    try log.appendSchema(1, at: 0)
+    for batch in 1...400 {
+      try log.appendReading(1, at: Int64(batch) * 1000, [Int64(batch)])
+      _ = try log.seal(with: &key)
+    }
+  }
+  var problems = ProblemList()
+  var options = ProgramOptions(stateFolder: "/nowhere")
+  for word in node.options { _ = options.take(Array(word.utf8).span, problems: &problems) }
+  guard let paths = NodePaths(options: options) else { throw TestNode.PathTooLong() }
+  // The first checkpoint is entry 3, behind the epoch and its leaves; the last one is 2 × 399
+  // further on.
+  for limit: UInt64 in [1, 100, 700, 797, 798, 900] {
+    let report = try SpoolReport(reading: paths, limit: limit)
+    #expect(report.isExcerpt == (limit < 798), "\(limit)")
+    let survey = report.survey
+    #expect(survey.sensorCount == 1 && survey.sensors[0].chip == FixedText("BME280"))
+    #expect(survey.sensors[0].reading?[0] == 400)
+  }
 }

@@ -48,24 +48,29 @@ final class TestNode {
 
   private func bytes(of key: FixedBytes<32>) -> Data { Data((0..<32).map { key[$0] }) }
 
-  private func fixedPath(_ url: URL) throws -> FixedPath {
+  func fixedPath(_ url: URL) throws -> FixedPath {
     guard let path = FixedPath(Array(url.path.utf8).span) else { throw PathTooLong() }
     return path
   }
 
   /// Formats a spool.
   func makeSpool(segmentCount: UInt64 = 16, segmentByteCount: UInt32 = 16_384) throws {
+    Tool.spawning.lock()
+    defer { Tool.spawning.unlock() }
     var storage = try FileStorage.create(
       at: fixedPath(spool),
       byteCount: SpoolLayout.segmentsOffset + segmentCount * UInt64(segmentByteCount), mode: 0o640)
     try SpoolWriter<FileStorage>.format(
-      &storage, spoolID: fixed([UInt8](repeating: 7, count: 16)), segmentByteCount: segmentByteCount)
+      &storage, spoolID: fixed([UInt8](repeating: 7, count: 16)), segmentByteCount: segmentByteCount
+    )
   }
 
   /// Goes on with the log: `body` appends, and what it leaves open stays so.
   func write(
     policy: Log.FullPolicy = .dropOldest, _ body: (inout Log, inout FileKey) throws -> Void
   ) throws {
+    Tool.spawning.lock()
+    defer { Tool.spawning.unlock() }
     var key = try Self.key()
     var log = try Log.recover(
       FileStorage.open(at: fixedPath(spool), access: .readWrite), policy: policy)
@@ -73,7 +78,8 @@ final class TestNode {
     try body(&log, &key)
   }
 
-  /// Two batches of one boot: boot and schemas, then readings of two sensors, the second of which fails.
+  /// Two batches of one boot: boot and schemas, then readings of two sensors, the second of which
+  /// fails.
   func writeSmallLog() throws {
     try makeSpool()
     try write { log, key in
@@ -107,7 +113,8 @@ extension DeviceLog where Storage == FileStorage {
   }
 
   /// temperature in hundredths, pressure in tenths, and something in thousands.
-  mutating func appendSchema(_ schema: UInt16, at milliseconds: Int64, serial: String = "cal-1") throws
+  mutating func appendSchema(_ schema: UInt16, at milliseconds: Int64, serial: String = "cal-1")
+    throws
   {
     var quantities = Quantities(
       filler: Quantity(name: "temperature", unit: "Cel", powerOfTen: -2))

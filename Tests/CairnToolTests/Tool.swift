@@ -9,7 +9,9 @@ struct Ending {
   var lines: [Substring] { output.split(separator: "\n", omittingEmptySubsequences: false) }
 
   /// All of it with blanks and line ends as one blank: what it says, wherever lines break.
-  var words: String { (output + " " + error).split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+  var words: String {
+    (output + " " + error).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
 
   func json() throws -> [String: Any] {
     let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
@@ -28,6 +30,9 @@ enum Tool {
       .appending(path: "cairn")
   }
 
+  /// Held by whoever starts a process, and by whoever holds a spool's lock.
+  static let spawning = NSLock()
+
   static func run(
     _ arguments: [String], environment: [String: String] = ["LANG": "C.UTF-8"],
     output: FileHandle? = nil
@@ -38,14 +43,21 @@ enum Tool {
     process.environment = environment
     let (standardOutput, standardError) = (Pipe(), Pipe())
     process.standardInput = FileHandle.nullDevice
-    if let output { process.standardOutput = output } else { process.standardOutput = standardOutput }
+    if let output {
+      process.standardOutput = output
+    } else {
+      process.standardOutput = standardOutput
+    }
     process.standardError = standardError
-    try process.run()
+    // A child has its parent's descriptors until it is the new program, and with them a spool's
+    // lock.
+    try spawning.withLock { try process.run() }
     let said = output == nil ? standardOutput.fileHandleForReading.readDataToEndOfFile() : Data()
     let complained = standardError.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     // A signal, as a shell would tell it.
-    let status = process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
+    let status =
+      process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
     return Ending(
       status: status, output: String(decoding: said, as: UTF8.self),
       error: String(decoding: complained, as: UTF8.self))

@@ -147,7 +147,8 @@ private func frontier(_ leaves: ArraySlice<Digest>) -> MerkleFrontier {
 private func vectors(_ folder: String) throws -> [(name: String, json: [String: Any])] {
   let base = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "Vectors/merkle/\(folder)")
-  let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
+  let files = try #require(
+    FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
   var found: [(String, [String: Any])] = []
   for case let file as URL in files where file.pathExtension == "json" {
     let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))

@@ -282,3 +282,13 @@ func whatAPowerCutLeftBesideTheKeyIsReplaced(stale: String) throws {
   do throws(FileKey.Failure) { try key.record(epoch: 1) } catch { isRecorded = false }
   #expect(!isRecorded)
 }
+
+@Test func theExampleOfTheSpecificationIsAKeyFile() throws {
+  var root = URL(filePath: #filePath)
+  for _ in 0..<3 { root.deleteLastPathComponent() }
+  let text = try String(contentsOf: root.appending(path: "docs/key-file.md"), encoding: .utf8)
+  let lines = text.split(separator: "\n").filter { $0.hasPrefix("    ") }.prefix(4)
+  let bytes = lines.flatMap { Array($0.dropFirst(4).utf8) + [UInt8(ascii: "\n")] }
+  #expect(bytes == keyFile())
+  #expect(text.contains("\(bytes.count) bytes at least, \(KeyFileFormat.maximumByteCount) at most"))
+}

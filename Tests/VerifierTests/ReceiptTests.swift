@@ -262,3 +262,30 @@ private func path(consistencyFrom size: Int, _ leaves: [TimedLeaf]) throws -> Me
       root: root, key: publicKey)
   }
 }
+
+@Test func theLargestReceiptNeedsItsNamedLimits() throws {
+  var key = try deviceKey()
+  var path = MerklePath()
+  for _ in 0..<64 { path.append(SHA256.hash([1].span)) }
+  let proof = written {
+    InclusionProof(size: .max, index: .max, path: path).encode(into: $0.mutableSpan)
+  }
+  #expect(proof.count == InclusionProof.maximumByteCount)
+  var checkpoint = Draft(log(1), key: key).checkpoint
+  checkpoint.epoch = .max
+  checkpoint.batch = .max
+  checkpoint.first = UInt64(Int64.max) - 1
+  checkpoint.size = UInt64(Int64.max)
+  checkpoint.boot = .max
+  checkpoint.firstLeafMilliseconds = .max
+  checkpoint.lastLeafMilliseconds = .max
+  checkpoint.flags = .max
+  let protected = written { checkpoint.encodeProtected(into: $0.mutableSpan) }
+  let signature = try key.sign(protected.span)
+  let receipt = written {
+    COSESign1.encodeReceipt(
+      protected: protected.span, signature: signature, proofLabel: COSESign1.Label.inclusion,
+      proof: proof.span, into: $0.mutableSpan)
+  }
+  #expect(receipt.count == InclusionProof.maximumReceiptByteCount)
+}

@@ -124,17 +124,19 @@ private struct TemporaryFolder: ~Copyable {
 
   /// Command lines of processes that name this folder.
   func processes() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
-      guard Int32(name) != nil,
-        let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline")
-      else { return nil }
-      let words = String(decoding: data, as: UTF8.self).replacing("\0", with: " ")
-      return words.contains(path) ? words : nil
+    let wanted = Array(path.utf8)
+    return try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
+      guard Int32(name) != nil, let file = fopen("/proc/\(name)/cmdline", "r") else { return nil }
+      defer { fclose(file) }
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      bytes.removeLast(bytes.count - fread(&bytes, 1, bytes.count, file))
+      guard bytes.firstRange(of: wanted) != nil else { return nil }
+      return String(decoding: bytes.map { $0 == 0 ? 0x20 : $0 }, as: UTF8.self)
     }
   }
 
   /// The same, once the kernel has done what a death asks for: it signals the children, which die when they
-  /// are scheduled next.
+  /// are scheduled next. Looks again a bounded number of times.
   func processesAfterAKill() throws -> [String] {
     for _ in 0..<10_000 {
       if try processes().isEmpty { return [] }
