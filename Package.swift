@@ -105,7 +105,7 @@ let benchPrograms: [Target] = [
   program(
     "cairn-bench",
     [
-      "DeviceLog", "Spool", "Signers", "Proofs", "Records", "CBOR", "LinuxPlatform", "FixedMemory",
+      "DeviceLog", "Spool", "Signers", "Proofs", "Records", "LinuxPlatform", "FixedMemory",
       "CSodium", "CLinux",
     ], board, isStatic: true)
 ]

@@ -48,8 +48,8 @@ struct Reading {
   let milliseconds: Int64
   private let values: ReadingValues
 
-  /// Six values, all of five bytes when `isWide`, else as a BME280 and an SCD4x give them: hundredths of a degree, thousandths of a percent,
-  /// pascals; ppm, thousandths of a degree, thousandths of a percent.
+  /// Six values, all of five bytes when `isWide`. Else as a BME280 and an SCD4x give them: hundredths of
+  /// a degree, thousandths of a percent, pascals; ppm, thousandths of a degree and of a percent.
   init(number: Int, isWide: Bool = false) {
     milliseconds = Self.milliseconds(ofNumber: number)
     // A triangle wave of a slow and a fast period: neighbours differ, and all stay in range.
