@@ -16,7 +16,10 @@ let strict: [SwiftSetting] = [
 let board: [SwiftSetting] =
   strict
   + (isEmbedded
-    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"])] : [])
+    ? [
+      .enableExperimentalFeature("Embedded"),
+      .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
+    ] : [])
 /// Cannot allocate: the compiler refuses a heap allocation in the ship build.
 let noHeap: [SwiftSetting] =
   board + [.strictMemorySafety()]
@@ -42,7 +45,7 @@ let boardTargets: [Target] = [
   module("Buses", [], noHeap),
   module("Sensors", ["Buses", "FixedMemory", "Records"], noHeap),
   module("Records", ["CBOR", "FixedMemory"], noHeap),
-  module("Sampling", ["Records", "FixedMemory"], noHeap),
+  module("Sampling", ["Records"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
@@ -59,7 +62,7 @@ let boardTargets: [Target] = [
     exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
   // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
   module(
-    "HTTPSTransport", ["FixedMemory", "CLibCurl", "CLinux"],
+    "HTTPSTransport", ["FixedMemory", "CLibCurl"],
     board + (isEmbedded ? [.unsafeFlags(["-no-allocations"])] : [])),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
@@ -84,13 +87,13 @@ let boardPrograms: [Target] = [
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
       "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
-      "Buses", "CLinux",
+      "Buses",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
-      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
     ], noHeap),
   program(
     "cairn",
@@ -178,7 +181,7 @@ let boardTests: [Target] = [
   tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
-  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLinux", "CLibCurl"]),
+  tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
   tests(
     "CairnTool",
     [

@@ -124,9 +124,11 @@ extension Agent {
     end(.unavailable, text.span)
   }
 
-  /// Measures every sensor whose slot has come.
+  /// Measures the sensors whose slots have come, each at most once in a turn: with more to measure than there
+  /// is time for, log and socket still have their turn, and what is not measured is told as a gap.
   mutating func measureWhatIsDue() {
-    while let due = schedule.take(now: now) {
+    let turn = now
+    while let due = schedule.take(now: turn) {
       if let gap = due.gap { tell(gap, sensor: due.sensor) }
       guard due.slotMilliseconds != nil else { continue }
       guard fullSince == nil else {
