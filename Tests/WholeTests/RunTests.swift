@@ -138,7 +138,7 @@ private struct TemporaryFolder: ~Copyable {
   /// The same, once the kernel has done what a death asks for: it signals the children, which die when they
   /// are scheduled next. Looks again a bounded number of times.
   func processesAfterAKill() throws -> [String] {
-    for _ in 0..<10_000 {
+    for _ in 0..<500 {
       if try processes().isEmpty { return [] }
       sched_yield()
     }
