@@ -106,6 +106,7 @@ public final class GatewayEvents: Sendable {
     members += [
       ("first", .unsigned(summary.first)), ("size", .unsigned(summary.size)),
       ("boot", .unsigned(summary.boot)), ("simulated", .boolean(summary.isSimulated)),
+      ("bytes", .unsigned(UInt64(batch.bytes.count))),
       ("root", .text(batch.verified.checkpoint.root.hexadecimal)),
       ("signature", .text(batch.verified.signature.hexadecimal)),
       ("receivedUTC", .integer(summary.receivedUTCMilliseconds)),
