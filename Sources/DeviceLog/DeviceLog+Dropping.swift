@@ -41,7 +41,8 @@ extension DeviceLog where Storage: ~Copyable {
     while let entry = try writer.next(of: &oldest, into: &span) {
       do throws(CBORDecoder.Failure) {
         try dropping.take(
-          type: entry.type, payload: span.span.extracting(0..<entry.payloadByteCount))
+          type: entry.type, payload: span.span.extracting(0..<entry.payloadByteCount),
+          isDelivered: entry.sequence <= writer.deliveredThrough)
       } catch { throw damaged }
     }
     return dropping
@@ -80,7 +81,11 @@ struct Dropping {
     }
   }
 
-  mutating func take(type: UInt8, payload: Span<UInt8>) throws(CBORDecoder.Failure) {
+  /// `isDelivered`: the gateway is known to have everything up to this entry. The spool remembers that over
+  /// a restart; the log's own figure is only as new as the last segment's context.
+  mutating func take(type: UInt8, payload: Span<UInt8>, isDelivered: Bool)
+    throws(CBORDecoder.Failure)
+  {
     switch type {
     case LogEntryType.leaves:
       var items = CBORDecoder(payload)
@@ -93,7 +98,13 @@ struct Dropping {
         position += 1
       }
     case LogEntryType.checkpoint:
-      kept.passCheckpoint(size: try Checkpoint(decoding: payload).size)
+      let size = try Checkpoint(decoding: payload).size
+      if isDelivered, size > kept.from {
+        kept = DroppedLeaves(epoch: kept.epoch, from: size)
+        dropped = nil
+      } else {
+        kept.passCheckpoint(size: size)
+      }
     case LogEntryType.epoch:
       let epoch = try EpochEntry(decoding: payload).epoch
       // The first entry of the segment whose context is this epoch's already says nothing new.

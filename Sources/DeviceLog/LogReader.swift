@@ -91,6 +91,11 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     discardGathered()
   }
 
+  /// The sequence of the oldest entry that the spool still has. Reads all segment headers.
+  public mutating func oldestSequence() throws(Failure) -> UInt64 {
+    do throws(SpoolFailure) { return try reader.oldestSequence() } catch { throw .spool(error) }
+  }
+
   /// The oldest batch that the spool has comes next.
   public mutating func rewind() throws(Failure) { try seek(toSequence: 1) }
 

@@ -65,13 +65,17 @@ extension Agent {
 
   /// Leaves that tell of what is missing: dropped for want of room, or void since a new epoch began.
   mutating func tellGaps() {
-    if let void = log.voidLeaves {
-      log.forgetVoidLeaves()
+    if let void = log.voidLeaves,
       tell(.leavesDropped, from: void.lowerBound, to: void.upperBound, reason: .storageLost)
+    {
+      log.forgetVoidLeaves()
     }
-    if let dropped = log.droppedSinceGapLeaf {
+    if let dropped = log.droppedSinceGapLeaf,
+      tell(.leavesDropped, from: dropped.lowerBound, to: dropped.upperBound, reason: .spoolFull),
+      // Telling may itself have taken another segment: then the next leaf tells of all of it.
+      log.droppedSinceGapLeaf == dropped
+    {
       log.forgetDroppedRange()
-      tell(.leavesDropped, from: dropped.lowerBound, to: dropped.upperBound, reason: .spoolFull)
     }
     guard let since = fullSince, missedWhileFull > 0 else { return }
     let (from, to, count, milliseconds) = (UInt64(since), UInt64(now), missedWhileFull, now)
@@ -86,9 +90,11 @@ extension Agent {
     }
   }
 
-  private mutating func tell(_ code: EventCode, from: UInt64, to: UInt64, reason: GapReason) {
+  /// False when there is no room for it now.
+  private mutating func tell(_ code: EventCode, from: UInt64, to: UInt64, reason: GapReason) -> Bool
+  {
     let milliseconds = now
-    _ = record {
+    return record {
       LeafEncoding.gap(
         code, schema: 0, milliseconds: milliseconds, from: from, to: to, count: to - from,
         reason: reason, into: $0)

@@ -120,7 +120,7 @@ extension Agent {
     text.append(sensor.bus.span)
     text.append("): ")
     text.append(failure.faultCode.explanation)
-    text.append(". With `optional = yes` the agent goes on without it")
+    text.append(" With `optional = yes` the agent goes on without it.")
     end(.unavailable, text.span)
   }
 

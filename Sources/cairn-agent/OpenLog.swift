@@ -42,8 +42,16 @@ private func openOrMakeKey(_ paths: NodePaths) throws(FileKey.Failure) -> FileKe
     }
     return try FileKey(creatingAt: paths.key.span)
   }
-  if !hasSpool { try key.record(epoch: key.epoch + 1) }
+  if !hasSpool { try key.record(epoch: epoch(after: key.epoch)) }
   return key
+}
+
+/// The next epoch. A number that nobody counts to comes from a damaged key file.
+private func epoch(after last: UInt64) -> UInt64 {
+  guard last < 1 << 62 else {
+    end(.refused, "cairn-agent: agent.key names an impossible epoch: restore it from a backup")
+  }
+  return last + 1
 }
 
 /// False when there is no spool, or formatting it was cut short.
@@ -109,13 +117,13 @@ func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout
     case .new: try log.begin(epoch: key.epoch)
     case .resumed:
       if log.state.epoch < key.epoch {
-        record(key.epoch + 1, &key, paths)
+        record(epoch(after: key.epoch), &key, paths)
         try log.begin(epoch: key.epoch)
       } else if log.state.epoch > key.epoch {
         record(log.state.epoch, &key, paths)
       }
     case .epochNeeded:
-      record(max(key.epoch, log.state.epoch) + 1, &key, paths)
+      record(epoch(after: max(key.epoch, log.state.epoch)), &key, paths)
       try log.begin(epoch: key.epoch)
     }
     // What was durable and unsigned when the agent ended, in a batch of its old boot.

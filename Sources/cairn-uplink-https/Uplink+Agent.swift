@@ -16,6 +16,8 @@ extension Uplink {
       agent = try UnixConnection(connectingTo: paths.agentSocket)
     } catch { return }
     send(.subscribe)
+    // An agent that starts anew may know another gateway key.
+    if case .blocked(_, .receiptRefused) = machine.state { timer = clock.bootMilliseconds() }
     guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty else { return }
     var kept = FixedArray<512, UInt8>(filler: 0)
     for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }

@@ -116,7 +116,13 @@ extension Uplink {
       say(
         "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."
       )
-    case .refused(let code), .receiptRefused(let code):
+    case .receiptRefused(let code):
+      say(
+        code == RefusalCode.unknownPosition.rawValue
+          ? RefusalCode.unknownPosition.meaning
+          : "The agent does not take the gateway's receipts: [gateway] public_key is not this gateway's. Compare it with gateway.pub."
+      )
+    case .refused(let code):
       guard let known = RefusalCode(rawValue: code) else {
         return say(
           "The gateway refuses with a reason that this version does not know: bring it up to date.")

@@ -142,10 +142,11 @@ extension Uplink {
     }
   }
 
-  /// Offers the machine the next released batch at or after the cursor.
-  mutating func offerNextBatch() {
-    guard refresh(), let batch = readBatch(from: cursor.next) else { return }
+  /// Offers the machine the next released batch at or after the cursor. False when none could be read.
+  mutating func offerNextBatch() -> Bool {
+    guard refresh(), let batch = readBatch(from: cursor.next) else { return false }
     report(.batchReady(batch.position))
+    return true
   }
 
   private mutating func refresh() -> Bool {
@@ -177,10 +178,17 @@ extension Uplink {
   /// Stands at exactly this batch, which may lie before where the reader is. Nil when it is not held; then
   /// the reader's batch is the oldest after it.
   mutating func find(_ position: BatchPosition) -> LogBatch? {
-    if let batch = reader.batch, batch.position == position { return batch }
+    // What is in memory counts only while the spool still has it: the agent looks the receipt's place up.
+    if let batch = reader.batch, batch.position == position, isHeld(batch) { return batch }
     do throws(Reader.Failure) { try reader.rewind() } catch { return nil }
     guard let batch = readBatch(from: position), batch.position == position else { return nil }
     return batch
+  }
+
+  private mutating func isHeld(_ batch: LogBatch) -> Bool {
+    do throws(Reader.Failure) { return try reader.oldestSequence() <= batch.sequence } catch {
+      return false
+    }
   }
 
   /// Looks a position up.

@@ -25,6 +25,8 @@ struct Uplink: ~Copyable {
 
   var agent: UnixConnection?
   var nextAgentAttempt: Int64 = 0
+  /// SIGTERM or SIGINT has come.
+  private var wasAsked = false
   /// When the one timer goes off; nil: it does not run.
   var timer: Int64?
   /// The last receipt, until the cursor has it.
@@ -51,25 +53,29 @@ struct Uplink: ~Copyable {
   mutating func run() {
     say("cairn-uplink-https: delivers to the configured gateway")
     goToCursor()
-    while !isAsked {
+    while !isAsked() {
       connectToAgent()
-      if machine.state == .idle { offerNextBatch() }
+      let isStuck = machine.state == .idle && !offerNextBatch()
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil
         report(.retryDue)
       }
-      wait()
+      wait(isStuck: isStuck)
     }
   }
 
-  private var isAsked: Bool {
-    do throws(SystemError) { return try signals.next() != nil } catch { return true }
+  /// A signal is read once and remembered: whoever asks first must not be the only one to know.
+  private mutating func isAsked() -> Bool {
+    if !wasAsked {
+      do throws(SystemError) { wasAsked = try signals.next() != nil } catch { wasAsked = true }
+    }
+    return wasAsked
   }
 
   /// Gives an event to the machine and performs what it answers, until there is nothing to do at once.
   mutating func report(_ event: DeliveryStateMachine.Event) {
     var next: DeliveryStateMachine.Event? = event
-    while let event = next, !isAsked {
+    while let event = next, !isAsked() {
       next = perform(machine.handle(event, randomWord: randomWord()))
     }
   }
@@ -103,12 +109,13 @@ struct Uplink: ~Copyable {
   }
 
   /// Sleeps until the agent says that more is released, the timer goes off, or a signal comes.
-  private mutating func wait() {
+  /// `isStuck`: nothing could be read although there is something, so looking again at once is of no use.
+  private mutating func wait(isStuck: Bool) {
     let now = clock.bootMilliseconds()
     // Without the agent nobody says that the spool has grown: look now and then.
     var wake = now + (agent == nil ? 5000 : 60_000)
     if let timer { wake = min(wake, timer) }
-    if machine.state == .idle, hasMore { return }
+    if machine.state == .idle, hasMore, !isStuck { return }
     var poller = Poller()
     _ = poller.watch(signals.pollDescriptor)
     var slot: Int?
