@@ -67,9 +67,27 @@ private func isFormatted(_ paths: NodePaths) -> Bool {
     _ = try SpoolReader(opening: storage)
     return true
   } catch {
-    if error == .notASpool { return false }
-    endForLog(paths, .spool(error))
+    guard error == .notASpool else { endForLog(paths, .spool(error)) }
+    if beginsBlank(paths) { return false }
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: ")
+    text.append(paths.spool.span)
+    text.append(": is no spool, or its beginning is damaged. What it holds may be undelivered: ")
+    text.append("look at it, then move it away; a new epoch begins")
+    end(.refused, text.span)
   }
+}
+
+/// True for a file that was made and never formatted: its first block is all zero.
+private func beginsBlank(_ paths: NodePaths) -> Bool {
+  var block = InlineArray<4096, UInt8>(repeating: 1)
+  var span = block.mutableSpan
+  do throws(FileStorage.Failure) {
+    var storage = try FileStorage.open(at: paths.spool, access: .readOnly)
+    do throws(StorageError) { try storage.read(into: &span, at: 0) } catch { return false }
+  } catch { return false }
+  for index in span.indices where span[index] != 0 { return false }
+  return true
 }
 
 private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>) {

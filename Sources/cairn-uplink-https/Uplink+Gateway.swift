@@ -88,6 +88,13 @@ extension Uplink {
 
   // MARK: reasons
 
+  private static var foreignReceipts: StaticString {
+    """
+    The agent does not take the gateway's receipts: [gateway] public_key is not this gateway's. \
+    Compare it with gateway.pub.
+    """
+  }
+
   mutating func sayWhyWaiting() {
     guard case .waiting(_, let hindrance) = machine.state else { return }
     switch hindrance {
@@ -117,11 +124,8 @@ extension Uplink {
         "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."
       )
     case .receiptRefused(let code):
-      say(
-        code == RefusalCode.unknownPosition.rawValue
-          ? RefusalCode.unknownPosition.meaning
-          : "The agent does not take the gateway's receipts: [gateway] public_key is not this gateway's. Compare it with gateway.pub."
-      )
+      let isElsewhere = code == RefusalCode.unknownPosition.rawValue
+      say(isElsewhere ? RefusalCode.unknownPosition.meaning : Self.foreignReceipts)
     case .refused(let code):
       guard let known = RefusalCode(rawValue: code) else {
         return say(
