@@ -60,7 +60,8 @@ struct Uplink: ~Copyable {
         timer = nil
         report(.retryDue)
       }
-      wait(isStuck: isStuck)
+      // The signal may have been read within a transfer: then nothing would wake the wait.
+      if !wasAsked { wait(isStuck: isStuck) }
     }
   }
 
