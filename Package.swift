@@ -211,6 +211,13 @@ let hostTests: [Target] = [
       "FixedMemory",
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),
+  // The agent as systemd would start it, on the simulator's board.
+  tests(
+    "Agent",
+    [
+      "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "LinuxPlatform", "Proofs",
+      "Records", "Signers", "Spool",
+    ]),
   // Whole programs, as a person starts them.
   tests("Whole", ["Simulation"]),
 ]

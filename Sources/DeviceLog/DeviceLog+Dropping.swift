@@ -16,9 +16,24 @@ extension DeviceLog where Storage: ~Copyable {
     do throws(SpoolFailure) {
       try writer.store(note: note.span.extracting(0..<count))
     } catch { throw .spool(error) }
-    if let dropped = dropping.dropped {
-      let from = min(droppedSinceGapLeaf?.lowerBound ?? dropped.lowerBound, dropped.lowerBound)
-      droppedSinceGapLeaf = from..<dropped.upperBound
+    dropped = dropping.kept.range(in: state.epoch)
+  }
+
+  /// What gave way before this start: the note, unless the segment still stands there that was to be
+  /// overwritten next.
+  mutating func findDropped() throws(SpoolFailure) {
+    var buffer = InlineArray<8192, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    guard let range = try readKeptHashes(&span)?.range(in: state.epoch),
+      let first = try writer.firstSegment()
+    else { return }
+    let count = try writer.copyContext(of: first, into: &span)
+    do throws(CBORDecoder.Failure) {
+      let start = try LogState(decoding: span.span.extracting(0..<count))
+      if start.epoch == state.epoch, start.size >= range.upperBound { dropped = range }
+    } catch {
+      throw .damaged(
+        fromSequence: first.segment.firstSequence, throughSequence: writer.lastSequence)
     }
   }
 
@@ -56,28 +71,24 @@ extension DeviceLog where Storage: ~Copyable {
       return try DroppedLeaves(decoding: span.span.extracting(0..<count))
     } catch { throw .noteDamaged }
   }
-
-  /// The gap leaf has been appended.
-  public mutating func forgetDroppedRange() { droppedSinceGapLeaf = nil }
-
-  /// The gap leaf of what a new epoch made void has been appended.
-  public mutating func forgetVoidLeaves() { voidLeaves = nil }
 }
 
 /// Walks the entries of a segment that will be overwritten.
 struct Dropping {
   var kept: DroppedLeaves
-  /// Leaves of the current epoch that are dropped by this segment's end.
-  var dropped: Range<UInt64>?
   private var position: UInt64
 
-  /// `kept` goes on when it ends where the segment's undelivered leaves begin; else it begins anew.
+  /// `kept` goes on when it ends where the segment's undelivered leaves begin, or has them already, because
+  /// the program ended before it could overwrite the segment; else it begins anew.
   init(kept: DroppedLeaves?, epoch: UInt64, position: UInt64, deliveredSize: UInt64) {
     self.position = position
-    if let kept, kept.epoch == epoch, kept.to == max(position, deliveredSize) {
+    let start = max(position, deliveredSize)
+    if let kept, kept.epoch == epoch,
+      kept.to == start || (start == position && (kept.from...kept.to).contains(position))
+    {
       self.kept = kept
     } else {
-      self.kept = DroppedLeaves(epoch: epoch, from: max(position, deliveredSize))
+      self.kept = DroppedLeaves(epoch: epoch, from: start)
     }
   }
 
@@ -91,17 +102,13 @@ struct Dropping {
       var items = CBORDecoder(payload)
       while !items.isAtEnd {
         let leaf = try items.byteString()
-        if position == kept.to {
-          kept.append(leafHash: MerkleTree.leafHash(leaf))
-          dropped = (dropped?.lowerBound ?? position)..<(position + 1)
-        }
+        if position == kept.to { kept.append(leafHash: MerkleTree.leafHash(leaf)) }
         position += 1
       }
     case LogEntryType.checkpoint:
       let size = try Checkpoint(decoding: payload).size
       if isDelivered, size > kept.from {
         kept = DroppedLeaves(epoch: kept.epoch, from: size)
-        dropped = nil
       } else {
         kept.passCheckpoint(size: size)
       }
@@ -111,7 +118,6 @@ struct Dropping {
       guard epoch != kept.epoch else { return }
       kept = DroppedLeaves(epoch: epoch, from: 0)
       position = 0
-      dropped = nil
     default: throw .outsideFormat
     }
   }

@@ -36,7 +36,9 @@ extension DeviceLog where Storage: ~Copyable {
     case .shortOfRelease, .marksLost:
       recovery = .epochNeeded(voidLeafCount: replay.state.openLeafCount)
     }
-    return DeviceLog(writer: writer, replay: replay, recovery: recovery, policy: policy)
+    var log = DeviceLog(writer: writer, replay: replay, recovery: recovery, policy: policy)
+    do throws(SpoolFailure) { try log.findDropped() } catch { throw .spool(error) }
+    return log
   }
 
   private static func replay(_ writer: inout SpoolWriter<Storage>) throws(Failure) -> Replay {
@@ -78,13 +80,11 @@ extension DeviceLog where Storage: ~Copyable {
   public mutating func begin(epoch: UInt64) throws(Failure) {
     precondition(
       recovery == .new || epoch > state.epoch, "a log would run twice through one epoch")
-    let void = state.first..<state.size
-    if !void.isEmpty { voidLeaves = void }
     state.begin(epoch: epoch)
     var payload = InlineArray<45, UInt8>(repeating: 0)
     let count = EpochEntry(epoch: epoch, previous: state.previous).encode(
       into: payload.mutableSpan)
-    try makeRoom(count)
+    try makeRoom(count, .record)
     do throws(SpoolFailure) {
       try writer.append(
         type: LogEntryType.epoch, itemCount: 1, payload: payload.span.extracting(0..<count))
@@ -118,6 +118,13 @@ struct Replay {
           let boot = try leaf.boot()
           state.boot = boot.bootCount
           state.flags = boot.flags
+        }
+        if leaf.kind == .event {
+          let event = try leaf.event()
+          if event.code == .leavesDropped {
+            let gap = try event.gap()
+            if let reason = gap.reason { state.takeGapLeaf(before: gap.to, reason) }
+          }
         }
         guard state.openLeafCount < UInt64(Batch.maximumLeafCount) else { throw .outsideFormat }
         state.append(

@@ -14,7 +14,7 @@ import Spool
 /// 1. A checkpoint is released only after it and all that it covers is durable, and never a second,
 ///    different one for the same position.
 /// 2. The current segment always has room for the pending group and for the checkpoint over it, so that
-///    sealing never needs another segment.
+///    sealing never needs another segment. Leaves that tell why nothing follows have room of their own.
 /// 3. Leaves of a batch come from one boot.
 /// 4. `state` is what the spool would give back, with the pending group appended.
 public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
@@ -45,16 +45,34 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     SpoolEntry.headerByteCount + Checkpoint.maximumMessageByteCount
   }
 
+  /// What a leaf is for, which decides how far the ring may be filled with it.
+  public enum Purpose: Sendable {
+    case record
+    /// It tells that the ring is full, or what was missed: at most `SpoolLayout`'s entry head and 64 bytes.
+    case lastWord
+  }
+
+  /// Two last words, each in an entry of its own and sealed: that the ring is full, and, when the program
+  /// ends before there is room, what was missed.
+  static var lastWordsReserve: Int {
+    2 * (SpoolEntry.headerByteCount + maximumLastWordByteCount + checkpointReserve)
+  }
+  static var maximumLastWordByteCount: Int { 64 }
+
   public internal(set) var state: LogState
   public let policy: FullPolicy
   /// What was found at the start; `new` and `epochNeeded` ask for `begin(epoch:)`.
   public internal(set) var recovery: LogRecovery
-  /// Leaves that a new epoch made void, which no gap leaf tells of yet.
-  public internal(set) var voidLeaves: Range<UInt64>?
   /// The newest checkpoint: its entry in the spool, and the size of its tree.
   public internal(set) var lastCheckpointSequence: UInt64 = 0
-  /// Leaves dropped undelivered that no gap leaf tells of yet.
-  public internal(set) var droppedSinceGapLeaf: Range<UInt64>?
+  /// All leaves of this epoch that gave way since the gateway's last receipt.
+  var dropped: Range<UInt64>?
+  /// The same, when no gap leaf tells of some of them: then a new one is to tell of them all, since an older
+  /// one may be among them.
+  public var untoldDropped: Range<UInt64>? {
+    guard let dropped, dropped.upperBound > state.toldDroppedBefore else { return nil }
+    return dropped
+  }
 
   var writer: SpoolWriter<Storage>
   private var pending = InlineArray<8168, UInt8>(repeating: 0)
@@ -93,8 +111,12 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// Appends a leaf. It is durable after the next `commit`, signed after the next `seal`.
   ///
   /// A refused leaf leaves everything as it was. `milliseconds` is the leaf's own time.
-  public mutating func append(leaf: Span<UInt8>, milliseconds: Int64) throws(Failure) {
+  public mutating func append(
+    leaf: Span<UInt8>, milliseconds: Int64, purpose: Purpose = .record
+  ) throws(Failure) {
     precondition(leaf.count <= Batch.maximumLeafByteCount, "a leaf longer than its limit")
+    precondition(
+      purpose == .record || leaf.count <= Self.maximumLastWordByteCount - 3, "a long last word")
     precondition(
       milliseconds >= state.lastLeafMilliseconds || state.openLeafCount == 0,
       "a leaf older than the one before it")
@@ -103,7 +125,7 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
       state.openItemsByteCount + itemByteCount <= Batch.maximumItemsByteCount
     else { throw .batchFull }
     if pendingByteCount + itemByteCount > Self.groupByteCapacity { try appendGroup() }
-    try makeRoom(itemByteCount)
+    try makeRoom(itemByteCount, purpose)
     var span = pending.mutableSpan
     let written = Batch.encodeItem(
       leaf: leaf, into: span._mutatingExtracting(pendingByteCount..<Self.groupByteCapacity))
@@ -115,8 +137,10 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// Keeps invariant 2, by a new segment when the current one is too full.
-  mutating func makeRoom(_ itemByteCount: Int) throws(Failure) {
-    let needed = pendingByteCount + itemByteCount + Self.checkpointReserve
+  mutating func makeRoom(_ itemByteCount: Int, _ purpose: Purpose) throws(Failure) {
+    let needed =
+      pendingByteCount + itemByteCount + Self.checkpointReserve
+      + (purpose == .record ? Self.lastWordsReserve : 0)
     if writer.remainingPayloadByteCount >= needed { return }
     try appendGroup()
     try turnSegment()
@@ -131,7 +155,7 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
       guard policy == .dropOldest else { throw .full }
       try keepHashesOfOldestSegment()
     }
-    var context = InlineArray<2305, UInt8>(repeating: 0)
+    var context = InlineArray<2332, UInt8>(repeating: 0)
     let count = state.encode(into: context.mutableSpan)
     do throws(SpoolFailure) {
       try writer.beginSegment(overwritingUndelivered: context.span.extracting(0..<count))
@@ -186,6 +210,11 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     state.boot = boot
     state.flags = flags
     state.lastLeafMilliseconds = 0
+  }
+
+  /// A gap leaf with `reason` for the leaves `range` has been appended: it is told.
+  public mutating func told(_ range: Range<UInt64>, _ reason: GapReason) {
+    state.takeGapLeaf(before: range.upperBound, reason)
   }
 
   /// Takes a receipt that the caller has verified: the gateway has the leaves up to `size` of `epoch`, the

@@ -27,6 +27,11 @@ public struct DroppedLeaves {
   public var seam: UInt64 { near.to }
   public var to: UInt64 { isPastSeam ? far.to : near.to }
 
+  /// The leaves, when they are of that epoch and there are any.
+  func range(in wanted: UInt64) -> Range<UInt64>? {
+    epoch == wanted && from < to ? from..<to : nil
+  }
+
   mutating func append(leafHash: Digest) {
     if isPastSeam { far.append(leafHash: leafHash) } else { near.append(leafHash: leafHash) }
   }

@@ -155,7 +155,7 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// A segment has begun: its context says where in the tree it does.
   private mutating func takeContext() throws(SpoolFailure) {
-    var context = InlineArray<2305, UInt8>(repeating: 0)
+    var context = InlineArray<2332, UInt8>(repeating: 0)
     var span = context.mutableSpan
     let count = try reader.copyContext(into: &span)
     do throws(CBORDecoder.Failure) {
@@ -231,9 +231,18 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
       itemsStart: itemsStart, itemCount: gatheredItemCount)
   }
 
-  /// The checkpoint whose entry has that sequence; nil when none stands there, or no longer.
-  public static func checkpoint(at sequence: UInt64, in storage: consuming Storage)
-    throws(Failure) -> (checkpoint: Checkpoint, sigStructureHash: Digest)?
+  /// What stands at a place of the spool.
+  public enum Place {
+    case checkpoint(Checkpoint, sigStructureHash: Digest)
+    /// It gave way to newer entries.
+    case overwritten
+    /// No checkpoint, or nothing yet.
+    case other
+  }
+
+  /// Looks for the checkpoint whose entry has that sequence.
+  public static func place(at sequence: UInt64, in storage: consuming Storage)
+    throws(Failure) -> Place
   {
     var buffer = InlineArray<8192, UInt8>(repeating: 0)
     var span = buffer.mutableSpan
@@ -241,17 +250,18 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     do throws(SpoolFailure) {
       var reader = try SpoolReader(opening: storage)
       try reader.seek(toSequence: sequence)
-      guard reader.nextSequence == sequence else { return nil }
+      if try reader.oldestSequence() > sequence { return .overwritten }
+      guard reader.nextSequence == sequence else { return .other }
       entry = try reader.next(into: &span)
     } catch { throw .spool(error) }
-    guard let entry, entry.type == LogEntryType.checkpoint else { return nil }
+    guard let entry, entry.type == LogEntryType.checkpoint else { return .other }
     let message = span.span.extracting(0..<entry.payloadByteCount)
     do throws(CBORDecoder.Failure) {
       let parts = try COSESign1(decoding: message)
       let checkpoint = try Checkpoint(decoding: message)
       let hash = Checkpoint.sigStructureHash(
         protected: message.extracting(parts.protected), root: checkpoint.root)
-      return (checkpoint, hash)
+      return .checkpoint(checkpoint, sigStructureHash: hash)
     } catch { throw .foreignContent }
   }
 

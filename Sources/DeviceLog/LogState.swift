@@ -1,6 +1,7 @@
 import CBOR
 import FixedMemory
 import Proofs
+import Records
 
 /// Where a device's log stands: everything that the next leaf and the next checkpoint need. It is the
 /// context of each spool segment, so that recovery reads one segment and not the whole file.
@@ -26,6 +27,10 @@ public struct LogState: Equatable {
   public var deliveredSize: UInt64 = 0
   /// SHA-256 of the Sig_structure of the last checkpoint, in whatever epoch.
   public var previous = Digest()
+  /// Gap leaves of this epoch tell of dropped leaves before this index.
+  public var toldDroppedBefore: UInt64 = 0
+  /// Leaves that this epoch made void, of which no gap leaf tells yet.
+  public var untoldVoid: Range<UInt64>?
   public var frontier = MerkleFrontier()
 
   public init(epoch: UInt64) { self.epoch = epoch }
@@ -34,12 +39,12 @@ public struct LogState: Equatable {
   public var openLeafCount: UInt64 { size - first }
 
   static var formatVersion: Int64 { 1 }
-  /// Array heads and version 5, ten numbers of at most 9 bytes, prev 34, 64 peaks of 34.
-  static var maximumByteCount: Int { 2305 }
+  /// Array heads and version 5, thirteen numbers of at most 9 bytes, prev 34, 64 peaks of 34.
+  static var maximumByteCount: Int { 2332 }
 
   func encode(into bytes: consuming MutableSpan<UInt8>) -> Int {
     var encoder = CBOREncoder(bytes)
-    encoder.arrayHead(count: 13)
+    encoder.arrayHead(count: 16)
     encoder.integer(Self.formatVersion)
     encoder.unsigned(epoch)
     encoder.unsigned(batch)
@@ -50,6 +55,9 @@ public struct LogState: Equatable {
     encoder.integer(lastLeafMilliseconds)
     encoder.unsigned(UInt64(openItemsByteCount))
     encoder.unsigned(deliveredSize)
+    encoder.unsigned(toldDroppedBefore)
+    encoder.unsigned(untoldVoid?.lowerBound ?? 0)
+    encoder.unsigned(untoldVoid?.upperBound ?? 0)
     encoder.byteString(previous.span)
     encoder.unsigned(frontier.size)
     encoder.arrayHead(count: frontier.peakCount)
@@ -61,7 +69,7 @@ public struct LogState: Equatable {
     var decoder = CBORDecoder(bytes)
     let count = try decoder.arrayHead()
     guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
-    guard count == 13 else { throw .outsideFormat }
+    guard count == 16 else { throw .outsideFormat }
     epoch = try decoder.unsigned()
     batch = try decoder.unsigned()
     boot = try decoder.unsigned()
@@ -71,6 +79,10 @@ public struct LogState: Equatable {
     lastLeafMilliseconds = try decoder.integer()
     openItemsByteCount = Int(try decoder.unsigned(as: UInt32.self))
     deliveredSize = try decoder.unsigned()
+    toldDroppedBefore = try decoder.unsigned()
+    let (voidFrom, voidTo) = (try decoder.unsigned(), try decoder.unsigned())
+    guard voidFrom <= voidTo else { throw .outsideFormat }
+    untoldVoid = voidFrom < voidTo ? voidFrom..<voidTo : nil
     guard let previous = Digest(try decoder.byteString()) else { throw .outsideFormat }
     self.previous = previous
     let size = try decoder.unsigned()
@@ -106,11 +118,20 @@ public struct LogState: Equatable {
     previous = sigStructureHash
   }
 
-  /// Begins a new tree; the chain of checkpoints goes on.
+  /// Takes in a gap leaf that tells of leaves before `to`.
+  mutating func takeGapLeaf(before to: UInt64, _ reason: GapReason) {
+    if reason == .storageLost, let range = untoldVoid, range.upperBound <= to { untoldVoid = nil }
+    if reason == .spoolFull { toldDroppedBefore = max(toldDroppedBefore, to) }
+  }
+
+  /// Begins a new tree; the chain of checkpoints goes on. Leaves that no checkpoint covers are void.
   mutating func begin(epoch newEpoch: UInt64) {
     let previous = self.previous
     let boot = self.boot
+    let void = first..<size
+    let olderVoid = untoldVoid
     self = LogState(epoch: newEpoch)
+    untoldVoid = void.isEmpty ? olderVoid : void
     self.previous = previous
     self.boot = boot
   }

@@ -1,10 +1,44 @@
 import CLinux
+import FixedMemory
 
 /// The kernel's own reason (errno(3)).
 public struct SystemError: Error, Equatable {
   public let errno: Int32
 
   public init(errno: Int32) { self.errno = errno }
+}
+
+extension SystemError {
+  /// What the number means, for those that an operator meets; nil for the rest.
+  var meaning: StaticString? {
+    switch errno {
+    case ENOENT, ENOTDIR: "no such file or folder"
+    case EACCES, EPERM: "permission denied: look at its owner and mode, and as which user this runs"
+    case EROFS: "the file system is read-only: look at the card and at `dmesg`"
+    case ENOSPC, EDQUOT: "no space left: free some"
+    case EIO: "the card or disk reports an error: look at `dmesg`"
+    case EMFILE, ENFILE: "too many open files"
+    case ENOMEM, ENOBUFS: "no memory left"
+    case EBUSY: "it is in use by another program"
+    case EINVAL, ENOTTY: "not possible with what stands there"
+    default: nil
+    }
+  }
+}
+
+extension TextBuilder {
+  /// The meaning where it is known, and the number.
+  public mutating func append(_ error: SystemError) {
+    if let meaning = error.meaning {
+      append(meaning)
+      append(" (errno ")
+      append(error.errno)
+      append(")")
+    } else {
+      append("errno ")
+      append(error.errno)
+    }
+  }
 }
 
 /// The result of a wrapper of CLinux: what the call returned, or its error.

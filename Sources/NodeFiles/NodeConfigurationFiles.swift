@@ -32,6 +32,7 @@ public struct NodeConfigurationFiles: ~Copyable {
     }
     let boardCount = read(options.boardPath, .board, into: &span, problems: &problems)
     hash.update(span.span.extracting(0..<boardCount))
+    guard problems.isUsable else { return nil }
     let board = BoardProfile(
       parsing: span.span.extracting(0..<boardCount), runFolder: options.runFolder,
       problems: &problems)

@@ -221,7 +221,11 @@ public struct Leaf: ~Escapable {
       public let from: UInt64
       public let to: UInt64
       public let count: UInt64
+      /// The number of the reason; `reason` is nil when this version does not know it.
       public let reasonNumber: UInt64
+      public var reason: GapReason? {
+        UInt8(exactly: reasonNumber).flatMap { GapReason(rawValue: $0) }
+      }
     }
 
     public func gap() throws(CBORDecoder.Failure) -> Gap {

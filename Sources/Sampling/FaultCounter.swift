@@ -89,6 +89,13 @@ public struct FaultCounter: Sendable {
     return nil
   }
 
+  /// Takes a report back whose leaf found no room: it waits for its next time with what comes until then.
+  public mutating func putBack(_ report: Report) {
+    let index = Self.index(report.sensor, report.code)
+    let (sum, overflow) = entries[index].pendingCount.addingReportingOverflow(report.count)
+    entries[index].pendingCount = overflow ? .max : sum
+  }
+
   /// When `takeDue` has something next; nil when nothing waits.
   public var nextDueMilliseconds: Int64? {
     var next: Int64?

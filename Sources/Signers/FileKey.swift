@@ -25,6 +25,8 @@ public struct FileKey: ~Copyable, Signer {
     case pathTooLong
     /// libsodium did not start, which means no source of random bytes.
     case noRandomness
+    /// The folder for the key is not there.
+    case noFolder
     /// The kernel gives no more memory that is locked (RLIMIT_MEMLOCK).
     case noSecureMemory
     case system(errno: Int32)
@@ -163,6 +165,7 @@ extension FileKey {
       }
     }
     span.withUnsafeMutableBufferPointer { cairn_wipe($0.baseAddress, Int64($0.count)) }
+    if result == -ENOENT { throw .noFolder }
     guard result == 0 else { throw .system(errno: -result) }
   }
 
@@ -179,6 +182,7 @@ extension FileKey {
         }
       }
     }
+    if result == -ENOENT { throw .noFolder }
     guard result == 0 else { throw .system(errno: -result) }
   }
 }

@@ -16,6 +16,14 @@ extension SpoolWriter where Storage: ~Copyable {
     return OldestSegment(position: SpoolPosition(startOf: oldest), segment: oldest)
   }
 
+  /// The first segment that the ring still has, which need not be full; nil when there is none.
+  public mutating func firstSegment() throws(Failure) -> OldestSegment? {
+    guard let current = currentSegment,
+      let first = try file.firstSegment(from: 1, through: current.number)
+    else { return nil }
+    return OldestSegment(position: SpoolPosition(startOf: first), segment: first)
+  }
+
   /// Copies the oldest segment's context and answers its length.
   public mutating func copyContext(of oldest: OldestSegment, into buffer: inout MutableSpan<UInt8>)
     throws(Failure) -> Int

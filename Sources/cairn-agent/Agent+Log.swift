@@ -14,15 +14,26 @@ extension Agent {
   /// Appends one leaf of this turn's time. False when the ring is full and policy is to stop; every other
   /// failure ends the program, and its next start recovers.
   mutating func record(_ encode: (consuming MutableSpan<UInt8>) -> Int) -> Bool {
+    guard !isBootLeafOwed || recordBoot() else { return false }
+    return append(purpose: .record, milliseconds: now, encode)
+  }
+
+  private mutating func append(
+    purpose: AgentLog.Purpose, milliseconds: Int64, _ encode: (consuming MutableSpan<UInt8>) -> Int
+  ) -> Bool {
     var buffer = InlineArray<1024, UInt8>(repeating: 0)
     let count = encode(buffer.mutableSpan)
     precondition(count <= Batch.maximumLeafByteCount, "a record longer than a leaf may be")
     if log.mustSeal { seal() }
     do throws(AgentLog.Failure) {
-      try log.append(leaf: buffer.span.extracting(0..<count), milliseconds: now)
+      try log.append(
+        leaf: buffer.span.extracting(0..<count), milliseconds: milliseconds, purpose: purpose)
     } catch {
       guard error == .full else { endForLog(paths, error) }
-      if fullSince == nil { fullSince = now }
+      if fullSince == nil {
+        fullSince = now
+        tellFull()
+      }
       return false
     }
     isDirty = true
@@ -30,22 +41,44 @@ extension Agent {
     return true
   }
 
-  /// The first leaf of this boot.
+  /// The ring is full: says so in the room kept for it, before a crash can hide why nothing follows.
+  private mutating func tellFull() {
+    // Nothing stands before a boot's own leaf. The boot before has told that the ring is full.
+    guard !isBootLeafOwed else { return }
+    if recordMissed(purpose: .lastWord) { seal() }
+  }
+
+  private mutating func recordMissed(purpose: AgentLog.Purpose) -> Bool {
+    guard let since = fullSince else { return true }
+    let (from, to, count, milliseconds) = (UInt64(since), UInt64(now), missedWhileFull, now)
+    return append(purpose: purpose, milliseconds: now) {
+      LeafEncoding.gap(
+        .measurementsMissed, schema: 0, milliseconds: milliseconds, from: from, to: to,
+        count: count, reason: .spoolFull, into: $0)
+    }
+  }
+
+  /// Begins this boot. Its first leaf waits while the ring is full, and every other leaf waits for it.
   mutating func beginBoot() {
     log.begin(boot: log.state.boot + 1, flags: isSimulated ? Checkpoint.simulatedFlag : 0)
-    let programHash = hashOfProgram()
-    let boot = log.state.boot
-    let flags = log.state.flags
+    programHash = hashOfProgram()
+    isBootLeafOwed = true
+    nextCommit = files.site.commitIntervalMilliseconds
+    nextSeal = files.site.batchIntervalMilliseconds
+    if recordBoot() { tellGaps() }
+  }
+
+  private mutating func recordBoot() -> Bool {
+    let (boot, flags, programHash) = (log.state.boot, log.state.flags, self.programHash)
     let (board, configurationHash) = (files.board.name, files.hash)
-    _ = record { bytes in
+    let isKept = append(purpose: .record, milliseconds: 0) { bytes in
       LeafEncoding.boot(
         milliseconds: 0, bootCount: boot, agentVersion: agentVersion,
         programHash: programHash.span, board: board.span,
         configurationHash: configurationHash.span, flags: flags, claims: Span(), into: bytes)
     }
-    nextCommit = files.site.commitIntervalMilliseconds
-    nextSeal = files.site.batchIntervalMilliseconds
-    tellGaps()
+    if isKept { isBootLeafOwed = false }
+    return isKept
   }
 
   /// SHA-256 of the running program's file; zero when /proc does not show it.
@@ -65,40 +98,23 @@ extension Agent {
 
   /// Leaves that tell of what is missing: dropped for want of room, or void since a new epoch began.
   mutating func tellGaps() {
-    if let void = log.voidLeaves,
-      tell(.leavesDropped, from: void.lowerBound, to: void.upperBound, reason: .storageLost)
-    {
-      log.forgetVoidLeaves()
-    }
-    if let dropped = log.droppedSinceGapLeaf,
-      tell(.leavesDropped, from: dropped.lowerBound, to: dropped.upperBound, reason: .spoolFull),
-      // Telling may itself have taken another segment: then the next leaf tells of all of it.
-      log.droppedSinceGapLeaf == dropped
-    {
-      log.forgetDroppedRange()
-    }
-    guard let since = fullSince, missedWhileFull > 0 else { return }
-    let (from, to, count, milliseconds) = (UInt64(since), UInt64(now), missedWhileFull, now)
-    let isTold = record {
-      LeafEncoding.gap(
-        .measurementsMissed, schema: 0, milliseconds: milliseconds, from: from, to: to,
-        count: count, reason: .spoolFull, into: $0)
-    }
-    if isTold {
-      fullSince = nil
-      missedWhileFull = 0
-    }
+    // Telling may itself have taken another segment: then the next turn tells of all of it.
+    if let void = log.state.untoldVoid { tellLost(void, .storageLost) }
+    if let dropped = log.untoldDropped { tellLost(dropped, .spoolFull) }
+    guard missedWhileFull > 0, !isBootLeafOwed || recordBoot(), recordMissed(purpose: .record)
+    else { return }
+    fullSince = nil
+    missedWhileFull = 0
   }
 
-  /// False when there is no room for it now.
-  private mutating func tell(_ code: EventCode, from: UInt64, to: UInt64, reason: GapReason) -> Bool
-  {
+  private mutating func tellLost(_ range: Range<UInt64>, _ reason: GapReason) {
     let milliseconds = now
-    return record {
+    let isTold = record {
       LeafEncoding.gap(
-        code, schema: 0, milliseconds: milliseconds, from: from, to: to, count: to - from,
-        reason: reason, into: $0)
+        .leavesDropped, schema: 0, milliseconds: milliseconds, from: range.lowerBound,
+        to: range.upperBound, count: range.upperBound - range.lowerBound, reason: reason, into: $0)
     }
+    if isTold { log.told(range, reason) }
   }
 
   /// Commits or seals when it is time.
@@ -137,7 +153,8 @@ extension Agent {
 
   /// What was counted and measured is signed before the program ends.
   mutating func closeLog() {
-    while let report = faults.drain(now: now) { tellFault(report) }
+    while fullSince == nil, let report = faults.drain(now: now) { tellFault(report) }
+    if missedWhileFull > 0, !isBootLeafOwed { _ = recordMissed(purpose: .lastWord) }
     seal()
   }
 }

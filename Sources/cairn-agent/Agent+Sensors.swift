@@ -84,9 +84,7 @@ extension Agent {
     for index in files.site.sensors.indices {
       let configured = files.site.sensors[index]
       guard var sensor = sensors[index].take() else { continue }
-      var delay = SystemDelay()
-      var failure: SensorFailure?
-      do throws(SensorFailure) { try sensor.identify(delay: &delay) } catch { failure = error }
+      let failure = identify(&sensor, attempts: configured.isOptional ? 1 : 3)
       tick()
       isFailing[index] = failure != nil
       if let failure {
@@ -103,6 +101,20 @@ extension Agent {
           intervalMilliseconds: configured.intervalMilliseconds, firstMilliseconds: first) == index
       else { end(.configuration, "cairn-agent: a sensor's interval is outside 100 ms to a week") }
     }
+  }
+
+  /// What is needed is asked again after a second: chips and buses take their time when power comes.
+  private func identify(_ sensor: inout AgentSensor, attempts: Int) -> SensorFailure? {
+    var delay = SystemDelay()
+    var failure: SensorFailure?
+    for attempt in 0..<attempts {
+      if attempt > 0 { delay.sleep(milliseconds: 1000) }
+      do throws(SensorFailure) {
+        try sensor.identify(delay: &delay)
+        return nil
+      } catch { failure = error }
+    }
+    return failure
   }
 
   private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure)
@@ -215,21 +227,26 @@ extension Agent {
 
   mutating func tellFault(_ report: FaultCounter.Report) {
     let milliseconds = now
-    _ = record {
+    let isTold = record {
       LeafEncoding.fault(
         schema: UInt16(report.sensor + 1), milliseconds: milliseconds, code: report.code,
         count: report.count, into: $0)
     }
+    if !isTold { faults.putBack(report) }
   }
 
   private mutating func tell(_ gap: Schedule.Gap, sensor: Int) {
     let milliseconds = now
-    _ = record {
+    let isTold = record {
       LeafEncoding.gap(
         .measurementsMissed, schema: UInt16(sensor + 1), milliseconds: milliseconds,
         from: UInt64(max(0, gap.fromMilliseconds)), to: UInt64(max(0, gap.toMilliseconds)),
         count: UInt64(gap.count), reason: .late, into: $0)
     }
+    guard !isTold else { return }
+    // Then it is one of those that a full ring costs.
+    missedWhileFull += UInt64(gap.count)
+    fullSince = min(fullSince ?? now, max(0, gap.fromMilliseconds))
   }
 }
 

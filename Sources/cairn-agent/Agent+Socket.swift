@@ -19,10 +19,13 @@ extension Agent {
     for index in 0..<AgentSocket.clientCapacity {
       guard var client = socket.clients[index].take() else { continue }
       var isKept = true
-      if let slot = client.slot, poller.isReadable(slot) { isKept = serve(&client) }
+      if let slot = client.slot, poller.isReadable(slot) {
+        client.lastHeardMilliseconds = now
+        isKept = serve(&client)
+      }
       if isKept { socket.clients[index] = consume client }
     }
-    socket.accept(poller)
+    socket.accept(poller, now: now)
   }
 
   /// One packet of one client. False when the client is to be let go.
@@ -62,10 +65,15 @@ extension Agent {
       let receipt = try Receipt(
         verifying: bytes, gatewayKey: PublicKey(algorithm: .ed25519, bytes: gatewayKey))
       guard receipt.deviceKeyHash == key.publicKey.hash else { throw Refusal(.keyMismatch) }
-      guard let checkpoint = checkpoint(at: sequence),
-        checkpoint.hash == receipt.checkpointHash, checkpoint.size == receipt.size,
-        checkpoint.epoch == receipt.epoch
-      else { throw Refusal(.unknownPosition) }
+      switch place(at: sequence) {
+      case .checkpoint(let checkpoint, let hash):
+        guard hash == receipt.checkpointHash, checkpoint.size == receipt.size,
+          checkpoint.epoch == receipt.epoch
+        else { throw Refusal(.unknownPosition) }
+      // Nothing waits for it any more, and nothing is wrong with it.
+      case .overwritten: return nil
+      case .other: throw Refusal(.unknownPosition)
+      }
       do throws(AgentLog.Failure) {
         try log.markDelivered(
           epoch: receipt.epoch, size: receipt.size, throughSequence: sequence)
@@ -78,17 +86,14 @@ extension Agent {
     }
   }
 
-  /// The checkpoint that the log has at a place of its spool.
-  private func checkpoint(at sequence: UInt64) -> (hash: Digest, epoch: UInt64, size: UInt64)? {
+  /// What the log has at a place of its spool.
+  private func place(at sequence: UInt64) -> LogReader<FileStorage>.Place {
     do throws(FileStorage.Failure) {
       let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
       do throws(LogReader<FileStorage>.Failure) {
-        guard
-          let found = try LogReader<FileStorage>.checkpoint(at: sequence, in: storage)
-        else { return nil }
-        return (found.sigStructureHash, found.checkpoint.epoch, found.checkpoint.size)
-      } catch { return nil }
-    } catch { return nil }
+        return try LogReader<FileStorage>.place(at: sequence, in: storage)
+      } catch { return .other }
+    } catch { return .other }
   }
 
   private mutating func status() -> AgentStatus {
@@ -120,7 +125,7 @@ extension Agent {
 
   private func problem() -> AgentProblem? {
     if fullSince != nil { return .spoolStopped }
-    if log.droppedSinceGapLeaf != nil { return .spoolDropping }
+    if log.untoldDropped != nil { return .spoolDropping }
     if schedule.count == 0 || Int(failingSensorCount()) == schedule.count { return .noSensor }
     return wasReceiptRefused ? .receiptRefused : nil
   }

@@ -28,6 +28,7 @@ extension Agent {
   /// Reads what the receiver has sent, opening its line when it is there.
   mutating func takeReceiver() {
     guard let gnss = files.site.gnss else { return }
+    if let owed = receiverEventOwed, fullSince == nil { tellReceiver(owed, gnss) }
     if receiverPort == nil { attachReceiver(gnss) }
     var buffer = InlineArray<512, UInt8>(repeating: 0)
     var span = buffer.mutableSpan
@@ -65,10 +66,12 @@ extension Agent {
 
   private mutating func tellReceiver(_ code: EventCode, _ gnss: SiteConfiguration.GNSS) {
     let milliseconds = now
-    _ = record {
+    let isTold = record {
       LeafEncoding.device(
         code, schema: 0, milliseconds: milliseconds, name: gnss.port.span, into: $0)
     }
+    // With a full ring, what became of the receiver is told when there is room.
+    receiverEventOwed = isTold ? nil : code
   }
 
   private mutating func take(_ fix: GNSSFix) {

@@ -43,8 +43,8 @@ struct Agent: ~Copyable {
 
   var receiverPort: TerminalSerialPort?
   var receiver = GNSSReceiver()
-  var isReceiverAttached = false
   var nextReceiverAttempt: Int64 = 0
+  var receiverEventOwed: EventCode?
   var lastFix: GNSSFix?
   var mapping: ClockMapping?
   var nextClockLook: Int64 = 0
@@ -53,6 +53,9 @@ struct Agent: ~Copyable {
   var nextCommit: Int64 = 0
   var nextSeal: Int64 = 0
   var isDirty = false
+  /// The first leaf of this boot has found no room yet.
+  var isBootLeafOwed = false
+  var programHash = Digest()
   /// Since when the ring is full; measurements are missed until something is delivered.
   var fullSince: Int64?
   var missedWhileFull: UInt64 = 0

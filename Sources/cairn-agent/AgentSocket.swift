@@ -6,12 +6,15 @@ import NodeFiles
 
 /// The agent's end of its socket: clients, and what each may do. What messages mean is the agent's.
 ///
-/// A client that does not read, or sends what is no packet, is let go; the agent never waits for one.
+/// A client that does not read, or sends what is no packet, is let go; the agent never waits for one. When all
+/// places are taken, whoever has been silent longest makes room, except those who subscribed: idle clients
+/// can't keep the uplink out.
 struct AgentSocket: ~Copyable {
   struct Client: ~Copyable {
     var connection: UnixConnection
     let role: PeerRole
     var isSubscribed = false
+    var lastHeardMilliseconds: Int64
     /// Its place in the poller of this turn.
     var slot: Int?
 
@@ -54,8 +57,8 @@ struct AgentSocket: ~Copyable {
       case .nobodyListens: text.append(": no such folder")
       case .timedOut, .closed, .messageTooLong: text.append(": can't listen")
       case .system(let errno):
-        text.append(": errno ")
-        text.append(errno)
+        text.append(": ")
+        text.append(SystemError(errno: errno))
       }
       end(.refused, text.span)
     }
@@ -70,8 +73,8 @@ struct AgentSocket: ~Copyable {
     }
   }
 
-  /// Lets in who waits. With all places taken, who waits is let in and shown out, so that it knows.
-  mutating func accept(_ poller: borrowing Poller) {
+  /// Lets in who waits.
+  mutating func accept(_ poller: borrowing Poller, now: Int64) {
     guard let listenerSlot, poller.isReadable(listenerSlot) else { return }
     for _ in 0..<Self.clientCapacity {
       do throws(SocketFailure) {
@@ -79,20 +82,27 @@ struct AgentSocket: ~Copyable {
         let peer = try connection.peer()
         let role = PeerRole(
           userID: peer.userID, agentUserID: effectiveUserID, uplinkUserID: uplinkUserID)
-        add(Client(connection: connection, role: role))
+        add(Client(connection: connection, role: role, lastHeardMilliseconds: now))
       } catch { return }
     }
   }
 
+  /// With nothing but subscribers, the new one is let in and shown out, so that it knows.
   private mutating func add(_ client: consuming Client) {
+    var place: Int?
+    var silentSince = Int64.max
     for index in 0..<Self.clientCapacity {
-      if let present = clients[index].take() {
-        clients[index] = consume present
-      } else {
-        clients[index] = consume client
-        return
+      guard let present = clients[index].take() else {
+        place = index
+        break
       }
+      if !present.isSubscribed, present.lastHeardMilliseconds < silentSince {
+        place = index
+        silentSince = present.lastHeardMilliseconds
+      }
+      clients[index] = consume present
     }
+    if let place { clients[place] = consume client }
   }
 
   /// Tells subscribers how far the spool may be read.

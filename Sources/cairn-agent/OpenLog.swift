@@ -3,6 +3,7 @@ import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 import Signers
 import Spool
 
@@ -13,7 +14,9 @@ typealias AgentLog = DeviceLog<FileStorage>
 func openKey(_ paths: NodePaths) -> FileKey {
   do throws(FileKey.Failure) {
     let key = try openOrMakeKey(paths)
-    try key.writePublicKey(to: paths.publicKey.span)
+    if !isPublicKey(key.publicKey, of: paths) {
+      try key.writePublicKey(to: paths.publicKey.span)
+    }
     return key
   } catch {
     var text = TextBuilder<512>()
@@ -23,6 +26,24 @@ func openKey(_ paths: NodePaths) -> FileKey {
     describe(error, &text)
     end(.refused, text.span)
   }
+}
+
+/// True when device.pub stands there and is this key's. The log of one key is never continued with another:
+/// a seed that was changed, by accident or not, is another node.
+private func isPublicKey(_ publicKey: PublicKey, of paths: NodePaths) -> Bool {
+  var bytes = InlineArray<33, UInt8>(repeating: 0)
+  var span = bytes.mutableSpan
+  do throws(FileFailure) {
+    let count = try readFile(paths.publicKey, into: &span)
+    if span.span.extracting(0..<count).equals(publicKey.bytes.span) { return true }
+  } catch { return false }
+  guard isFormatted(paths) else { return false }
+  var text = TextBuilder<512>()
+  text.append("cairn-agent: ")
+  text.append(paths.key.span)
+  text.append(": is not the key of device.pub and of the spool beside it: it was exchanged or is ")
+  text.append("damaged. Restore it; to begin as another node, move spool and device.pub away")
+  end(.refused, text.span)
 }
 
 /// Whoever has a key and no spool has lost one, or was cut at its first start: positions of the key's epoch
@@ -92,7 +113,7 @@ private func beginsBlank(_ paths: NodePaths) -> Bool {
 
 private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>) {
   switch failure {
-  case .missing: text.append("no such folder; make it, owned by the agent's user")
+  case .missing: text.append("no such folder: make it, owned by the agent's user")
   case .readableByOthers(let mode, let owner):
     text.append("mode ")
     text.append(UInt64(mode >> 6 & 7), digits: 1)
@@ -108,9 +129,9 @@ private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>
   case .pathTooLong: text.append("the path is too long")
   case .noRandomness: text.append("the kernel gives no random bytes")
   case .noSecureMemory: text.append("no locked memory left: raise RLIMIT_MEMLOCK (LimitMEMLOCK=)")
-  case .system(let errno):
-    text.append("errno ")
-    text.append(errno)
+  case .noFolder:
+    text.append("its folder is not there: make it, owned by the agent's user, or look at --state")
+  case .system(let errno): text.append(SystemError(errno: errno))
   }
 }
 
@@ -204,9 +225,7 @@ func endForSpool(_ paths: NodePaths, _ failure: FileStorage.Failure) -> Never {
     text.append("the disk has no room for the spool: free some, or set [spool] size lower")
   case .alreadyExists: text.append("exists already")
   case .pathTooLong: text.append("the path is too long")
-  case .system(let errno):
-    text.append("errno ")
-    text.append(errno)
+  case .system(let errno): text.append(SystemError(errno: errno))
   }
   end(failure == .noSpace ? .storageFailed : .refused, text.span)
 }
@@ -253,10 +272,7 @@ private func describe(
   case .storage(.noSpace): text.append("no space left on the device")
   case .storage(.readOnly):
     text.append("the file system is read-only: look at the card")
-  case .storage(.system(let errno)):
-    text.append("the kernel reports errno ")
-    text.append(errno)
-    text.append(": look at the card and at `dmesg`")
+  case .storage(.system(let errno)): text.append(SystemError(errno: errno))
   default: text.append("storage failed; a new start recovers what is durable")
   }
 }

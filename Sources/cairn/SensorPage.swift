@@ -26,7 +26,12 @@ enum SensorPage {
     if failing == 0 {
       output.write("all ")
       output.write(UInt64(survey.sensorCount))
-      output.write(survey.sensorCount == 1 ? " answers" : " answer")
+      if case .status = report.agent {
+        output.write(survey.sensorCount == 1 ? " answers" : " answer")
+      } else {
+        // The spool alone tells what was; nobody measures now.
+        output.write(" answered")
+      }
     } else {
       output.emphasise(.bad)
       output.write(failing)

@@ -137,6 +137,17 @@ private func newLog(_ medium: FaultyMedium, policy: TestLog.FullPolicy = .stop) 
   let open = log.state.openLeafCount
   let sealed = try log.seal(with: &key)
   #expect((sealed != nil) == (open > 0))
+  // So are two last words, each sealed; a third finds the ring full.
+  for _ in 0..<2 {
+    try appendGap(&log, at: time, purpose: .lastWord)
+    #expect(try log.seal(with: &key) != nil)
+  }
+  #expect(throws: TestLog.Failure.full) {
+    for _ in 0..<9 {
+      try appendGap(&log, at: time, purpose: .lastWord)
+      _ = try log.seal(with: &key)
+    }
+  }
   #expect(throws: TestLog.Failure.full) {
     for _ in 0..<20 { try appendReading(&log, at: time + 1, value: 0) }
   }
@@ -144,6 +155,16 @@ private func newLog(_ medium: FaultyMedium, policy: TestLog.FullPolicy = .stop) 
   try log.markDelivered(epoch: epoch, size: size, throughSequence: sequence)
   for _ in 0..<20 { try appendReading(&log, at: time + 1, value: 0) }
   log.checkInvariants()
+}
+
+private func appendGap(_ log: inout TestLog, at milliseconds: Int64, purpose: TestLog.Purpose)
+  throws(TestLog.Failure)
+{
+  try append(&log, at: milliseconds, purpose: purpose) {
+    LeafEncoding.gap(
+      .measurementsMissed, schema: 0, milliseconds: milliseconds, from: .max, to: .max,
+      count: .max, reason: .spoolFull, into: $0.mutableSpan)
+  }
 }
 
 /// A gateway that was away while the oldest leaves gave way goes on from where it stood.
@@ -168,14 +189,14 @@ func droppedLeavesLeaveATreeThatStillVerifies(deliveredBatchCount: Int, isRestar
       for _ in 0..<(10 + batch % 7) {
         time += 1
         try appendReading(&log, at: time, value: time)
-        if let dropped = log.droppedSinceGapLeaf {
+        if let dropped = log.untoldDropped {
           try append(&log, at: time) {
             LeafEncoding.gap(
               .leavesDropped, schema: 0, milliseconds: time, from: dropped.lowerBound,
               to: dropped.upperBound, count: UInt64(dropped.count), reason: .spoolFull,
               into: $0.mutableSpan)
           }
-          log.forgetDroppedRange()
+          log.told(dropped, .spoolFull)
           droppedCount += 1
         }
       }

@@ -23,12 +23,14 @@ func formattedMedium(segmentCount: Int, segmentByteCount: Int = 12_288) throws -
 func testKey() throws -> FileKey { try FileKey(seed: fixed(Array(repeating: 5, count: 32))) }
 
 /// Appends one leaf, which `encode` writes.
-func append(_ log: inout TestLog, at milliseconds: Int64, _ encode: (inout [UInt8]) -> Int)
-  throws(TestLog.Failure)
-{
+func append(
+  _ log: inout TestLog, at milliseconds: Int64, purpose: TestLog.Purpose = .record,
+  _ encode: (inout [UInt8]) -> Int
+) throws(TestLog.Failure) {
   var buffer = [UInt8](repeating: 0, count: 1100)
   let count = encode(&buffer)
-  try log.append(leaf: buffer.span.extracting(0..<count), milliseconds: milliseconds)
+  try log.append(
+    leaf: buffer.span.extracting(0..<count), milliseconds: milliseconds, purpose: purpose)
 }
 
 func appendBoot(_ log: inout TestLog, boot: UInt64) throws(TestLog.Failure) {

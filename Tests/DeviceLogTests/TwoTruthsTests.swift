@@ -1,6 +1,7 @@
 import DeviceLog
 import FixedMemory
 import Proofs
+import Records
 import Signers
 import Simulation
 import Spool
@@ -90,4 +91,74 @@ func noPowerCutMakesADeviceSignTwoTruths(seed: UInt64) throws {
 /// The control: without synchronize the same scenario does sign two truths, so the test can fail.
 @Test func withoutSynchronizeADeviceSignsTwoTruths() throws {
   #expect(try firstViolation(seed: 1, ignoresSynchronize: true).0 != nil)
+}
+
+/// A board that nobody fetches from.
+private func runUnfetched(_ medium: FaultyMedium, steps: Int) throws {
+  var key = try testKey()
+  var log = try TestLog.recover(FaultyStorage(medium), policy: .dropOldest)
+  if log.recovery == .new { try log.begin(epoch: 0) }
+  _ = try log.seal(with: &key)
+  try appendBoot(&log, boot: log.state.boot + 1)
+  for step in 0..<steps {
+    try tellDropped(&log, at: Int64(step))
+    try appendReading(&log, at: Int64(step), value: Int64(step))
+    if step % 7 == 6 { _ = try log.seal(with: &key) }
+  }
+  try tellDropped(&log, at: Int64(steps))
+  _ = try log.seal(with: &key)
+}
+
+private func tellDropped(_ log: inout TestLog, at milliseconds: Int64) throws {
+  guard let dropped = log.untoldDropped else { return }
+  try append(&log, at: milliseconds) {
+    LeafEncoding.gap(
+      .leavesDropped, schema: 0, milliseconds: milliseconds, from: dropped.lowerBound,
+      to: dropped.upperBound, count: UInt64(dropped.count), reason: .spoolFull,
+      into: $0.mutableSpan)
+  }
+  log.told(dropped, .spoolFull)
+}
+
+/// The first leaf that a log still has, and the first that its gap leaves say it has.
+/// A gateway that has nothing yet can go on from there.
+private func oldestLeaf(_ medium: FaultyMedium) throws -> (found: UInt64, told: UInt64) {
+  var gateway = SmallGateway(key: try testKey().publicKey)
+  var reader = try LogReader(opening: FaultyStorage(medium, isReadOnly: true))
+  var found: UInt64?
+  var told: UInt64 = 0
+  while let batch = try reader.next() {
+    if found == nil {
+      found = batch.itemsStart
+      try reader.assembleResumed(fromSize: 0)
+      try gateway.receive(reader.bytes)
+    }
+    guard batch.isWhole else { continue }
+    try reader.assemble()
+    var items = try BatchReader(reader.bytes)
+    while !items.isAtEnd {
+      guard case .leaf(let bytes) = try items.next() else { continue }
+      let leaf = try Leaf(decoding: bytes)
+      guard leaf.kind == .event else { continue }
+      let event = try leaf.event()
+      if event.code == .leavesDropped { told = try event.gap().to }
+    }
+  }
+  return (try #require(found), told)
+}
+
+@Test func noPowerCutForgetsToTellWhichLeavesGaveWay() throws {
+  var random = SplitMix64(seed: 9)
+  let formatted = try formattedMedium(segmentCount: 3, segmentByteCount: 8192)
+  var cut = 150
+  while cut < 400 {
+    let medium = FaultyMedium(image: formatted.durable)
+    medium.powerCutAfterWrite = cut
+    do { try runUnfetched(medium, steps: 900) } catch { #expect(medium.isPowerOff) }
+    let after = FaultyMedium(image: medium.image(using: &random))
+    try runUnfetched(after, steps: 5)
+    let (found, told) = try oldestLeaf(after)
+    #expect(told > 0 && found == told, "cut after write \(cut): \(found), told \(told)")
+    cut += 1
+  }
 }

@@ -1,0 +1,286 @@
+import AgentMessages
+import CBOR
+import DeviceLog
+import FixedMemory
+import Foundation
+import LinuxPlatform
+import Proofs
+import Records
+import Signers
+import Spool
+
+/// A node in a folder of its own, for the built agent and, while that does not run, for this test.
+final class AgentNode {
+  typealias Log = DeviceLog<FileStorage>
+
+  /// Held while a process is started, and while this test holds a spool's lock: a child has its parent's
+  /// descriptors until it is the new program.
+  private static let spawning = NSLock()
+
+  let folder: URL
+  private var board: Process?
+  private let boardInput = Pipe()
+
+  struct NoPath: Error {}
+
+  /// With configuration, and neither key nor spool.
+  init(site: String = "") throws {
+    folder = URL(filePath: "/tmp/cairn-agent-\(UInt32.random(in: 0 ... .max))")
+    for name in ["agent", "uplink"] {
+      try FileManager.default.createDirectory(
+        at: folder.appending(path: name), withIntermediateDirectories: true)
+    }
+    try write(
+      """
+      [gateway]
+      url = http://127.0.0.1:9
+      [spool]
+      size = 1 MiB
+      segment = 128 KiB
+      [batch]
+      interval = 1 s
+      \(site)
+      """, to: "site.ini")
+    try write(
+      "[board]\nname = bench\n[i2c.i2c-1]\nvirtual = i2c-1.sock\ntimeout = 100 ms\n",
+      to: "board.ini")
+  }
+
+  deinit {
+    board?.terminate()
+    board?.waitUntilExit()
+    // What stays behind in /tmp is no failure of what was tested.
+    do { try FileManager.default.removeItem(at: folder) } catch {}
+  }
+
+  func path(_ name: String) -> String { folder.appending(path: name).path }
+
+  func write(_ text: String, to name: String) throws {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+  }
+
+  private func fixedPath(_ name: String) throws -> FixedPath {
+    guard let path = FixedPath(Array(path(name).utf8).span) else { throw NoPath() }
+    return path
+  }
+
+  private static func program(_ name: String) -> URL {
+    URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+      .appending(path: name)
+  }
+
+  // MARK: the programs
+
+  /// Chip models on the bus, once they listen.
+  func startBoard() throws {
+    let process = Process()
+    process.executableURL = Self.program("cairn-simulate")
+    let weather = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../Data/weather/weather-jfk-2013.csv").standardized.path
+    process.arguments = [
+      "board", "--bus", path("i2c-1.sock"), "--weather", weather, "--until-end-of-input",
+    ]
+    process.standardInput = boardInput
+    let output = Pipe()
+    process.standardOutput = output
+    try Self.spawning.withLock { try process.run() }
+    board = process
+    _ = output.fileHandleForReading.availableData
+  }
+
+  /// A running agent; it has begun its boot when this returns, or ended.
+  func startAgent() throws -> Agent {
+    try Self.spawning.withLock {
+      try Agent(
+        program: Self.program("cairn-agent"),
+        arguments: [
+          "--board", path("board.ini"), "--config", path("site.ini"), "--state", folder.path,
+          "--run", folder.path,
+        ])
+    }
+  }
+
+  /// Starts the agent and asks it to end.
+  func runAgent() throws -> Agent.Ending { try startAgent().end() }
+
+  func connect() throws -> UnixConnection {
+    try UnixConnection(connectingTo: fixedPath("agent.sock"))
+  }
+
+  // MARK: the log, while no agent runs
+
+  func makeKeyAndSpool() throws {
+    _ = try FileKey(creatingAt: Array(path("agent/agent.key").utf8).span)
+    try makeSpool()
+  }
+
+  private func makeSpool() throws {
+    try Self.spawning.withLock {
+      var storage = try FileStorage.create(
+        at: fixedPath("agent/spool"), byteCount: SpoolLayout.segmentsOffset + 1_048_576,
+        mode: 0o640)
+      try SpoolWriter<FileStorage>.format(
+        &storage, spoolID: FixedBytes<16>(), segmentByteCount: 131_072)
+    }
+  }
+
+  func withLog(_ body: (inout Log, inout FileKey) throws -> Void) throws {
+    try Self.spawning.withLock {
+      var key = try FileKey(opening: Array(path("agent/agent.key").utf8).span)
+      var log = try Log.recover(
+        FileStorage.open(at: fixedPath("agent/spool"), access: .readWrite), policy: .stop)
+      if log.recovery == .new { try log.begin(epoch: 0) }
+      try body(&log, &key)
+    }
+  }
+
+  /// Batches that nobody fetches, until `count` more leaves of 900 bytes would fill the ring.
+  func fillSpool(leaving count: Int) throws {
+    let capacity = try fillSpool(upTo: .max)
+    try FileManager.default.removeItem(atPath: path("agent/spool"))
+    try makeSpool()
+    _ = try fillSpool(upTo: capacity - count)
+  }
+
+  /// Returns how many leaves there was room for.
+  private func fillSpool(upTo limit: Int) throws -> Int {
+    var leafCount = 0
+    try withLog { log, key in
+      log.begin(boot: 1, flags: 0)
+      try log.append(at: 0) {
+        LeafEncoding.boot(
+          milliseconds: 0, bootCount: 1, agentVersion: "0.1.0", programHash: Digest().span,
+          board: Span(), configurationHash: Digest().span, flags: 0, claims: Span(),
+          into: $0.mutableSpan)
+      }
+      let text = [UInt8](repeating: 97, count: 900)
+      do {
+        while leafCount < limit {
+          if log.mustSeal { _ = try log.seal(with: &key) }
+          try log.append(at: 1) {
+            LeafEncoding.device(
+              .deviceAttached, schema: 0, milliseconds: 1, name: text.span, into: $0.mutableSpan)
+          }
+          leafCount += 1
+        }
+      } catch Log.Failure.full {}
+      _ = try log.seal(with: &key)
+    }
+    return leafCount
+  }
+
+  /// As if a gateway had everything.
+  func deliverAll() throws {
+    try withLog { log, _ in
+      try log.markDelivered(
+        epoch: log.state.epoch, size: log.state.size,
+        throughSequence: log.lastCheckpointSequence)
+      try log.commit()
+    }
+  }
+
+  /// Every sealed leaf: boot of its batch, kind, and for gap leaves why and how many.
+  func leaves() throws -> [LoggedLeaf] {
+    let storage = try FileStorage.open(at: fixedPath("agent/spool"), access: .readOnly)
+    var reader = try LogReader(opening: storage)
+    var leaves: [LoggedLeaf] = []
+    // The beginning of the first batch may have given way.
+    while let batch = try reader.next() {
+      guard batch.isWhole else { continue }
+      try reader.assemble()
+      let boot = batch.checkpoint.boot
+      var items = try BatchReader(reader.bytes)
+      while !items.isAtEnd {
+        guard case .leaf(let bytes) = try items.next() else { continue }
+        let leaf = try Leaf(decoding: bytes)
+        var logged = LoggedLeaf(boot: boot, kind: leaf.kind)
+        if leaf.kind == .event {
+          let event = try leaf.event()
+          if event.code == .measurementsMissed { logged.gap = try event.gap() }
+        }
+        leaves.append(logged)
+      }
+    }
+    return leaves
+  }
+}
+
+struct LoggedLeaf: Equatable {
+  let boot: UInt64
+  let kind: LeafKind?
+  var gap: Leaf.Event.Gap?
+}
+
+/// A running cairn-agent.
+final class Agent {
+  struct Ending: Equatable {
+    let status: Int32
+    let said: String
+  }
+
+  private let process = Process()
+  private let output = Pipe()
+  private var isAnnounced = false
+
+  init(program: URL, arguments: [String]) throws {
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+  }
+
+  /// What it says until it runs, or has ended.
+  func words() -> String {
+    isAnnounced = true
+    var said = ""
+    while !said.contains(": boot ") {
+      let data = output.fileHandleForReading.availableData
+      if data.isEmpty { break }
+      said += String(decoding: data, as: UTF8.self)
+    }
+    return said
+  }
+
+  /// Asks it to end, once it has said that it runs.
+  func end() throws -> Ending {
+    var said = isAnnounced ? "" : words()
+    process.terminate()
+    said += String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    return Ending(status: process.terminationStatus, said: said)
+  }
+
+  func kill() {
+    _ = Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+}
+
+extension DeviceLog where Storage == FileStorage {
+  mutating func append(at milliseconds: Int64, _ encode: (inout [UInt8]) -> Int) throws {
+    var buffer = [UInt8](repeating: 0, count: 1100)
+    let count = encode(&buffer)
+    try append(leaf: buffer.span.extracting(0..<count), milliseconds: milliseconds)
+  }
+}
+
+extension UnixConnection {
+  func send(_ message: borrowing AgentMessage) throws {
+    var packet = [UInt8](repeating: 0, count: 4096)
+    var encoder = CBOREncoder(packet.mutableSpan)
+    message.encode(into: &encoder)
+    let count = encoder.byteCount
+    try send(packet.span.extracting(0..<count), timeoutMilliseconds: 1000)
+  }
+
+  /// The type of the next message.
+  func receiveType() throws -> AgentMessage.MessageType {
+    var packet = [UInt8](repeating: 0, count: 4096)
+    var span = packet.mutableSpan
+    let count = try receive(into: &span, timeoutMilliseconds: 20_000)
+    let message = try AgentMessage(decoding: span.span.extracting(0..<count))
+    return message.type
+  }
+}
