@@ -54,6 +54,24 @@ extension AgentMessage {
           throw CBORDecoder.Failure.outOfRange
         }
         self = .denied(type: denied, reason: reason)
+      case .headWanted: self = .headWanted
+      case .head:
+        let head = try decoder.byteString()
+        guard head.count <= Self.maximumReceiptByteCount else {
+          throw CBORDecoder.Failure.outOfRange
+        }
+        self = .head(bytes: head)
+      case .challenge:
+        let challenge = try decoder.byteString()
+        guard !challenge.isEmpty, challenge.count <= Self.maximumReceiptByteCount else {
+          throw CBORDecoder.Failure.outOfRange
+        }
+        self = .challenge(bytes: challenge)
+      case .adopt: self = .adopt
+      case .answer:
+        let answered = try decoder.unsigned(as: UInt8.self)
+        let code = try decoder.unsigned(as: UInt16.self)
+        self = .answer(type: answered, refusalCode: code == 0 ? nil : code)
       }
       try decoder.finish()
     } catch {

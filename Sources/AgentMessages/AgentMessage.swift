@@ -20,10 +20,21 @@ public enum AgentMessage: ~Escapable {
   case subscribe
   /// From the agent: what was sent was not taken. The type is 0 where it could not be read.
   case denied(type: UInt8, reason: DenialReason)
+  /// From the agent, to those who subscribed: it has lost its place and asks for the gateway's signed head.
+  case headWanted
+  /// To the agent: the head, of at most 512 bytes; empty when the gateway has nothing of this key.
+  case head(bytes: Span<UInt8>)
+  /// To the agent: a gateway's challenge of 1 to 512 bytes.
+  case challenge(bytes: Span<UInt8>)
+  /// To the agent: this hardware is the node from here on.
+  case adopt
+  /// From the agent, to `head`, `challenge` and `adopt`: nil when it was taken, else a `RefusalCode`.
+  case answer(type: UInt8, refusalCode: UInt16?)
 
   public enum MessageType: UInt8, Sendable {
     case statusRequest = 1
     case status, receipt, receiptAnswer, released, subscribe, denied
+    case headWanted, head, challenge, adopt, answer
   }
 
   /// Why the agent did not take a message.
@@ -34,6 +45,8 @@ public enum AgentMessage: ~Escapable {
     case malformed = 2
     case unknownType = 3
     case unsupportedVersion = 4
+    /// Nothing to be taken in what the agent does at this moment.
+    case notNow = 5
   }
 
   public static var version: UInt64 { 1 }
@@ -41,7 +54,7 @@ public enum AgentMessage: ~Escapable {
   /// A packet is never longer, and a reader's buffer never shorter: one page.
   public static var maximumByteCount: Int { 4_096 }
 
-  /// The gateway's longest receipt, as in docs/delivery-protocol.md.
+  /// The gateway's longest receipt, head or challenge, as in docs/delivery-protocol.md.
   public static var maximumReceiptByteCount: Int { 512 }
 
   public var type: MessageType {
@@ -53,6 +66,11 @@ public enum AgentMessage: ~Escapable {
     case .released: .released
     case .subscribe: .subscribe
     case .denied: .denied
+    case .headWanted: .headWanted
+    case .head: .head
+    case .challenge: .challenge
+    case .adopt: .adopt
+    case .answer: .answer
     }
   }
 
@@ -62,7 +80,7 @@ public enum AgentMessage: ~Escapable {
     encoder.unsigned(Self.version)
     encoder.unsigned(UInt64(type.rawValue))
     switch self {
-    case .statusRequest, .subscribe: break
+    case .statusRequest, .subscribe, .headWanted, .adopt: break
     case .status(let status): status.encode(into: &encoder)
     case .receipt(let sequence, let bytes):
       precondition(
@@ -74,6 +92,17 @@ public enum AgentMessage: ~Escapable {
       encoder.unsigned(sequence)
       encoder.unsigned(UInt64(refusalCode ?? 0))
     case .released(let sequence): encoder.unsigned(sequence)
+    case .head(let bytes):
+      precondition(bytes.count <= Self.maximumReceiptByteCount, "a head has at most 512 bytes")
+      encoder.byteString(bytes)
+    case .challenge(let bytes):
+      precondition(
+        !bytes.isEmpty && bytes.count <= Self.maximumReceiptByteCount,
+        "a challenge has 1 to 512 bytes")
+      encoder.byteString(bytes)
+    case .answer(let type, let refusalCode):
+      encoder.unsigned(UInt64(type))
+      encoder.unsigned(UInt64(refusalCode ?? 0))
     case .denied(let type, let reason):
       encoder.unsigned(UInt64(type))
       encoder.unsigned(UInt64(reason.rawValue))
@@ -83,9 +112,9 @@ public enum AgentMessage: ~Escapable {
   /// Items of the array after version and type.
   static func fieldCount(of type: MessageType) -> Int {
     switch type {
-    case .statusRequest, .subscribe: 0
-    case .released: 1
-    case .receipt, .receiptAnswer, .denied: 2
+    case .statusRequest, .subscribe, .headWanted, .adopt: 0
+    case .released, .head, .challenge: 1
+    case .receipt, .receiptAnswer, .denied, .answer: 2
     case .status: AgentStatus.fieldCount
     }
   }

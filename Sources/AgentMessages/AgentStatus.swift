@@ -8,6 +8,14 @@ public struct AgentStatus: Equatable, Sendable {
 
   /// UTF-8, at most 32 bytes.
   public var agentVersion = FixedArray<32, UInt8>(filler: 0)
+
+  /// A version of at most 32 bytes; a longer one is cut.
+  public mutating func setAgentVersion(_ version: StaticString) {
+    agentVersion.removeAll()
+    for index in 0..<min(version.utf8CodeUnitCount, 32) {
+      agentVersion.append(unsafe version.utf8Start[index])
+    }
+  }
   /// Boot count of the log: starts of the agent.
   public var boot: UInt64 = 0
   /// Since the agent's start, at most 2^63 - 1.

@@ -24,8 +24,10 @@ public enum PeerRole: Equatable, Sendable {
     switch type {
     case .statusRequest: true
     // The agent verifies every receipt: this keeps strangers from making it work.
-    case .receipt, .subscribe: self != .other
-    case .status, .receiptAnswer, .released, .denied: false
+    case .receipt, .subscribe, .head, .challenge: self != .other
+    // What decides who this node is, is the owner's alone.
+    case .adopt: self == .owner
+    case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: false
     }
   }
 }

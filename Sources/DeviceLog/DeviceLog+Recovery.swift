@@ -77,10 +77,11 @@ extension DeviceLog where Storage: ~Copyable {
 
   /// Begins a tree of its own: the first one, or a new one when the old one can't be continued. The
   /// caller has made the epoch durable with the key, before anything is signed in it.
-  public mutating func begin(epoch: UInt64) throws(Failure) {
+  /// - `previous`: the last checkpoint known, when somebody else knows a later one than this log.
+  public mutating func begin(epoch: UInt64, after previous: Digest? = nil) throws(Failure) {
     precondition(
       recovery == .new || epoch > state.epoch, "a log would run twice through one epoch")
-    state.begin(epoch: epoch)
+    state.begin(epoch: epoch, after: previous ?? state.previous)
     var payload = InlineArray<45, UInt8>(repeating: 0)
     let count = EpochEntry(epoch: epoch, previous: state.previous).encode(
       into: payload.mutableSpan)
@@ -143,7 +144,8 @@ struct Replay {
           protected: payload.extracting(parts.protected), root: checkpoint.root))
       lastCheckpointSequence = entry.sequence
     case LogEntryType.epoch:
-      state.begin(epoch: try EpochEntry(decoding: payload).epoch)
+      let begun = try EpochEntry(decoding: payload)
+      state.begin(epoch: begun.epoch, after: begun.previous)
     default: throw .outsideFormat
     }
     isNew = false

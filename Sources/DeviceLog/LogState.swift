@@ -125,8 +125,7 @@ public struct LogState: Equatable {
   }
 
   /// Begins a new tree; the chain of checkpoints goes on. Leaves that no checkpoint covers are void.
-  mutating func begin(epoch newEpoch: UInt64) {
-    let previous = self.previous
+  mutating func begin(epoch newEpoch: UInt64, after previous: Digest) {
     let boot = self.boot
     let void = first..<size
     let olderVoid = untoldVoid

@@ -35,6 +35,8 @@ public struct FileKey: ~Copyable, Signer {
   public let publicKey: PublicKey
   /// The log's epoch as last recorded.
   public private(set) var epoch: UInt64
+  /// What the key is bound to.
+  public private(set) var hardware: HardwareIdentity
   /// 64 bytes from sodium_malloc: the seed, then the public key.
   private let secretKey: UnsafeMutablePointer<UInt8>
   private let path: KeyPath
@@ -50,10 +52,12 @@ public struct FileKey: ~Copyable, Signer {
 
   /// Makes a new key and its file, with mode 0600, durable before this returns. Whoever calls has
   /// seen `missing`; an existing file would be replaced.
-  public init(creatingAt path: Span<UInt8>) throws(Failure) {
+  public init(creatingAt path: Span<UInt8>, hardware: HardwareIdentity = HardwareIdentity())
+    throws(Failure)
+  {
     guard sodium_init() >= 0 else { throw .noRandomness }
     let keyPath = try KeyPath(path)
-    var format = KeyFileFormat(seed: FixedBytes(), epoch: 0)
+    var format = KeyFileFormat(seed: FixedBytes(), epoch: 0, hardware: hardware)
     defer { Self.wipe(&format.seed) }
     var span = format.seed.mutableSpan
     span.withUnsafeMutableBufferPointer { cairn_random_bytes($0.baseAddress, Int64($0.count)) }
@@ -84,6 +88,7 @@ public struct FileKey: ~Copyable, Signer {
     self.secretKey = secretKey
     self.publicKey = PublicKey(algorithm: .ed25519, bytes: publicKey)
     self.epoch = format.epoch
+    self.hardware = format.hardware
     self.path = path
   }
 
@@ -107,11 +112,21 @@ public struct FileKey: ~Copyable, Signer {
   /// Records a new epoch durably: call before anything is signed in it. Epochs only grow.
   public mutating func record(epoch newEpoch: UInt64) throws(Failure) {
     precondition(newEpoch >= epoch, "an epoch never goes back")
-    var format = KeyFileFormat(seed: FixedBytes(), epoch: newEpoch)
+    try rewrite(epoch: newEpoch, hardware: hardware)
+    epoch = newEpoch
+  }
+
+  /// Binds the key to a board and card, durably.
+  public mutating func bind(to newHardware: HardwareIdentity) throws(Failure) {
+    try rewrite(epoch: epoch, hardware: newHardware)
+    hardware = newHardware
+  }
+
+  private func rewrite(epoch: UInt64, hardware: HardwareIdentity) throws(Failure) {
+    var format = KeyFileFormat(seed: FixedBytes(), epoch: epoch, hardware: hardware)
     defer { Self.wipe(&format.seed) }
     for index in 0..<32 { format.seed[index] = secretKey[index] }
     try Self.write(format, to: path)
-    epoch = newEpoch
   }
 
   private static func wipe(_ seed: inout FixedBytes<32>) {
@@ -123,7 +138,7 @@ public struct FileKey: ~Copyable, Signer {
 extension FileKey {
   private static func read(_ path: KeyPath) throws(Failure) -> KeyFileFormat {
     // One byte more than a key file has, so that a longer one is seen.
-    var bytes = InlineArray<128, UInt8>(repeating: 0)
+    var bytes = InlineArray<256, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     var state = cairn_key_file_state()
     let count = path.file.span.withUnsafeBufferPointer { pathBytes in
@@ -150,7 +165,7 @@ extension FileKey {
   }
 
   private static func write(_ format: KeyFileFormat, to path: KeyPath) throws(Failure) {
-    var bytes = InlineArray<128, UInt8>(repeating: 0)
+    var bytes = InlineArray<256, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     let count = format.encode(into: &span)
     let result = span.withUnsafeMutableBufferPointer { content in

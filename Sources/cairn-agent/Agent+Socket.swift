@@ -50,7 +50,9 @@ extension Agent {
         let refusal = take(receipt: bytes, sequence: sequence)
         return client.send(
           .receiptAnswer(sequence: sequence, refusalCode: refusal?.code.rawValue))
-      case .status, .receiptAnswer, .released, .denied: return true
+      case .challenge, .head, .adopt:
+        return client.send(.denied(type: message.type.rawValue, reason: .notNow))
+      case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
       }
     } catch {
       return client.send(.denied(type: 0, reason: error.denialReason))
@@ -98,9 +100,7 @@ extension Agent {
 
   private mutating func status() -> AgentStatus {
     var status = AgentStatus()
-    for index in 0..<agentVersion.utf8CodeUnitCount {
-      status.agentVersion.append(unsafe agentVersion.utf8Start[index])
-    }
+    status.setAgentVersion(agentVersion)
     status.boot = log.state.boot
     status.uptimeMilliseconds = now
     status.sensorCount = UInt16(schedule.count)

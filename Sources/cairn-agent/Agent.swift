@@ -68,11 +68,11 @@ struct Agent: ~Copyable {
 
   init(
     files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
-    log: consuming AgentLog
+    log: consuming AgentLog, socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
     sensors = Self.makeSensors(files)
-    socket = AgentSocket(paths)
+    self.socket = socket
     startBootMilliseconds = clock.bootMilliseconds()
     self.files = files
     self.paths = paths
@@ -81,11 +81,7 @@ struct Agent: ~Copyable {
   }
 
   /// Runs until SIGTERM or SIGINT.
-  mutating func run() {
-    let signals: TerminationSignals
-    do throws(SystemError) { signals = try TerminationSignals() } catch {
-      end(.refused, "cairn-agent: the kernel gives no signal descriptor")
-    }
+  mutating func run(_ signals: borrowing TerminationSignals) {
     beginBoot()
     // The boot itself is signed before anything else: identifying sensors can take a second.
     seal()

@@ -105,6 +105,14 @@ struct AgentSocket: ~Copyable {
     if let place { clients[place] = consume client }
   }
 
+  /// Asks subscribers for the gateway's signed head.
+  mutating func announceHeadWanted() {
+    for index in 0..<Self.clientCapacity {
+      guard let client = clients[index].take() else { continue }
+      if !client.isSubscribed || client.send(.headWanted) { clients[index] = consume client }
+    }
+  }
+
   /// Tells subscribers how far the spool may be read.
   mutating func announceReleased(_ sequence: UInt64) {
     for index in 0..<Self.clientCapacity {

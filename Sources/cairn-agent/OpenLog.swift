@@ -11,9 +11,11 @@ typealias AgentLog = DeviceLog<FileStorage>
 
 /// Opens the key, or makes it at the first start. Whatever is wrong with it ends the program: a key that
 /// others could read may be known, and a new one would be another node.
-func openKey(_ paths: NodePaths) -> FileKey {
+///
+/// - `isNew`: set when it was made.
+func openKey(_ paths: NodePaths, hardware: HardwareIdentity, isNew: inout Bool) -> FileKey {
   do throws(FileKey.Failure) {
-    let key = try openOrMakeKey(paths)
+    let key = try openOrMakeKey(paths, hardware, isNew: &isNew)
     if !isPublicKey(key.publicKey, of: paths) {
       try key.writePublicKey(to: paths.publicKey.span)
     }
@@ -46,25 +48,27 @@ private func isPublicKey(_ publicKey: PublicKey, of paths: NodePaths) -> Bool {
   end(.refused, text.span)
 }
 
-/// Whoever has a key and no spool has lost one, or was cut at its first start: positions of the key's epoch
-/// may be signed. The next epoch is durable with the key before a spool is made.
-private func openOrMakeKey(_ paths: NodePaths) throws(FileKey.Failure) -> FileKey {
-  let hasSpool = isFormatted(paths)
-  var key: FileKey
+private func openOrMakeKey(
+  _ paths: NodePaths, _ hardware: HardwareIdentity, isNew: inout Bool
+) throws(FileKey.Failure) -> FileKey {
   do throws(FileKey.Failure) {
-    key = try FileKey(opening: paths.key.span)
+    return try FileKey(opening: paths.key.span)
   } catch {
     guard error == .missing else { throw error }
-    if hasSpool {
+    if isFormatted(paths) {
       end(
         .refused,
         "cairn-agent: there is a spool and no key for it: restore agent.key, or move the spool away"
       )
     }
-    return try FileKey(creatingAt: paths.key.span)
+    isNew = true
+    return try FileKey(creatingAt: paths.key.span, hardware: hardware)
   }
-  if !hasSpool { try key.record(epoch: epoch(after: key.epoch)) }
-  return key
+}
+
+/// Binds the key to the hardware that it is on.
+func bind(_ key: inout FileKey, to hardware: HardwareIdentity, _ paths: NodePaths) {
+  do throws(FileKey.Failure) { try key.bind(to: hardware) } catch { endForKey(paths, error) }
 }
 
 /// The next epoch. A number that nobody counts to comes from a damaged key file.
@@ -76,7 +80,7 @@ private func epoch(after last: UInt64) -> UInt64 {
 }
 
 /// False when there is no spool, or formatting it was cut short.
-private func isFormatted(_ paths: NodePaths) -> Bool {
+func isFormatted(_ paths: NodePaths) -> Bool {
   let storage: FileStorage
   do throws(FileStorage.Failure) {
     storage = try FileStorage.open(at: paths.spool, access: .readOnly)
@@ -135,16 +139,34 @@ private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>
   }
 }
 
+/// How a log is opened.
+struct LogStart {
+  /// The key was made a moment ago: nothing was ever signed with it.
+  var isKeyNew = false
+  /// The key came from other hardware, where it may have signed more than this spool knows.
+  var isAdopted = false
+  /// What the gateway has of this key's log.
+  var head: DeviceHead?
+}
+
 /// Opens the log, or makes it. No position is ever signed twice:
 ///
+///     key new, no spool           → a spool in the key's epoch, 0
+///     no spool                    → it is lost, or was cut at its first start: the epoch behind the key's and the
+///                                   gateway's is durable with the key before a spool is made
+///     adopted from other hardware → the epoch behind the key's, the spool's and the gateway's
 ///     spool new                   → the key's epoch, which nothing was signed in
 ///     spool older than the key    → it is a copy from before: the key's epoch + 1
 ///     spool newer than the key    → the key comes from a backup: it learns the spool's epoch
 ///     spool lost what was durable → epoch + 1
-func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey)
-  -> AgentLog
-{
-  if !isFormatted(paths) { makeSpool(paths, site) }
+func openLog(
+  _ paths: NodePaths, _ site: borrowing SiteConfiguration, _ start: LogStart, key: inout FileKey
+) -> AgentLog {
+  let headEpoch = start.head?.epoch ?? 0
+  if !isFormatted(paths) {
+    if !start.isKeyNew { record(epoch(after: max(key.epoch, headEpoch)), &key, paths) }
+    makeSpool(paths, site)
+  }
   do throws(AgentLog.Failure) {
     let storage: FileStorage
     do throws(FileStorage.Failure) {
@@ -153,7 +175,16 @@ func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout
     var log = try AgentLog.recover(
       storage, policy: site.spool.whenFull == .stop ? .stop : .dropOldest)
     switch log.recovery {
-    case .new: try log.begin(epoch: key.epoch)
+    case .new: try log.begin(epoch: key.epoch, after: start.head?.checkpointHash)
+    case .resumed where start.isAdopted:
+      let known = log.state
+      record(epoch(after: max(max(key.epoch, headEpoch), known.epoch)), &key, paths)
+      // The later of what the gateway has and what this spool has.
+      let isGatewayAhead =
+        headEpoch > known.epoch
+        || (headEpoch == known.epoch && (start.head?.batch ?? 0) >= known.batch)
+      try log.begin(
+        epoch: key.epoch, after: isGatewayAhead ? start.head?.checkpointHash : nil)
     case .resumed:
       if log.state.epoch < key.epoch {
         record(epoch(after: key.epoch), &key, paths)
@@ -174,16 +205,16 @@ func openLog(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout
 }
 
 private func record(_ epoch: UInt64, _ key: inout FileKey, _ paths: NodePaths) {
-  do throws(FileKey.Failure) {
-    try key.record(epoch: epoch)
-  } catch {
-    var text = TextBuilder<512>()
-    text.append("cairn-agent: ")
-    text.append(paths.key.span)
-    text.append(": ")
-    describe(error, &text)
-    end(.storageFailed, text.span)
-  }
+  do throws(FileKey.Failure) { try key.record(epoch: epoch) } catch { endForKey(paths, error) }
+}
+
+private func endForKey(_ paths: NodePaths, _ failure: FileKey.Failure) -> Never {
+  var text = TextBuilder<512>()
+  text.append("cairn-agent: ")
+  text.append(paths.key.span)
+  text.append(": ")
+  describe(failure, &text)
+  end(.storageFailed, text.span)
 }
 
 private func makeSpool(_ paths: NodePaths, _ site: borrowing SiteConfiguration) {

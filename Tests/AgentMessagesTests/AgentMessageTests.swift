@@ -13,6 +13,10 @@ enum Copied: Equatable {
   case receiptAnswer(UInt64, UInt16?)
   case released(UInt64)
   case denied(UInt8, AgentMessage.DenialReason)
+  case headWanted, adopt
+  case head([UInt8])
+  case challenge([UInt8])
+  case answer(UInt8, UInt16?)
 
   init(_ message: AgentMessage) {
     switch message {
@@ -26,6 +30,11 @@ enum Copied: Equatable {
     case .receiptAnswer(let number, let code): self = .receiptAnswer(number, code)
     case .released(let sequence): self = .released(sequence)
     case .denied(let type, let reason): self = .denied(type, reason)
+    case .headWanted: self = .headWanted
+    case .adopt: self = .adopt
+    case .head(let bytes): self = .head(bytes.indices.map { bytes[$0] })
+    case .challenge(let bytes): self = .challenge(bytes.indices.map { bytes[$0] })
+    case .answer(let type, let code): self = .answer(type, code)
     }
   }
 
@@ -39,6 +48,11 @@ enum Copied: Equatable {
       packet(.receiptAnswer(sequence: number, refusalCode: code))
     case .released(let sequence): packet(.released(sequence: sequence))
     case .denied(let type, let reason): packet(.denied(type: type, reason: reason))
+    case .headWanted: packet(.headWanted)
+    case .adopt: packet(.adopt)
+    case .head(let bytes): packet(.head(bytes: bytes.span))
+    case .challenge(let bytes): packet(.challenge(bytes: bytes.span))
+    case .answer(let type, let code): packet(.answer(type: type, refusalCode: code))
     }
   }
 }
@@ -87,7 +101,15 @@ let numbers: [UInt64] = [0, 1, 23, 24, 255, 256, 65_535, 65_536, 1 << 32, .max]
 
 /// Every type at the ends of its fields' ranges.
 let messages: [Copied] = {
-  var messages: [Copied] = [.statusRequest, .subscribe]
+  var messages: [Copied] = [.statusRequest, .subscribe, .headWanted, .adopt, .head([])]
+  for count in [1, 23, 24, 255, 256, 512] {
+    messages.append(.head([UInt8](repeating: 0xd2, count: count)))
+    messages.append(.challenge([UInt8](repeating: 0xd2, count: count)))
+  }
+  for type: UInt8 in [0, 9, 255] {
+    messages.append(.answer(type, nil))
+    messages.append(.answer(type, .max))
+  }
   for number in numbers {
     messages.append(.released(number))
     let small = number
@@ -102,7 +124,7 @@ let messages: [Copied] = {
     messages.append(.status(status(String(repeating: "v", count: 32), number, lastBatch: 0)))
   }
   for type: UInt8 in [0, 1, 7, 255] {
-    for reason: UInt8 in 1...4 {
+    for reason: UInt8 in 1...5 {
       if let reason = AgentMessage.DenialReason(rawValue: reason) {
         messages.append(.denied(type, reason))
       }
@@ -182,6 +204,11 @@ let messages: [Copied] = {
     (.released(40), "83 01 05 18 28"),
     (.subscribe, "82 01 06"),
     (.denied(3, .notPermitted), "84 01 07 03 01"),
+    (.headWanted, "82 01 08"),
+    (.head([0xd2, 0x84]), "83 01 09 42 d284"),
+    (.challenge([0xd2, 0x84]), "83 01 0a 42 d284"),
+    (.adopt, "82 01 0b"),
+    (.answer(9, 23), "84 01 0c 09 17"),
   ]
   for (message, hex) in cases {
     #expect(message.encoded() == bytes(hex), "\(hex)")
@@ -198,7 +225,7 @@ let messages: [Copied] = {
     // A later version may have more items: the version is said first.
     ("83 02 01 00", .unsupportedVersion(2)),
     ("82 01 00", .unknownType(0)),
-    ("82 01 08", .unknownType(8)),
+    ("82 01 0d", .unknownType(13)),
     ("82 01 19 0101", .unknownType(257)),
     ("83 01 01 00", .wrongCount),
     ("82 01 05", .wrongCount),
@@ -206,8 +233,9 @@ let messages: [Copied] = {
     ("82 01 01 00", .malformed(.trailingBytes)),
     // A receipt of no bytes, a reason that there is not.
     ("84 01 03 01 40", .malformed(.outOfRange)),
+    ("83 01 0a 40", .malformed(.outOfRange)),
     ("84 01 07 03 00", .malformed(.outOfRange)),
-    ("84 01 07 03 05", .malformed(.outOfRange)),
+    ("84 01 07 03 06", .malformed(.outOfRange)),
     ("84 01 04 01 1a 00010000", .malformed(.outOfRange)),
   ]
   for (hex, failure) in cases {
@@ -247,10 +275,11 @@ let messages: [Copied] = {
 @Test func everyTypeIsSentByThoseOnlyWhoMay() {
   let all: [AgentMessage.MessageType] = [
     .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .denied,
+    .headWanted, .head, .challenge, .adopt, .answer,
   ]
   let allowed: [(PeerRole, Set<AgentMessage.MessageType>)] = [
-    (.owner, [.statusRequest, .receipt, .subscribe]),
-    (.uplink, [.statusRequest, .receipt, .subscribe]),
+    (.owner, [.statusRequest, .receipt, .subscribe, .head, .challenge, .adopt]),
+    (.uplink, [.statusRequest, .receipt, .subscribe, .head, .challenge]),
     (.other, [.statusRequest]),
   ]
   for (role, types) in allowed {

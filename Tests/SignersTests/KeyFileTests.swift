@@ -38,7 +38,8 @@ import Testing
   var span = bytes.mutableSpan
   let count = KeyFileFormat(
     seed: try fixed(hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")),
-    epoch: 0
+    epoch: 0,
+    hardware: HardwareIdentity(board: Array("10000000abcdef01\0".utf8).span, card: Span())
   ).encode(into: &span)
   #expect(Array(bytes[..<count]) == keyFile())
 }
@@ -47,7 +48,10 @@ import Testing
 func everyEpochComesBackAndFitsTheFile(epoch: UInt64) throws {
   var bytes = [UInt8](repeating: 0, count: KeyFileFormat.maximumByteCount)
   var span = bytes.mutableSpan
-  let format = KeyFileFormat(seed: FixedBytes(), epoch: epoch)
+  let longest = [UInt8](repeating: 0x7e, count: HardwareIdentity.maximumByteCount)
+  let format = KeyFileFormat(
+    seed: FixedBytes(), epoch: epoch,
+    hardware: HardwareIdentity(board: longest.span, card: longest.span))
   let count = format.encode(into: &span)
   #expect(count <= KeyFileFormat.maximumByteCount)
   #expect(count == KeyFileFormat.maximumByteCount || epoch < UInt64.max - 1)
@@ -133,7 +137,14 @@ func aKeyOfAnotherUserIsRefused() throws {
   ("no line feed at the end", keyFile(end: ""), .malformed),
   ("two line feeds at the end", keyFile(end: "\n\n"), .malformed),
   ("line ends of two bytes", keyFile(end: "\r\n"), .malformed),
-  ("a fifth line", keyFile(end: "\nboard 1\n"), .malformed),
+  ("a seventh line", keyFile(end: "\nboard 1\n"), .malformed),
+  ("no hardware", keyFile(hardware: ""), .malformed),
+  ("no serial number and no sign for it", keyFile(hardware: "board \ncard -"), .malformed),
+  ("two words", keyFile(hardware: "board 1 2\ncard -"), .malformed),
+  ("a letter with an accent", keyFile(hardware: "board \u{e9}\ncard -"), .malformed),
+  (
+    "41 digits", keyFile(hardware: "board -\ncard " + String(repeating: "1", count: 41)), .malformed
+  ),
   ("longer than any key file", keyFile(end: String(repeating: "\n", count: 100)), .malformed),
   ("nothing", [], .malformed),
 ])
@@ -155,15 +166,16 @@ func whatIsNotExactlyAKeyFileIsRefused(
   }
 }
 
-/// A file has no checksum: what a flip in the seed or in the epoch makes of it is another seed, another
-/// epoch, or no key file; a flip anywhere else is always noticed.
-@Test func aFlippedBitIsRefusedOrGivesAnotherSeedOrEpoch() throws {
+/// A file has no checksum: what a flip in the seed, the epoch or a serial number makes of it is another one,
+/// or no key file; a flip anywhere else is always noticed.
+@Test func aFlippedBitIsRefusedOrGivesAnotherSeedOrEpochOrHardware() throws {
   let folder = try KeyFolder()
   let whole = keyFile(epoch: "epoch 120")
   let original: FixedBytes<32> = try fixed(
     hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
   let seed = 35..<99
   let epoch = 106..<109
+  let hardware = 116..<139
   for position in whole.indices {
     for bit in 0..<8 {
       var flipped = whole
@@ -174,12 +186,48 @@ func whatIsNotExactlyAKeyFileIsRefused(
         let (publicKey, newEpoch) = (key.publicKey.bytes, key.epoch)
         #expect((publicKey != original) == seed.contains(position), "byte \(position) bit \(bit)")
         #expect((newEpoch != 120) == epoch.contains(position), "byte \(position) bit \(bit)")
-        #expect(seed.contains(position) || epoch.contains(position))
+        #expect(
+          seed.contains(position) || epoch.contains(position) || hardware.contains(position))
       } catch {
         #expect(error == .malformed || error == .unsupportedVersion, "byte \(position) bit \(bit)")
       }
     }
   }
+}
+
+/// Every pair of what is recorded and what is found, for board and card.
+@Test func whatAKeyIsBoundToIsComparedWithWhatIsThere() {
+  func identity(_ board: String, _ card: String) -> HardwareIdentity {
+    HardwareIdentity(board: Array(board.utf8).span, card: Array(card.utf8).span)
+  }
+  for (recorded, found, same) in [
+    ("", "", HardwareIdentity.Finding.same), ("", "1", .moreKnown), ("1", "1", .same),
+    (" 1\n", "1\0", .same), ("a b", "", .same),
+  ] {
+    #expect(identity(recorded, "").compare(found: identity(found, "")) == same)
+    #expect(identity("", recorded).compare(found: identity("", found)) == same)
+  }
+  for (recorded, found) in [("1", "2"), ("1", ""), ("1", "1 1"), ("11", "1")] {
+    #expect(identity(recorded, "").compare(found: identity(found, "")) == .otherBoard)
+    #expect(identity("7", recorded).compare(found: identity("7", found)) == .otherCard)
+  }
+}
+
+@Test func aBoundKeyKeepsItsSeedAndEpochAndALaterEpochItsHardware() throws {
+  let folder = try KeyFolder()
+  var key = try create(folder.path())
+  try key.record(epoch: 3)
+  try key.bind(
+    to: HardwareIdentity(board: Array("b1".utf8).span, card: Array("c1".utf8).span))
+  try key.record(epoch: 4)
+  let opened = try open(folder.path())
+  let (made, found) = (key.publicKey, opened.publicKey)
+  #expect(made == found)
+  let (epoch, hardware) = (opened.epoch, opened.hardware)
+  #expect(epoch == 4)
+  let finding = hardware.compare(
+    found: HardwareIdentity(board: Array("b1".utf8).span, card: Array("c2".utf8).span))
+  #expect(finding == .otherCard)
 }
 
 @Test func anEpochIsThereAfterItWasRecorded() throws {
@@ -287,8 +335,8 @@ func whatAPowerCutLeftBesideTheKeyIsReplaced(stale: String) throws {
   var root = URL(filePath: #filePath)
   for _ in 0..<3 { root.deleteLastPathComponent() }
   let text = try String(contentsOf: root.appending(path: "docs/key-file.md"), encoding: .utf8)
-  let lines = text.split(separator: "\n").filter { $0.hasPrefix("    ") }.prefix(4)
+  let lines = text.split(separator: "\n").filter { $0.hasPrefix("    ") }.prefix(6)
   let bytes = lines.flatMap { Array($0.dropFirst(4).utf8) + [UInt8(ascii: "\n")] }
   #expect(bytes == keyFile())
-  #expect(text.contains("\(bytes.count) bytes at least, \(KeyFileFormat.maximumByteCount) at most"))
+  #expect(text.contains("At most \(KeyFileFormat.maximumByteCount) bytes."))
 }

@@ -57,11 +57,12 @@ func failure(opening path: String) -> FileKey.Failure? {
   } catch { return error }
 }
 
-/// The four lines of docs/key-file.md.
+/// The six lines of docs/key-file.md.
 func keyFile(
   head: String = "cairn-key 1", algorithm: String = "algorithm ed25519",
   seed: String = "seed 9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-  epoch: String = "epoch 0", end: String = "\n"
+  epoch: String = "epoch 0", hardware: String = "board 10000000abcdef01\ncard -",
+  end: String = "\n"
 ) -> [UInt8] {
-  Array("\(head)\n\(algorithm)\n\(seed)\n\(epoch)\(end)".utf8)
+  Array("\(head)\n\(algorithm)\n\(seed)\n\(epoch)\n\(hardware)\(end)".utf8)
 }
