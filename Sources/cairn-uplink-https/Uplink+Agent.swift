@@ -8,17 +8,24 @@ import NodeFiles
 
 /// The agent's socket: it says when there is more to deliver, and takes receipts.
 extension Uplink {
-  /// Every five seconds while the agent is away. Hands over the receipt that it has not answered for.
-  mutating func connectToAgent() {
-    guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return }
+  /// Every five seconds while the agent is away. True when it is there anew.
+  mutating func connectToAgent() -> Bool {
+    guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return false }
     nextAgentAttempt = clock.bootMilliseconds() + 5000
     do throws(SocketFailure) {
       agent = try UnixConnection(connectingTo: paths.agentSocket)
-    } catch { return }
+      return true
+    } catch { return false }
+  }
+
+  /// Asks to be told of what is released, and hands over the receipt that no agent has answered for.
+  mutating func greetAgent() {
     send(.subscribe)
     // An agent that starts anew may know another gateway key.
     if case .blocked(_, .receiptRefused) = machine.state { timer = clock.bootMilliseconds() }
-    guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty else { return }
+    guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
+      return
+    }
     var kept = FixedArray<512, UInt8>(filler: 0)
     for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }
     receipt = kept

@@ -15,11 +15,15 @@ struct Uplink: ~Copyable {
   typealias Reader = LogReader<FileStorage>
 
   let paths: NodePaths
-  let deviceKey: PublicKey
+  var deviceKey: PublicKey
   let clock = SystemClock()
   let signals: TerminationSignals
   var transport: HTTPSTransport
   var reader: Reader
+  /// The file that `reader` has open: the agent may make a new one under its name.
+  var spoolFile: FileIdentity
+  /// The open file says that it holds another spool now.
+  var isSpoolReplaced = false
   var machine = DeliveryStateMachine()
   var cursor: DeliveryCursor
 
@@ -39,13 +43,14 @@ struct Uplink: ~Copyable {
     paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals
   ) {
     guard let deviceKey = Self.awaitKey(paths, signals),
-      let reader = Self.awaitSpool(paths, signals)
+      let spool = Self.awaitSpool(paths, signals)
     else { return nil }
     self.paths = paths
     self.deviceKey = deviceKey
     self.signals = signals
     self.transport = transport
-    self.reader = reader
+    spoolFile = spool.file
+    reader = spool.reader
     cursor = Self.readCursor(paths, deviceKey)
   }
 
@@ -54,7 +59,9 @@ struct Uplink: ~Copyable {
     say("cairn-uplink-https: delivers to the configured gateway")
     goToCursor()
     while !isAsked() {
-      connectToAgent()
+      let isAgentNew = connectToAgent()
+      followSpool()
+      if isAgentNew { greetAgent() }
       let isStuck = machine.state == .idle && !offerNextBatch()
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil
