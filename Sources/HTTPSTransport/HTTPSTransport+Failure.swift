@@ -28,6 +28,8 @@ extension HTTPSTransport {
     case interrupted
     case replyTooLarge
     case notHTTP
+    /// The descriptor to watch was readable. Whether the gateway took what was sent is not known.
+    case stopped
     /// libcurl's code, where none of the above fits.
     case other(code: Int32)
   }
@@ -59,6 +61,7 @@ extension HTTPSTransport.Failure {
       CURLE_HTTP2, CURLE_HTTP2_STREAM:
       self = .notHTTP
     case CURLE_OUT_OF_MEMORY: self = .outOfMemory
+    case CurlHandle.stopped: self = .stopped
     default: self = .other(code: Int32(truncatingIfNeeded: outcome.code.rawValue))
     }
   }
@@ -107,6 +110,8 @@ extension HTTPSTransport.Failure {
     case .replyTooLarge:
       "The answer is larger than any of a gateway's. Something else answers at this address; a login page of the network does this too."
     case .notHTTP: "What answers at this address does not speak HTTP. Look at address and port."
+    case .stopped:
+      "The transfer under way was given up, because the program was asked to end. The next start sends it again."
     case .other: "libcurl failed for a reason of its own; the detail says which."
     }
   }

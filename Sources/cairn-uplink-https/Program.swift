@@ -29,15 +29,23 @@ struct Program {
     do throws(SystemError) { signals = try TerminationSignals() } catch {
       end(.refused, "cairn-uplink-https: the kernel gives no signal descriptor")
     }
-    let transport = openTransport(files.site)
-    guard var uplink = Uplink(paths: paths, transport: transport, signals: signals) else {
-      end(.success)
-    }
-    uplink.run()
+    let transport = openTransport(files.site, signals)
+    if var uplink = Uplink(paths: paths, transport: transport, signals: signals) { uplink.run() }
+    sayEnd()
     end(.success)
   }
 
-  private static func openTransport(_ site: borrowing SiteConfiguration) -> HTTPSTransport {
+  private static func sayEnd() {
+    // The status says it too.
+    do throws(SystemError) {
+      try StandardStream.output.write(
+        "cairn-uplink-https: ends as asked; what is not delivered stays in the spool\n")
+    } catch {}
+  }
+
+  private static func openTransport(
+    _ site: borrowing SiteConfiguration, _ signals: borrowing TerminationSignals
+  ) -> HTTPSTransport {
     let timeouts = HTTPSTransport.Timeouts(
       connectMilliseconds: UInt32(site.delivery.connectTimeoutMilliseconds),
       totalMilliseconds: UInt32(site.delivery.timeoutMilliseconds))
@@ -45,7 +53,7 @@ struct Program {
       return try HTTPSTransport(
         gateway: site.gateway.url.span, authorities: site.gateway.caFile.span,
         userAgent: "cairn-uplink-https/0.1.0", timeouts: timeouts,
-        allowsPlainHTTP: site.gateway.allowsPlainHTTP)
+        allowsPlainHTTP: site.gateway.allowsPlainHTTP, stopDescriptor: signals.pollDescriptor)
     } catch {
       end(.configuration, error.explanation)
     }

@@ -65,15 +65,26 @@ extension Uplink {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     while let connection = agent.take() {
       var span = packet.mutableSpan
-      let left = deadline - clock.bootMilliseconds()
-      guard left > 0 else { return .agentAway }
+      awaitPacket(connection.pollDescriptor, until: deadline)
+      guard !isAsked() else { return .agentAway }
       do throws(SocketFailure) {
-        let count = try connection.receive(into: &span, timeoutMilliseconds: left)
+        let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
         agent = consume connection
         if let event = Self.answer(span.span.extracting(0..<count), to: sequence) { return event }
       } catch { return .agentAway }
     }
     return .agentAway
+  }
+
+  /// Until something comes, the time is over, or the program is asked to end.
+  private func awaitPacket(_ descriptor: Int32, until deadline: Int64) {
+    var poller = Poller()
+    _ = poller.watch(descriptor)
+    _ = poller.watch(signals.pollDescriptor)
+    // Without a wait the agent counts as away, and a receipt is handed over later.
+    do throws(SystemError) {
+      _ = try poller.wait(milliseconds: max(0, deadline - clock.bootMilliseconds()))
+    } catch {}
   }
 
   /// What a packet says about the receipt; nil when it is about something else.

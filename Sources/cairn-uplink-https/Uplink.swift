@@ -73,7 +73,7 @@ struct Uplink: ~Copyable {
   }
 
   /// A signal is read once and remembered: whoever asks first must not be the only one to know.
-  private mutating func isAsked() -> Bool {
+  mutating func isAsked() -> Bool {
     if !wasAsked {
       do throws(SystemError) { wasAsked = try signals.next() != nil } catch { wasAsked = true }
     }
@@ -81,10 +81,22 @@ struct Uplink: ~Copyable {
   }
 
   /// Gives an event to the machine and performs what it answers, until there is nothing to do at once.
+  /// Asked to end, it begins nothing new; but what the gateway has taken is still written down.
   mutating func report(_ event: DeliveryStateMachine.Event) {
     var next: DeliveryStateMachine.Event? = event
-    while let event = next, !isAsked() {
-      next = perform(machine.handle(event, randomWord: randomWord()))
+    while let event = next {
+      let action = machine.handle(event, randomWord: randomWord())
+      next = isAsked() ? performLast(action) : perform(action)
+    }
+  }
+
+  private mutating func performLast(_ action: DeliveryStateMachine.Action)
+    -> DeliveryStateMachine.Event?
+  {
+    switch action {
+    case .handReceiptToAgent: return .agentAway
+    case .advanceCursor, .moveCursor: return perform(action)
+    case .nothing, .send, .sendResumed, .sendKey, .seek, .startTimer, .block: return nil
     }
   }
 

@@ -31,6 +31,11 @@ final class Node {
     [gateway]
     url = http://127.0.0.1:\(port)
 
+    # No wait of a test is as long: what ends in time has not been waited for.
+    [delivery]
+    connect_timeout = 5 min
+    timeout = 1 h
+
     """.write(toFile: path("site.ini"), atomically: true, encoding: .utf8)
     try useKey(seed)
   }

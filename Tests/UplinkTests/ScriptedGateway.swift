@@ -26,6 +26,8 @@ final class ScriptedGateway {
   let port: UInt16
   private let listener: Int32
   private var client: Int32 = -1
+  private var fillers: [Int32] = []
+  private var fillerAttempts = 0
 
   init() throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -45,6 +47,7 @@ final class ScriptedGateway {
 
   deinit {
     if client >= 0 { close(client) }
+    for filler in fillers { close(filler) }
     close(listener)
   }
 
@@ -87,6 +90,42 @@ final class ScriptedGateway {
     guard send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
       throw Problem(what: "the uplink does not read")
     }
+  }
+
+  /// From here on connections to it are neither taken nor refused: its queue is full.
+  func stopAccepting() throws {
+    // One more than the queue of 1 holds; the kernel keeps one beyond that.
+    for _ in 0..<3 {
+      let filler = socket(
+        AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+      fillers.append(filler)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+      let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(filler, $0, size) }
+      }
+      guard result == 0 || errno == EINPROGRESS else { throw Problem(what: "errno \(errno)") }
+    }
+    fillerAttempts = try attemptCount()
+  }
+
+  /// Waits until somebody else tries to connect. Looks a bounded number of times.
+  func awaitAttempt() throws {
+    for _ in 0..<200_000 {
+      if try attemptCount() > fillerAttempts { return }
+      sched_yield()
+    }
+    throw Problem(what: "nobody tries to connect")
+  }
+
+  /// Connections to this port that wait for their first answer: state 02 of /proc/net/tcp.
+  private func attemptCount() throws -> Int {
+    let wanted = ":" + String(format: "%04X", Int(port)) + " 02"
+    return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+      .split(separator: "\n").filter { $0.contains(wanted) }.count
   }
 
   private func accept() throws {
