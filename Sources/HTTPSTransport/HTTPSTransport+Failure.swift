@@ -112,7 +112,8 @@ extension HTTPSTransport.Failure {
     case .notHTTP: "What answers at this address does not speak HTTP. Look at address and port."
     case .stopped:
       "The transfer under way was given up, because the program was asked to end. The next start sends it again."
-    case .other: "libcurl failed for a reason of its own; the detail says which."
+    case .other:
+      "The transfer failed for a reason that only libcurl can name; delivery tries again. libcurl says:"
     }
   }
 }

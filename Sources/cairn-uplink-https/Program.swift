@@ -24,15 +24,38 @@ struct Program {
     guard let paths = NodePaths(options: options) else {
       end(.usage, "cairn-uplink-https: --state or --run is too long for the names below it")
     }
+    let lock = lockFolder(paths)
     // Made before libcurl's threads, so that none of them takes the signals.
     let signals: TerminationSignals
     do throws(SystemError) { signals = try TerminationSignals() } catch {
       end(.refused, "cairn-uplink-https: the kernel gives no signal descriptor")
     }
     let transport = openTransport(files.site, signals)
-    if var uplink = Uplink(paths: paths, transport: transport, signals: signals) { uplink.run() }
+    if var uplink = Uplink(paths: paths, lock: lock, transport: transport, signals: signals) {
+      uplink.run()
+    }
     sayEnd()
     end(.success)
+  }
+
+  private static func lockFolder(_ paths: NodePaths) -> FolderLock {
+    do throws(FolderLock.Failure) {
+      return try FolderLock(of: paths.uplinkFolder)
+    } catch {
+      var text = TextBuilder<512>()
+      text.append("cairn-uplink-https: ")
+      text.append(paths.uplinkFolder.span)
+      switch error {
+      case .notFound: text.append(": no such folder; make it, owned by the uplink's user")
+      case .locked:
+        text.append(": another uplink delivers from here; end that one first, or leave it the work")
+      case .system(let errno):
+        text.append(": can't be opened and locked: errno ")
+        text.append(errno)
+        text.append("; look at its owner and mode")
+      }
+      end(.refused, text.span)
+    }
   }
 
   private static func sayEnd() {

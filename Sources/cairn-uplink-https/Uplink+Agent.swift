@@ -35,7 +35,7 @@ extension Uplink {
       cursor.noteReceiptAnswered()
       storeCursor()
     }
-    if case .receiptRefused(let code) = event { sayWhyBlocked(.receiptRefused(code: code)) }
+    if case .receiptRefused(let code) = event { sayReason(.receiptRefused(code: code)) }
   }
 
   /// Reads what the agent says. What has been released is looked up in the spool itself.

@@ -84,7 +84,7 @@ extension Uplink {
     }
     machine = DeliveryStateMachine()
     timer = nil
-    say("cairn-uplink-https: the agent has made a new spool; delivery goes on there")
+    say("the agent has made a new spool; delivery goes on there")
     storeCursor()
     goToCursor()
   }
@@ -151,7 +151,9 @@ extension Uplink {
       try atomicReplace(paths.cursor, with: span.span, mode: 0o640)
     } catch {
       // Only repeats are at stake; delivery goes on.
-      say("cairn-uplink-https: the cursor can't be stored: look at the state folder and the disk")
+      say(
+        "the cursor can't be stored: look at the state folder's owner and at the disk. A restart sends again what is delivered now, which is harmless"
+      )
     }
   }
 
@@ -175,6 +177,10 @@ extension Uplink {
 
   // MARK: batches
 
+  mutating func sayUnreadable() {
+    say("the spool can't be read: look at the card and at `dmesg`; delivery looks again later")
+  }
+
   var hasMore: Bool { reader.nextSequence <= reader.releasedThrough }
 
   /// The reader stands where the cursor says; at the oldest when the spool does not reach so far, since it
@@ -184,7 +190,7 @@ extension Uplink {
     do throws(Reader.Failure) {
       try reader.seek(toSequence: isBeyondEnd ? 1 : cursor.spoolSequence)
     } catch {
-      say("cairn-uplink-https: the spool can't be read: look at the card")
+      sayUnreadable()
     }
   }
 
@@ -207,7 +213,7 @@ extension Uplink {
       return true
     } catch {
       isSpoolReplaced = error == .spool(.replaced)
-      if !isSpoolReplaced { say("cairn-uplink-https: the spool can't be read: look at the card") }
+      if !isSpoolReplaced { sayUnreadable() }
       return false
     }
   }
@@ -222,7 +228,11 @@ extension Uplink {
         }
         return nil
       } catch {
-        say("cairn-uplink-https: part of the spool is gone or damaged; delivery goes on behind it")
+        if case .spool(.storage) = error {
+          sayUnreadable()
+          return nil
+        }
+        say("part of the spool is gone or damaged; delivery goes on behind it")
       }
     }
     return nil

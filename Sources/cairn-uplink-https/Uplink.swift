@@ -15,6 +15,8 @@ struct Uplink: ~Copyable {
   typealias Reader = LogReader<FileStorage>
 
   let paths: NodePaths
+  /// Nobody else moves the cursor, or delivers the same batches beside.
+  private let lock: FolderLock
   var deviceKey: PublicKey
   let clock = SystemClock()
   let signals: TerminationSignals
@@ -40,12 +42,14 @@ struct Uplink: ~Copyable {
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
-    paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals
+    paths: NodePaths, lock: consuming FolderLock, transport: consuming HTTPSTransport,
+    signals: consuming TerminationSignals
   ) {
     guard let deviceKey = Self.awaitKey(paths, signals),
       let spool = Self.awaitSpool(paths, signals)
     else { return nil }
     self.paths = paths
+    self.lock = lock
     self.deviceKey = deviceKey
     self.signals = signals
     self.transport = transport
@@ -56,7 +60,7 @@ struct Uplink: ~Copyable {
 
   /// Runs until SIGTERM or SIGINT.
   mutating func run() {
-    say("cairn-uplink-https: delivers to the configured gateway")
+    say("delivers to the configured gateway")
     goToCursor()
     while !isAsked() {
       let isAgentNew = connectToAgent()
@@ -151,13 +155,16 @@ struct Uplink: ~Copyable {
   // MARK: the journal
 
   /// One line, unless it was the last one too.
-  mutating func say(_ text: StaticString) {
+  mutating func say(_ text: StaticString, detail: Span<UInt8> = Span()) {
     if let lastSaid, unsafe lastSaid.utf8Start == text.utf8Start { return }
     lastSaid = text
+    var line = TextBuilder<1024>()
+    line.append("cairn-uplink-https: ")
+    line.append(text)
+    if !detail.isEmpty { line.append(" ") }
+    line.append(untrusted: detail)
+    line.append("\n")
     // Without a reader of standard output delivery goes on.
-    do throws(SystemError) {
-      try StandardStream.output.write(text)
-      try StandardStream.output.write("\n")
-    } catch {}
+    do throws(SystemError) { try StandardStream.output.write(line) } catch {}
   }
 }

@@ -6,7 +6,7 @@ final class UplinkProcess {
   struct Problem: Error { let what: String }
 
   private let process = Process()
-  private let output = Pipe()
+  private let output: Pipe
   /// All that it has said so far, on both streams.
   private(set) var words = ""
 
@@ -16,9 +16,10 @@ final class UplinkProcess {
       .appending(path: "cairn-uplink-https")
   }
 
-  init(_ node: Node, _ more: [String] = []) throws {
+  init(_ node: Node, output: Pipe = Pipe()) throws {
+    self.output = output
     process.executableURL = Self.url
-    process.arguments = node.options + more
+    process.arguments = node.options
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = output
