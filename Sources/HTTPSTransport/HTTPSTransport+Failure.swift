@@ -77,17 +77,17 @@ extension HTTPSTransport.Failure {
   public var explanation: StaticString {
     switch self {
     case .addressMalformed:
-      "The gateway's address is not one. It looks like https://gateway.example.net; mend it in cairn.ini."
+      "The gateway's address is not one. It looks like https://gateway.example.net; mend it in site.ini."
     case .addressTooLong:
-      "The gateway's address has more than 447 bytes. Use a shorter one in cairn.ini."
+      "The gateway's address has more than 447 bytes. Use a shorter one in site.ini."
     case .addressHasExtras:
-      "The gateway's address has a user, '?' or '#'. Leave these out in cairn.ini."
+      "The gateway's address has a user, '?' or '#'. Leave these out in site.ini."
     case .schemeNotSupported:
-      "The gateway's address begins neither with https:// nor with http://. Mend it in cairn.ini."
+      "The gateway's address begins neither with https:// nor with http://. Mend it in site.ini."
     case .plainHTTPNotAllowed:
-      "The gateway's address begins with http:// and is not this board. Use https://, or allow plain HTTP in cairn.ini: readings can be read on the way then, but not forged."
+      "The gateway's address begins with http:// and is not this board. Use https://, or allow plain HTTP in site.ini: readings can be read on the way then, but not forged."
     case .authoritiesUnreadable:
-      "The file of trusted authorities is missing, unreadable or no PEM. Install ca-certificates, or mend its path in cairn.ini."
+      "The file of trusted authorities is missing, unreadable or no PEM. Install ca-certificates, or mend its path in site.ini."
     case .libraryUnfit:
       "libcurl lacks something that delivery needs. Install libcurl 7.87 or later, with OpenSSL."
     case .outOfMemory: "No memory was left for the transfer. Look what else runs on this board."

@@ -41,7 +41,10 @@ extension Uplink {
       return PublicKey(algorithm: .ed25519, bytes: bytes)
     } catch {
       if error == .notFound { return nil }
-      endForState(paths.publicKey, ": is not readable as a key of 32 bytes")
+      endForState(
+        paths.publicKey,
+        ": can't be read as a key of 32 bytes; look at its mode, or start the agent, which writes it anew"
+      )
     }
   }
 
@@ -55,11 +58,13 @@ extension Uplink {
         return OpenSpool(reader: try Reader(opening: storage), file: file)
       } catch {
         if error == .spool(.notASpool) { return nil }
-        endForState(paths.spool, ": is not a spool that this version can read")
+        endForSpool(paths, error)
       }
     } catch {
       if error == .notFound { return nil }
-      endForState(paths.spool, ": can't be opened for reading")
+      endForState(
+        paths.spool,
+        ": can't be opened for reading; is the uplink's user in the agent's group?")
     }
   }
 
@@ -96,7 +101,9 @@ extension Uplink {
     if !isSaid {
       isSaid = true
       do throws(SystemError) {
-        try StandardStream.output.write("cairn-uplink-https: waits for the agent's first start\n")
+        try StandardStream.output.write(
+          "cairn-uplink-https: waits for key and spool, which the agent makes at its first start; does it run?\n"
+        )
       } catch {}
     }
     var poller = Poller()
@@ -107,12 +114,30 @@ extension Uplink {
     } catch { return false }
   }
 
-  private static func endForState(_ path: FixedPath, _ what: StaticString) -> Never {
-    var text = TextBuilder<384>()
+  private static func endForSpool(_ paths: NodePaths, _ failure: Reader.Failure) -> Never {
+    switch failure {
+    case .spool(.unsupportedVersion):
+      endForState(
+        paths.spool, ": has another format version; install the uplink that fits the agent")
+    case .spool(.storage):
+      endForState(
+        paths.spool, ": can't be read; look at the card and at `dmesg`", .storageFailed)
+    case .spool, .foreignContent, .noBatch, .cannotResume:
+      endForState(
+        paths.spool, ": is damaged or cut; start the agent, which says what to do about it")
+    }
+  }
+
+  private static func endForState(
+    _ path: FixedPath, _ what: StaticString, _ status: ExitStatus = .refused
+  )
+    -> Never
+  {
+    var text = TextBuilder<512>()
     text.append("cairn-uplink-https: ")
     text.append(path.span)
     text.append(what)
-    end(.refused, text.span)
+    end(status, text.span)
   }
 
   // MARK: cursor
@@ -183,13 +208,9 @@ extension Uplink {
 
   var hasMore: Bool { reader.nextSequence <= reader.releasedThrough }
 
-  /// The reader stands where the cursor says; at the oldest when the spool does not reach so far, since it
-  /// is not the one that the cursor was written for.
+  /// The reader stands where the cursor says, or at the oldest.
   mutating func goToCursor() {
-    let isBeyondEnd = cursor.spoolSequence > reader.releasedThrough + 1
-    do throws(Reader.Failure) {
-      try reader.seek(toSequence: isBeyondEnd ? 1 : cursor.spoolSequence)
-    } catch {
+    do throws(Reader.Failure) { try reader.seek(toSequence: cursor.spoolSequence) } catch {
       sayUnreadable()
     }
   }

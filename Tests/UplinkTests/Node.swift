@@ -77,9 +77,9 @@ final class Node {
       try FileManager.default.removeItem(atPath: path("agent/spool"))
     }
     spoolCount += 1
-    let segment: UInt32 = 131_072
+    let segment: UInt32 = 16_384
     var storage = try FileStorage.create(
-      at: spool, byteCount: SpoolLayout.segmentsOffset + 4 * UInt64(segment), mode: 0o640)
+      at: spool, byteCount: SpoolLayout.segmentsOffset + 64 * UInt64(segment), mode: 0o640)
     try SpoolWriter<FileStorage>.format(
       &storage, spoolID: fixed([UInt8](repeating: spoolCount, count: 16)),
       segmentByteCount: segment)
