@@ -189,6 +189,13 @@ let boardTests: [Target] = [
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
       "TestSupport",
     ]),
+  // The whole program, between an agent and a gateway that the tests play.
+  tests(
+    "Uplink",
+    [
+      "cairn-uplink-https", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Spool",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "TestSupport",
+    ]),
   tests(
     "Simulation",
     [
