@@ -62,6 +62,9 @@ struct WaitingRoom: ~Copyable {
     return head
   }
 
+  /// Ends the waiting; the clients stay.
+  consuming func leave() -> AgentSocket { socket }
+
   /// One wait. False when the program is asked to end.
   private mutating func turn(_ signals: borrowing TerminationSignals, milliseconds: Int64) -> Bool {
     var poller = Poller()
