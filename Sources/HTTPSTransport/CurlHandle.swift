@@ -107,9 +107,11 @@ import FixedMemory
     var detail = FixedArray<256, UInt8>(filler: 0)
   }
 
-  /// Posts, and leaves no pointer of the caller's behind in the handle.
+  enum Method { case get, post }
+
+  /// Posts or gets, and leaves no pointer of the caller's behind in the handle. `body` is a post's.
   func perform(
-    _ address: CString<512>, _ headers: borrowing HeaderList, body: Span<UInt8>,
+    _ method: Method, _ address: CString<512>, _ headers: borrowing HeaderList, body: Span<UInt8>,
     reply: inout MutableSpan<UInt8>
   ) -> Outcome {
     var errorText = InlineArray<256, CChar>(repeating: 0)
@@ -120,7 +122,7 @@ import FixedMemory
       return body.withUnsafeBufferPointer { bodyBuffer in
         withUnsafeMutablePointer(to: &sink) { sink in
           withUnsafeMutablePointer(to: &errorText) { errorText in
-            run(address, headers, bodyBuffer, sink, errorText)
+            run(method, address, headers, bodyBuffer, sink, errorText)
           }
         }
       }
@@ -133,7 +135,7 @@ import FixedMemory
   }
 
   private func run(
-    _ address: CString<512>, _ headers: borrowing HeaderList,
+    _ method: Method, _ address: CString<512>, _ headers: borrowing HeaderList,
     _ body: UnsafeBufferPointer<UInt8>, _ sink: UnsafeMutablePointer<ReplySink>,
     _ errorText: UnsafeMutablePointer<InlineArray<256, CChar>>
   ) -> CURLcode {
@@ -142,11 +144,13 @@ import FixedMemory
     return withUnsafeMutablePointer(to: &nothing) { nothing in
       let bytes = UnsafeMutableRawPointer(
         mutating: body.baseAddress.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(nothing))
-      let settings: InlineArray<8, CURLcode> = [
+      let settings: InlineArray<9, CURLcode> = [
         address.withCString { cairn_curl_set_text(pointer, CURLOPT_URL, $0) },
         cairn_curl_set_list(pointer, CURLOPT_HTTPHEADER, headers.first),
         cairn_curl_set_large(pointer, CURLOPT_POSTFIELDSIZE_LARGE, Int64(body.count)),
         cairn_curl_set_pointer(pointer, CURLOPT_POSTFIELDS, bytes),
+        // Last of the three: the fields alone would make it a post.
+        cairn_curl_set_number(pointer, method == .get ? CURLOPT_HTTPGET : CURLOPT_POST, 1),
         cairn_curl_set_large(pointer, CURLOPT_MAXFILESIZE_LARGE, Int64(sink.pointee.capacity)),
         cairn_curl_set_pointer(pointer, CURLOPT_WRITEDATA, sink),
         cairn_curl_set_pointer(pointer, CURLOPT_HEADERDATA, sink),

@@ -1,8 +1,8 @@
 import CLibCurl
 import FixedMemory
 
-/// Posts bytes to one gateway over HTTPS, and reads a bounded answer. One handle, so that connection and
-/// TLS session are used again. Blocking: `post` returns within `Timeouts.totalMilliseconds`, and at once when
+/// Posts bytes to one gateway over HTTPS, or gets what it has, and reads a bounded answer. One handle, so that connection and
+/// TLS session are used again. Blocking: each call returns within `Timeouts.totalMilliseconds`, and at once when
 /// the descriptor that it was told to watch becomes readable.
 ///
 /// What it insists on: certificate and host name verified, TLS 1.2 or later, no redirects, no proxies, no
@@ -82,11 +82,28 @@ public struct HTTPSTransport: ~Copyable {
     path: StaticString, body: Span<UInt8>, contentType: StaticString, accept: StaticString,
     into reply: inout MutableSpan<UInt8>
   ) throws(Failure) -> Response {
-    detail.removeAll()
     var target = address.text
     guard target.append(path) else { throw .addressTooLong }
     let headers = try HeaderList(contentType: contentType, accept: accept)
-    let outcome = handle.perform(target, headers, body: body, reply: &reply)
+    return try perform(.post, target, headers, body: body, into: &reply)
+  }
+
+  /// Gets `path` (which begins with a slash) below the gateway's address; else as `post`.
+  public mutating func get(
+    path: Span<UInt8>, accept: StaticString, into reply: inout MutableSpan<UInt8>
+  ) throws(Failure) -> Response {
+    var target = address.text
+    guard target.append(path) else { throw .addressTooLong }
+    return try perform(
+      .get, target, try HeaderList(contentType: nil, accept: accept), body: Span(), into: &reply)
+  }
+
+  private mutating func perform(
+    _ method: CurlHandle.Method, _ target: CString<512>, _ headers: borrowing HeaderList,
+    body: Span<UInt8>, into reply: inout MutableSpan<UInt8>
+  ) throws(Failure) -> Response {
+    detail.removeAll()
+    let outcome = handle.perform(method, target, headers, body: body, reply: &reply)
     guard outcome.code == CURLE_OK else {
       detail = outcome.detail
       throw Failure(outcome, handle)

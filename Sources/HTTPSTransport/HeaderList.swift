@@ -4,9 +4,9 @@ import CLibCurl
 @usableFromInline struct HeaderList: ~Copyable {
   @usableFromInline private(set) var first: UnsafeMutablePointer<curl_slist>?
 
-  init(contentType: StaticString, accept: StaticString) throws(HTTPSTransport.Failure) {
+  init(contentType: StaticString?, accept: StaticString) throws(HTTPSTransport.Failure) {
     first = nil
-    try append("Content-Type: ", contentType)
+    if let contentType { try append("Content-Type: ", contentType) }
     try append("Accept: ", accept)
     // Without a value: libcurl leaves its own out, and does not wait for a 100.
     try append("Expect:", "")
