@@ -8,12 +8,6 @@ import Spool
 
 /// Reading: the public key, the spool, the cursor.
 extension Uplink {
-  /// A spool, and which file it is.
-  struct OpenSpool: ~Copyable {
-    var reader: Reader
-    let file: FileIdentity
-  }
-
   /// The agent makes key and spool at its first start, which may come after this program's.
   static func awaitKey(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> PublicKey? {
     var isSaid = false
@@ -23,11 +17,12 @@ extension Uplink {
     }
   }
 
-  static func awaitSpool(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> OpenSpool?
-  {
+  static func awaitSpool(
+    _ paths: NodePaths, _ signals: borrowing TerminationSignals, file: inout FileIdentity?
+  ) -> Reader? {
     var isSaid = false
     while true {
-      if let spool = openSpool(paths) { return spool }
+      if let reader = openSpool(paths, file: &file) { return reader }
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
   }
@@ -49,13 +44,16 @@ extension Uplink {
   }
 
   /// Nil while the agent has not made it, or has not ended formatting it. What does not get better by
-  /// waiting ends the program.
-  private static func openSpool(_ paths: NodePaths) -> OpenSpool? {
+  /// waiting ends the program. `file` is then which file it is.
+  ///
+  /// The two are not one value: a struct around the reader's 80 KB is taken apart byte by byte when it is
+  /// moved, which Swift 6.3.1 spends minutes on.
+  private static func openSpool(_ paths: NodePaths, file: inout FileIdentity?) -> Reader? {
     do throws(FileStorage.Failure) {
       let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
-      let file = storage.identity
+      file = storage.identity
       do throws(Reader.Failure) {
-        return OpenSpool(reader: try Reader(opening: storage), file: file)
+        return try Reader(opening: storage)
       } catch {
         if error == .spool(.notASpool) { return nil }
         endForSpool(paths, error)
@@ -77,9 +75,11 @@ extension Uplink {
       let present = try FileIdentity(at: paths.spool)
       guard isSpoolReplaced || present != spoolFile else { return }
     } catch { return }  // Not made yet: what is open may still be delivered.
-    guard let key = Self.readKey(paths), let spool = Self.openSpool(paths) else { return }
-    spoolFile = spool.file
-    reader = spool.reader
+    guard let key = Self.readKey(paths) else { return }
+    var file: FileIdentity?
+    guard let found = Self.openSpool(paths, file: &file) else { return }
+    spoolFile = file
+    reader = found
     isSpoolReplaced = false
     if key.hash == deviceKey.hash {
       cursor.move(to: cursor.next, spoolSequence: 1)

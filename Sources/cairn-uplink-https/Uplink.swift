@@ -23,7 +23,7 @@ struct Uplink: ~Copyable {
   var transport: HTTPSTransport
   var reader: Reader
   /// The file that `reader` has open: the agent may make a new one under its name.
-  var spoolFile: FileIdentity
+  var spoolFile: FileIdentity?
   /// The open file says that it holds another spool now.
   var isSpoolReplaced = false
   var machine = DeliveryStateMachine()
@@ -45,16 +45,17 @@ struct Uplink: ~Copyable {
     paths: NodePaths, lock: consuming FolderLock, transport: consuming HTTPSTransport,
     signals: consuming TerminationSignals
   ) {
+    var file: FileIdentity?
     guard let deviceKey = Self.awaitKey(paths, signals),
-      let spool = Self.awaitSpool(paths, signals)
+      let reader = Self.awaitSpool(paths, signals, file: &file)
     else { return nil }
     self.paths = paths
     self.lock = lock
     self.deviceKey = deviceKey
     self.signals = signals
     self.transport = transport
-    spoolFile = spool.file
-    reader = spool.reader
+    spoolFile = file
+    self.reader = reader
     cursor = Self.readCursor(paths, deviceKey)
   }
 
