@@ -85,8 +85,8 @@ let boardPrograms: [Target] = [
   program(
     "cairn-agent",
     [
-      "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Spool", "Signers", "Verifier",
-      "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Identity", "Spool", "Signers",
+      "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
       "Buses",
     ], noHeap, isStatic: true),
   program(

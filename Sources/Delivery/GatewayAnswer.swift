@@ -57,12 +57,14 @@ public struct GatewayAnswer: ~Escapable {
       && bytes[1] == 0x84 && bytes[2] >> 5 == 2
   }
 
-  /// [1, SHA-256 of the key]
+  /// [1, SHA-256 of the key, node, version]
   private func namesKey(_ keyHash: FixedBytes<32>) -> Bool {
     do throws(CBORDecoder.Failure) {
       var decoder = CBORDecoder(body)
-      guard try decoder.arrayHead() == 2, try decoder.unsigned() == 1 else { return false }
-      guard try decoder.byteString().equals(keyHash.span) else { return false }
+      guard try decoder.arrayHead() == 4, try decoder.unsigned() == 1 else { return false }
+      guard try decoder.byteString().equals(keyHash.span), try decoder.byteString().count == 32,
+        try decoder.unsigned() > 0
+      else { return false }
       try decoder.finish()
       return true
     } catch {
@@ -107,16 +109,5 @@ public struct GatewayAnswer: ~Escapable {
     case 408, 425, 500...599: return .failed(.gatewayError(status: shown))
     default: return .failed(.notAGateway(status: shown))
     }
-  }
-
-  /// Writes the body of POST /v1/devices, [1, algorithm, public key]. `algorithm` is COSE's: -8 for
-  /// EdDSA, -7 for ES256.
-  public static func encodeKey(
-    algorithm: Int64, publicKey: Span<UInt8>, into encoder: inout CBOREncoder
-  ) {
-    encoder.arrayHead(count: 3)
-    encoder.unsigned(1)
-    encoder.integer(algorithm)
-    encoder.byteString(publicKey)
   }
 }

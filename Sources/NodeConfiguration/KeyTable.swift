@@ -107,9 +107,12 @@ enum KeyTable {
     // A succession has about 330 bytes: 440 characters, in lines that libinih takes.
     .init(
       .enrolmentAuthorization1, .enrolment, "authorization_first", .base64url(limit: 160), .refused),
-    .init(.enrolmentAuthorization2, .enrolment, "authorization_second", .base64url(limit: 160), .unset),
-    .init(.enrolmentAuthorization3, .enrolment, "authorization_third", .base64url(limit: 160), .unset),
-    .init(.enrolmentAuthorization4, .enrolment, "authorization_fourth", .base64url(limit: 160), .unset),
+    .init(
+      .enrolmentAuthorization2, .enrolment, "authorization_second", .base64url(limit: 160), .unset),
+    .init(
+      .enrolmentAuthorization3, .enrolment, "authorization_third", .base64url(limit: 160), .unset),
+    .init(
+      .enrolmentAuthorization4, .enrolment, "authorization_fourth", .base64url(limit: 160), .unset),
 
     .init(
       .placeLatitude, .place, "latitude",

@@ -42,7 +42,16 @@ extension SiteConfiguration {
     if let enrolment, enrolment.lastPart > 4 {
       problems.refuse(
         .site, line: enrolment.line, .contradiction,
-        "authorization_first, authorization_second … are parts of one text: write them in their order")
+        "authorization_first, authorization_second … are parts of one text: write them in their order"
+      )
+    } else if let enrolment {
+      var bytes = InlineArray<512, UInt8>(repeating: 0)
+      var span = bytes.mutableSpan
+      if enrolment.decodeAuthorization(into: &span) == nil {
+        problems.refuse(
+          .site, line: enrolment.line, .wrongValue,
+          "the authorization lacks a piece: paste all lines that `cairn owner` printed")
+      }
     }
     for index in sensors.indices { completeSensor(index, problems: &problems) }
     guard sensors.isEmpty else { return }

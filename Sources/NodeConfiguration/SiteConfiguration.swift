@@ -25,6 +25,12 @@ public struct SiteConfiguration: ~Copyable {
   public struct Enrolment: Sendable {
     /// Base64url, up to four lines as one.
     public internal(set) var authorization = FixedText<640>()
+
+    /// Writes the message that the text stands for and returns its byte count; nil when the text is not
+    /// base64url of whole bytes.
+    public func decodeAuthorization(into bytes: inout MutableSpan<UInt8>) -> Int? {
+      decodeBase64url(authorization.span, into: &bytes)
+    }
     var line = 0
     var lastPart = 0
   }
@@ -191,7 +197,9 @@ extension SiteConfiguration: ConfigurationDocument {
       let part = Int(key.rawValue - Key.enrolmentAuthorization1.rawValue) + 1
       // Lines may be cut anywhere, and must come in their order: what they are is base64 of one message.
       enrolment?.authorization.write(text)
-      if let lastPart = enrolment?.lastPart { enrolment?.lastPart = lastPart + 1 == part ? part : 9 }
+      if let lastPart = enrolment?.lastPart {
+        enrolment?.lastPart = lastPart + 1 == part ? part : 9
+      }
     case .placeLatitude: place?.latitudeE7 = value.number
     case .placeLongitude: place?.longitudeE7 = value.number
     case .placeAltitude: place?.altitudeCentimetres = value.number
@@ -231,7 +239,8 @@ extension SiteConfiguration: ConfigurationDocument {
     case .sensorChip, .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter,
       .sensorOptional:
       setSensor(key, value, text: text, line: line)
-    case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual, .i2cTimeout, .serialDevice,
+    case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual,
+      .i2cTimeout, .serialDevice,
       .serialVirtual, .serialBaud:
       stop("a key of the board profile in a site file")
     }

@@ -236,21 +236,29 @@ private func readPublicKey(_ text: Span<UInt8>) -> FixedBytes<32>? {
     return key
   }
   guard text.count == 43 || (text.count == 44 && text[43] == UInt8(ascii: "=")) else { return nil }
+  var span = key.mutableSpan
+  return decodeBase64url(text.extracting(0..<43), into: &span) == 32 ? key : nil
+}
+
+/// Base64url without padding (RFC 4648 section 5) of whole bytes. Nil when a character or the last bits are
+/// not of it, or the bytes don't fit.
+func decodeBase64url(_ text: Span<UInt8>, into bytes: inout MutableSpan<UInt8>) -> Int? {
   var bits: UInt32 = 0
   var bitCount = 0
   var filled = 0
-  for index in 0..<43 {
+  for index in text.indices {
     guard let sextet = base64urlDigit(text[index]) else { return nil }
     bits = bits << 6 | UInt32(sextet)
     bitCount += 6
-    guard bitCount >= 8, filled < 32 else { continue }
+    guard bitCount >= 8 else { continue }
     bitCount -= 8
-    key[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(bitCount))
+    guard filled < bytes.count else { return nil }
+    bytes[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(bitCount))
     filled += 1
   }
-  // 43 characters are 258 bits: the two that are left over must be zero, or one key had four
-  // spellings.
-  return bits & 3 == 0 ? key : nil
+  // What is left over must be less than a character, and zero, or one message had several spellings.
+  guard bitCount < 6, bits & (1 << UInt32(bitCount) - 1) == 0 else { return nil }
+  return filled
 }
 
 private func base64urlDigit(_ byte: UInt8) -> UInt8? {

@@ -6,12 +6,14 @@ import NodeConfiguration
 ///
 ///     STATE/agent/agent.key     the private key, mode 0600            agent
 ///     STATE/agent/device.pub    the public key, 32 bytes              agent writes, all read
+///     STATE/agent/enrolment.cose  what this node is and where      agent writes, uplink reads
 ///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
 ///     STATE/uplink/cursor       how far delivery has come             uplink
 ///     RUN/agent.sock            the agent's socket
 public struct NodePaths {
   public let key: FixedPath
   public let publicKey: FixedPath
+  public let enrolment: FixedPath
   public let spool: FixedPath
   public let uplinkFolder: FixedPath
   public let cursor: FixedPath
@@ -24,11 +26,13 @@ public struct NodePaths {
       let agent = state.appending(name: "agent"), let uplink = state.appending(name: "uplink"),
       let key = agent.appending(name: "agent.key"),
       let publicKey = agent.appending(name: "device.pub"),
+      let enrolment = agent.appending(name: "enrolment.cose"),
       let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
       let socket = run.appending(name: "agent.sock")
     else { return nil }
     self.key = key
     self.publicKey = publicKey
+    self.enrolment = enrolment
     self.spool = spool
     self.uplinkFolder = uplink
     self.cursor = cursor

@@ -3,7 +3,7 @@ import FixedMemory
 
 /// A leaf that came from elsewhere: taken apart strictly, without copying.
 ///
-/// Kinds 0 to 6 must have exactly the values of docs/proof-format.md. Kinds that this version does not
+/// Kinds 0 to 7 must have exactly the values of docs/proof-format.md. Kinds that this version does not
 /// know are kept as they are, as long as they are well-formed: a newer device may write them.
 public struct Leaf: ~Escapable {
   /// The number of the kind; `kind` is nil when this version does not know it.
@@ -43,7 +43,8 @@ public struct Leaf: ~Escapable {
     case .event: _ = try event().code
     case .clock: _ = try clock()
     case .position: _ = try position()
-    case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: break
+    case .challenge: _ = try challengeHash().count
+    case .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: break
     }
   }
 
@@ -112,6 +113,15 @@ public struct Leaf: ~Escapable {
     return Position(
       sourceNumber: source, latitudeE7: latitude, longitudeE7: longitude,
       altitudeCentimetres: altitude, accuracyCentimetres: accuracy)
+  }
+
+  /// SHA-256 of the Sig_structure of the challenge that was there.
+  @_lifetime(copy self)
+  public func challengeHash() throws(CBORDecoder.Failure) -> Span<UInt8> {
+    var decoder = try values(.challenge, count: 1)
+    let hash = try decoder.byteString()
+    guard hash.count == 32 else { throw .outsideFormat }
+    return hash
   }
 
   public struct Boot: ~Escapable {

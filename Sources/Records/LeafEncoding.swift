@@ -112,6 +112,18 @@ public enum LeafEncoding {
     return encoder.byteCount
   }
 
+  /// A gateway's challenge was there at this moment: what follows is not older than it.
+  ///
+  /// - `challengeHash`: SHA-256 of its Sig_structure (docs/identity.md).
+  public static func challenge(
+    milliseconds: Int64, challengeHash: Span<UInt8>, into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.challenge, schema: 0, milliseconds, valueCount: 1)
+    encoder.byteString(challengeHash)
+    return encoder.byteCount
+  }
+
   /// Where the board is (WGS 84): degrees × 10^7; altitude above mean sea level and the horizontal
   /// accuracy in centimetres, null when unknown.
   public static func position(

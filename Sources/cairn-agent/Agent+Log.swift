@@ -137,7 +137,9 @@ extension Agent {
 
   mutating func seal() {
     do throws(AgentLog.Failure) {
-      if try log.seal(with: &key) != nil {
+      let last = log.state.lastLeafMilliseconds
+      if let batch = try log.seal(with: &key) {
+        lastSealed = (batch, last)
         socket.announceReleased(log.releasedThrough)
       } else {
         try log.commit()

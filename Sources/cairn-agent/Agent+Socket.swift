@@ -50,7 +50,11 @@ extension Agent {
         let refusal = take(receipt: bytes, sequence: sequence)
         return client.send(
           .receiptAnswer(sequence: sequence, refusalCode: refusal?.code.rawValue))
-      case .challenge, .head, .adopt:
+      case .challenge(let bytes):
+        let refusal = take(challenge: bytes)
+        return client.send(
+          .answer(type: message.type.rawValue, refusalCode: refusal?.code.rawValue))
+      case .head, .adopt:
         return client.send(.denied(type: message.type.rawValue, reason: .notNow))
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
       }
@@ -81,11 +85,34 @@ extension Agent {
           epoch: receipt.epoch, size: receipt.size, throughSequence: sequence)
       } catch { endForLog(paths, error) }
       wasReceiptRefused = false
+      considerGatewayClock(receipt)
       return nil
     } catch {
       wasReceiptRefused = true
       return error
     }
+  }
+
+  /// A challenge counts when the configured gateway signed it and its number is above every one before it in
+  /// this boot. Its leaf says that what follows is not older than it; when it was issued, this board can't
+  /// check. Nil when it was taken.
+  private mutating func take(challenge bytes: Span<UInt8>) -> Refusal? {
+    do throws(Refusal) {
+      guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
+      let verified = try VerifiedDocument<Challenge>(
+        verifying: bytes, gatewayKey: PublicKey(algorithm: .ed25519, bytes: gatewayKey))
+      let number = verified.document.number
+      guard lastChallengeNumber.map({ number > $0 }) ?? true else {
+        throw Refusal(.challengeReplayed)
+      }
+      let (milliseconds, hash) = (now, verified.hash)
+      let isKept = record {
+        LeafEncoding.challenge(milliseconds: milliseconds, challengeHash: hash.span, into: $0)
+      }
+      // With a full ring the next challenge is as good.
+      if isKept { lastChallengeNumber = number }
+      return nil
+    } catch { return error }
   }
 
   /// What the log has at a place of its spool.

@@ -3,6 +3,7 @@ import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 import Records
 import Sensors
 
@@ -113,6 +114,24 @@ extension Agent {
     }
   }
 
+  /// A receipt says when the gateway had a batch: after its last leaf, and before now. That is a time signed by
+  /// the gateway with a bound that needs no trust in how long the way took. The weakest source: only while
+  /// no other has spoken.
+  mutating func considerGatewayClock(_ receipt: Receipt) {
+    guard receipt.epoch == log.state.epoch, receipt.batch == lastSealed?.batch,
+      let sealed = lastSealed?.milliseconds,
+      mapping == nil || mapping?.source == .gateway
+    else { return }
+    let halfWay = (now - sealed) / 2
+    // Worse than this is no clock: a batch that waited for its delivery.
+    guard halfWay <= 60_000 else { return }
+    consider(
+      ClockMapping(
+        source: .gateway, milliseconds: now,
+        utcMilliseconds: receipt.receivedUTCMilliseconds + halfWay,
+        uncertaintyMilliseconds: UInt64(max(1, halfWay))))
+  }
+
   /// A clock leaf when the mapping is new, has moved, or was last told long ago. A second source replaces
   /// the first only when it is clearly better, so that two that disagree don't take turns.
   private mutating func consider(_ candidate: ClockMapping) {
@@ -120,7 +139,10 @@ extension Agent {
       let known = mapping.uncertainty(at: candidate.milliseconds)
       let shift = (candidate.offset - mapping.offset).magnitude
       if candidate.source != mapping.source {
-        guard candidate.uncertaintyMilliseconds < known / 2 else { return }
+        // A gateway's word never stands against a clock of the board's own.
+        guard mapping.source == .gateway || candidate.uncertaintyMilliseconds < known / 2 else {
+          return
+        }
       } else {
         let isDue =
           candidate.milliseconds - mapping.milliseconds

@@ -53,6 +53,8 @@ struct Agent: ~Copyable {
   var nextCommit: Int64 = 0
   var nextSeal: Int64 = 0
   var isDirty = false
+  /// The newest batch, and the time of its last leaf.
+  var lastSealed: (batch: UInt64, milliseconds: Int64)?
   /// The first leaf of this boot has found no room yet.
   var isBootLeafOwed = false
   var programHash = Digest()
@@ -63,6 +65,7 @@ struct Agent: ~Copyable {
   /// By sensor: the last measurement was a fault.
   var isFailing = InlineArray<16, Bool>(repeating: false)
   var wasReceiptRefused = false
+  var lastChallengeNumber: UInt64?
 
   var socket: AgentSocket
 

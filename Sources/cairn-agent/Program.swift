@@ -37,6 +37,7 @@ struct Program {
     if start.isAdopted || (!start.isKeyNew && !isFormatted(paths)) {
       start.head = room.waitForHead(signals)
     }
+    keepEnrolment(paths, files.site, key: &key)
     let log = openLog(paths, files.site, start, key: &key)
     var agent = Agent(files: files, paths: paths, key: key, log: log, socket: room.leave())
     agent.run(signals)

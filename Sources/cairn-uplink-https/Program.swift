@@ -19,7 +19,11 @@ struct Program {
       end(.refused, "cairn-uplink-https: the kernel gives no signal descriptor")
     }
     let transport = openTransport(files.site, signals)
-    if var uplink = Uplink(paths: paths, lock: lock, transport: transport, signals: signals) {
+    // A challenge is for a region of the radio; without one, for everybody.
+    let region = files.site.radio?.region ?? FixedText<24>()
+    if var uplink = Uplink(
+      paths: paths, region: region.span, lock: lock, transport: transport, signals: signals)
+    {
       uplink.run()
     }
     sayEnd()

@@ -21,8 +21,9 @@ extension Uplink {
   /// Asks to be told of what is released, and hands over the receipt that no agent has answered for.
   mutating func greetAgent() {
     send(.subscribe)
-    // An agent that starts anew may know another gateway key.
-    if case .blocked(_, .receiptRefused) = machine.state { timer = clock.bootMilliseconds() }
+    // An agent that starts anew may know another gateway key, or have an owner's word.
+    if case .blocked = machine.state { timer = clock.bootMilliseconds() }
+    nextEnrolment = 0
     guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
       return
     }
@@ -44,11 +45,17 @@ extension Uplink {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     var span = packet.mutableSpan
     do throws(SocketFailure) {
-      _ = try connection.receive(into: &span, timeoutMilliseconds: 0)
+      let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
       agent = consume connection
+      noteHeadWanted(span.span.extracting(0..<count))
     } catch {
       if error == .timedOut { agent = consume connection }
     }
+  }
+
+  /// What has been released, the spool says; only this has no other place.
+  private mutating func noteHeadWanted(_ packet: Span<UInt8>) {
+    if Self.asksForHead(packet) { isHeadWanted = true }
   }
 
   /// Gives the last receipt to the agent and waits for its answer.
@@ -96,22 +103,29 @@ extension Uplink {
       case .receiptAnswer(let answered, let code) where answered == sequence:
         return code.map { .receiptRefused(code: $0) } ?? .receiptConfirmed
       case .denied: return .agentAway
-      case .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe: return nil
+      case .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .headWanted,
+        .head, .challenge, .adopt, .answer:
+        return nil
       }
     } catch { return nil }
   }
 
-  private mutating func send(_ message: borrowing AgentMessage) {
+  mutating func send(_ message: borrowing AgentMessage) {
     guard let connection = agent.take() else { return }
+    // Else it is connected anew at the next attempt.
+    if Self.send(message, to: connection) { agent = consume connection }
+  }
+
+  static func send(_ message: borrowing AgentMessage, to connection: borrowing UnixConnection)
+    -> Bool
+  {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     var encoder = CBOREncoder(packet.mutableSpan)
     message.encode(into: &encoder)
     let count = encoder.byteCount
     do throws(SocketFailure) {
       try connection.send(packet.span.extracting(0..<count), timeoutMilliseconds: 1000)
-      agent = consume connection
-    } catch {
-      // It is connected anew at the next attempt.
-    }
+      return true
+    } catch { return false }
   }
 }

@@ -56,17 +56,20 @@ extension Uplink {
   }
 
   mutating func sendKey() -> DeliveryStateMachine.Event {
-    var body = InlineArray<64, UInt8>(repeating: 0)
-    var encoder = CBOREncoder(body.mutableSpan)
-    GatewayAnswer.encodeKey(
-      algorithm: deviceKey.algorithm.coseNumber, publicKey: deviceKey.bytes.span, into: &encoder)
-    let count = encoder.byteCount
+    var body = InlineArray<1024, UInt8>(repeating: 0)
+    var bodySpan = body.mutableSpan
+    let count = readEnrolment(into: &bodySpan)
+    guard count > 0 else {
+      say("the agent has not written its enrolment yet; the gateway can't be told of this node")
+      return .tryLater(afterSeconds: 10)
+    }
+    settledEnrolment = SHA256.hash(body.span.extracting(0..<count))
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
     do throws(HTTPSTransport.Failure) {
       let response = try transport.post(
         path: "/v1/devices", body: body.span.extracting(0..<count),
-        contentType: "application/cbor",
+        contentType: "application/cose; cose-type=\"cose-sign1\"",
         accept: "application/cbor, application/concise-problem-details+cbor", into: &span)
       return answer(response, span.span.extracting(0..<response.byteCount))
         .toKey(keyHash: deviceKey.hash)

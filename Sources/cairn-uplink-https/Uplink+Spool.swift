@@ -1,6 +1,7 @@
 import Delivery
 import DeviceLog
 import FixedMemory
+import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -18,11 +19,13 @@ extension Uplink {
   }
 
   static func awaitSpool(
-    _ paths: NodePaths, _ signals: borrowing TerminationSignals, file: inout FileIdentity?
+    _ paths: NodePaths, _ deviceKey: PublicKey, _ transport: inout HTTPSTransport,
+    _ signals: borrowing TerminationSignals, file: inout FileIdentity?
   ) -> Reader? {
     var isSaid = false
     while true {
       if let reader = openSpool(paths, file: &file) { return reader }
+      lookForWaitingAgent(paths, deviceKey, &transport)
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
   }

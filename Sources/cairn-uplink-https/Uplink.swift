@@ -31,6 +31,13 @@ struct Uplink: ~Copyable {
 
   var agent: UnixConnection?
   var nextAgentAttempt: Int64 = 0
+  /// The agent waits for the gateway's head of its log.
+  var isHeadWanted = false
+  var nextChallenge: Int64 = 0
+  let challengePath: FixedText<128>
+  /// The enrolment that the gateway has answered for, with yes or no.
+  var settledEnrolment: Digest?
+  var nextEnrolment: Int64 = 0
   /// SIGTERM or SIGINT has come.
   private var wasAsked = false
   /// When the one timer goes off; nil: it does not run.
@@ -42,14 +49,15 @@ struct Uplink: ~Copyable {
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
-    paths: NodePaths, lock: consuming FolderLock, transport: consuming HTTPSTransport,
-    signals: consuming TerminationSignals
+    paths: NodePaths, region: Span<UInt8>, lock: consuming FolderLock,
+    transport: consuming HTTPSTransport, signals: consuming TerminationSignals
   ) {
     var file: FileIdentity?
     guard let deviceKey = Self.awaitKey(paths, signals),
-      let reader = Self.awaitSpool(paths, signals, file: &file)
+      let reader = Self.awaitSpool(paths, deviceKey, &transport, signals, file: &file)
     else { return nil }
     self.paths = paths
+    challengePath = Self.challengePath(region: region)
     self.lock = lock
     self.deviceKey = deviceKey
     self.signals = signals
@@ -67,6 +75,9 @@ struct Uplink: ~Copyable {
       let isAgentNew = connectToAgent()
       followSpool()
       if isAgentNew { greetAgent() }
+      if isHeadWanted { fetchHead() }
+      postChangedEnrolment()
+      fetchChallenge()
       let isStuck = machine.state == .idle && !offerNextBatch()
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil

@@ -69,6 +69,16 @@ final class Node {
     try Data((0..<32).map { key[$0] }).write(to: publicKeyFile)
   }
 
+  /// SHA-256 of the public key.
+  func keyHash() throws -> [UInt8] {
+    let hash = try key().publicKey.hash
+    return (0..<32).map { hash[$0] }
+  }
+
+  func keyHashInHexadecimal() throws -> String {
+    try keyHash().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
   /// Formats a spool in the place of the one that may be there, as the agent does after an operator has
   /// taken the old one away.
   func makeSpool(epoch: UInt64) throws {

@@ -9,6 +9,8 @@ final class ScriptedAgent {
   enum Said: Equatable {
     case subscribe
     case receipt(sequence: UInt64)
+    case head([UInt8])
+    case challenge([UInt8])
     case other
     /// It has gone.
     case nothing
@@ -51,6 +53,8 @@ final class ScriptedAgent {
     switch try AgentMessage(decoding: packet) {
     case .subscribe: .subscribe
     case .receipt(let sequence, _): .receipt(sequence: sequence)
+    case .head(let bytes): .head(bytes.indices.map { bytes[$0] })
+    case .challenge(let bytes): .challenge(bytes.indices.map { bytes[$0] })
     default: .other
     }
   }

@@ -9,6 +9,7 @@ import Proofs
 /// minute, with an error.
 final class ScriptedGateway {
   struct Request {
+    let method: String
     let path: String
     let body: [UInt8]
 
@@ -51,8 +52,26 @@ final class ScriptedGateway {
     close(listener)
   }
 
-  /// The next request, of a new connection where the last one has ended.
+  /// The next post, of a new connection where the last one has ended. What the uplink asks for meanwhile,
+  /// this gateway has not.
   func next() throws -> Request {
+    while true {
+      let request = try nextOfAnyKind()
+      if request.method == "POST" { return request }
+      try answer("404 Not Found", "text/plain", [])
+    }
+  }
+
+  /// The next request for something that begins with `path`.
+  func nextGet(_ path: String) throws -> Request {
+    while true {
+      let request = try nextOfAnyKind()
+      if request.method == "GET", request.path.hasPrefix(path) { return request }
+      try answer("404 Not Found", "text/plain", [])
+    }
+  }
+
+  private func nextOfAnyKind() throws -> Request {
     for _ in 0..<3 {
       if client < 0 { try accept() }
       if let request = try read() { return request }
@@ -143,13 +162,15 @@ final class ScriptedGateway {
       if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
         let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
         let lines = head.split(separator: "\r\n")
-        let length = lines.compactMap { line -> Int? in
-          guard line.lowercased().hasPrefix("content-length:") else { return nil }
-          return Int(line.split(separator: " ").last ?? "")
-        }.first
+        let words = lines[0].split(separator: " ").map(String.init)
+        let length =
+          lines.compactMap { line -> Int? in
+            guard line.lowercased().hasPrefix("content-length:") else { return nil }
+            return Int(line.split(separator: " ").last ?? "")
+          }.first ?? (words[0] == "GET" ? 0 : nil)
         let body = bytes[end.upperBound...]
         if let length, body.count >= length {
-          return Request(path: String(lines[0].split(separator: " ")[1]), body: Array(body))
+          return Request(method: words[0], path: words[1], body: Array(body))
         }
       }
       try wait(client)

@@ -1,0 +1,79 @@
+import CBOR
+import FixedMemory
+import Identity
+import LinuxPlatform
+import NodeConfiguration
+import NodeFiles
+import Proofs
+import Signers
+
+/// What this node says of itself to gateways: `enrolment.cose`, signed anew when the site file says something
+/// else than it did (docs/identity.md). Ends the program when the file can't be kept.
+func keepEnrolment(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey) {
+  var authorization = InlineArray<512, UInt8>(repeating: 0)
+  var authorizationSpan = authorization.mutableSpan
+  let authorizationCount = site.enrolment?.decodeAuthorization(into: &authorizationSpan) ?? 0
+  guard authorizationCount <= Enrolment.maximumAuthorizationByteCount else {
+    end(
+      .configuration,
+      "cairn-agent: [enrolment]: the authorization is longer than any that an owner signs")
+  }
+  var wanted = Enrolment(
+    version: 1, previous: nil, deviceKey: key.publicKey, storage: .file, anchor: nil,
+    place: place(site), radio: radio(site), validFromUTCMilliseconds: nil)
+  var file = InlineArray<1024, UInt8>(repeating: 0)
+  var fileSpan = file.mutableSpan
+  let fileCount = readEnrolment(paths, into: &fileSpan)
+  do throws(CBORDecoder.Failure) {
+    let message = fileSpan.span.extracting(0..<fileCount)
+    let kept = try EnrolmentMessage(decoding: message)
+    if kept.enrolment.deviceKey == key.publicKey {
+      wanted.version = kept.enrolment.version
+      wanted.previous = kept.enrolment.previous
+      if wanted == kept.enrolment,
+        kept.authorizationMessage.equals(authorizationSpan.span.extracting(0..<authorizationCount))
+      {
+        return
+      }
+      wanted.version = kept.enrolment.version + 1
+      wanted.previous = try Enrolment.hash(of: message)
+    }
+  } catch {
+    // No file, or none of this version: the first enrolment. A gateway that knows a later one says so.
+  }
+  do throws(SigningFailure) {
+    let signed = try wanted.sign(
+      authorization: authorizationSpan.span.extracting(0..<authorizationCount), with: &key,
+      into: file.mutableSpan)
+    do throws(FileFailure) {
+      try atomicReplace(
+        paths.enrolment, with: file.span.extracting(0..<signed.byteCount), mode: 0o644)
+    } catch {
+      end(.storageFailed, "cairn-agent: enrolment.cose can't be written beside the key")
+    }
+  } catch {
+    end(.storageFailed, "cairn-agent: the key did not sign the enrolment")
+  }
+}
+
+private func readEnrolment(_ paths: NodePaths, into span: inout MutableSpan<UInt8>) -> Int {
+  do throws(FileFailure) { return try readFile(paths.enrolment, into: &span) } catch { return 0 }
+}
+
+/// The ranges are those of the site file, so that none is out of the document's.
+private func place(_ site: borrowing SiteConfiguration) -> Place? {
+  guard let place = site.place else { return nil }
+  return Place(
+    latitudeE7: Int32(place.latitudeE7), longitudeE7: Int32(place.longitudeE7),
+    altitudeCentimetres: place.altitudeCentimetres.map { Int32($0) },
+    heightAboveGroundCentimetres: place.heightCentimetres.map { Int32($0) })
+}
+
+private func radio(_ site: borrowing SiteConfiguration) -> RadioSetup? {
+  guard let radio = site.radio else { return nil }
+  return RadioSetup(
+    model: radio.model, region: radio.region,
+    transmitPowerHundredthsDBm: Int16(radio.transmitPowerCentidBm),
+    antennaGainHundredthsDBi: Int16(radio.antennaGainCentidBi),
+    cableLossHundredthsDB: Int16(radio.cableLossCentidB))
+}

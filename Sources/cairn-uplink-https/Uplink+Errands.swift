@@ -1,0 +1,166 @@
+import AgentMessages
+import Delivery
+import DeviceLog
+import FixedMemory
+import HTTPSTransport
+import LinuxPlatform
+import NodeFiles
+import Proofs
+
+/// What the uplink carries beside batches: the gateway's head of this log to an agent that has lost its place,
+/// and challenges. All of it is signed by the gateway and verified by the agent; here it is only carried.
+extension Uplink {
+  private static var acceptedDocument: StaticString {
+    "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
+  }
+
+  /// The agent has asked for its head: fetches it while the agent waits.
+  mutating func fetchHead() {
+    isHeadWanted = false
+    guard let connection = agent.take() else { return }
+    if Self.handHead(to: connection, of: deviceKey, &transport) { agent = consume connection }
+  }
+
+  /// While there is no spool: an agent that has lost it may be waiting for its head.
+  static func lookForWaitingAgent(
+    _ paths: NodePaths, _ deviceKey: PublicKey, _ transport: inout HTTPSTransport
+  ) {
+    var packet = InlineArray<4096, UInt8>(repeating: 0)
+    var span = packet.mutableSpan
+    do throws(SocketFailure) {
+      let connection = try UnixConnection(connectingTo: paths.agentSocket)
+      guard send(.subscribe, to: connection) else { return }
+      let count = try connection.receive(into: &span, timeoutMilliseconds: 1000)
+      guard asksForHead(span.span.extracting(0..<count)) else { return }
+      guard handHead(to: connection, of: deviceKey, &transport) else { return }
+      // Its answer: a connection that ends at once could be lost before it was read.
+      _ = try connection.receive(into: &span, timeoutMilliseconds: 5000)
+    } catch {
+      // It does not run, or does not wait: there will be a spool.
+    }
+  }
+
+  static func asksForHead(_ packet: Span<UInt8>) -> Bool {
+    do throws(AgentMessage.Failure) {
+      if case .headWanted = try AgentMessage(decoding: packet) { return true }
+    } catch {}
+    return false
+  }
+
+  /// False when the agent can't be reached any more.
+  private static func handHead(
+    to connection: borrowing UnixConnection, of deviceKey: PublicKey,
+    _ transport: inout HTTPSTransport
+  ) -> Bool {
+    var path = TextBuilder<128>()
+    path.append("/v1/devices/")
+    path.append(hex: deviceKey.hash.span)
+    path.append("/head")
+    var reply = InlineArray<4096, UInt8>(repeating: 0)
+    var span = reply.mutableSpan
+    do throws(HTTPSTransport.Failure) {
+      let response = try transport.get(path: path.span, accept: acceptedDocument, into: &span)
+      if response.status == 404 {
+        tell("the agent asks for its place, and the gateway has nothing of this key")
+        return send(.head(bytes: Span()), to: connection)
+      }
+      if isDocument(response) {
+        tell("the agent has lost its place: hands it the gateway's head of its log")
+        return send(.head(bytes: span.span.extracting(0..<response.byteCount)), to: connection)
+      }
+      tell("the gateway gives no head of this log; after ten seconds the agent goes on without")
+    } catch {
+      tell("the gateway can't be asked for the head of this log; the agent goes on without")
+    }
+    return true
+  }
+
+  private static func tell(_ text: StaticString) {
+    var line = TextBuilder<256>()
+    line.append("cairn-uplink-https: ")
+    line.append(text)
+    line.append("\n")
+    // Without a reader of standard output delivery goes on.
+    do throws(SystemError) { try StandardStream.output.write(line) } catch {}
+  }
+
+  /// Asks for the challenge in force when the last one is getting old. An agent that has it already says no,
+  /// which is no failure.
+  mutating func fetchChallenge() {
+    guard agent != nil, clock.bootMilliseconds() >= nextChallenge else { return }
+    nextChallenge = clock.bootMilliseconds() + Self.challengeIntervalMilliseconds
+    var reply = InlineArray<4096, UInt8>(repeating: 0)
+    var span = reply.mutableSpan
+    do throws(HTTPSTransport.Failure) {
+      let response = try transport.get(
+        path: challengePath.span, accept: Self.acceptedDocument, into: &span)
+      // A gateway without challenges, or a captive portal: nothing to carry.
+      guard Self.isDocument(response) else { return }
+      send(.challenge(bytes: span.span.extracting(0..<response.byteCount)))
+    } catch {
+      // Delivery says when the gateway can't be reached.
+    }
+  }
+
+  /// Five minutes: a gateway's challenges change every ten.
+  static var challengeIntervalMilliseconds: Int64 { 300_000 }
+
+  /// Tells the gateway what the agent says of this node now: another place, an owner's word. What a gateway
+  /// doesn't know of the node it asks for by itself.
+  mutating func postChangedEnrolment() {
+    guard clock.bootMilliseconds() >= nextEnrolment else { return }
+    nextEnrolment = clock.bootMilliseconds() + Self.enrolmentLookMilliseconds
+    var body = InlineArray<1024, UInt8>(repeating: 0)
+    var span = body.mutableSpan
+    let count = readEnrolment(into: &span)
+    guard count > 0, SHA256.hash(body.span.extracting(0..<count)) != settledEnrolment else {
+      return
+    }
+    switch sendKey() {
+    case .enrolled: say("the gateway has this node's enrolment")
+    case .refused(let code): sayReason(.refused(code: code))
+    // Not heard: again at the next look.
+    default: settledEnrolment = nil
+    }
+  }
+
+  /// A minute: who edits the site file looks at the journal meanwhile.
+  static var enrolmentLookMilliseconds: Int64 { 60_000 }
+
+  func readEnrolment(into span: inout MutableSpan<UInt8>) -> Int {
+    do throws(FileFailure) { return try readFile(paths.enrolment, into: &span) } catch { return 0 }
+  }
+
+  private static func isDocument(_ response: HTTPSTransport.Response) -> Bool {
+    guard response.status == 200,
+      (1...AgentMessage.maximumReceiptByteCount).contains(response.byteCount)
+    else { return false }
+    var text = FixedBytes<96>()
+    for index in response.contentType.indices { text[index] = response.contentType[index] }
+    return MediaType(parsing: text.span.extracting(0..<response.contentType.count)) == .receipt
+  }
+
+  /// `/v1/challenge?region=…` for the region of the site file; without one, the challenge for everybody.
+  static func challengePath(region: Span<UInt8>) -> FixedText<128> {
+    var path = FixedText<128>("/v1/challenge?region=")
+    for index in region.indices {
+      let byte = region[index]
+      let isPlain =
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "-")
+      if isPlain {
+        path.write(byte: byte)
+      } else {
+        path.write("%")
+        path.write(byte: hexDigit(byte >> 4))
+        path.write(byte: hexDigit(byte & 15))
+      }
+    }
+    return path
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+  }
+}
