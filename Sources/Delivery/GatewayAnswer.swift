@@ -95,7 +95,8 @@ public struct GatewayAnswer: ~Escapable {
       return .tryLater(afterSeconds: problem.retryAfterSeconds ?? retryAfterSeconds)
     case .malformed, .notDeterministic, .tooLarge, .unsupportedVersion, .unsupportedMediaType,
       .leafMalformed, .keyMismatch, .unknownAlgorithm, .badSignature, .enrolmentRequired,
-      .keyRevoked, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder, .unknownPosition, nil:
+      .keyRevoked, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder, .unknownPosition,
+      .challengeReplayed, nil:
       return .refused(code: problem.code)
     }
   }

@@ -46,6 +46,8 @@ public enum RefusalCode: UInt16, Sendable {
   case timeDisorder = 46
   /// A receipt for a position that this device never signed.
   case unknownPosition = 47
+  /// A challenge whose number is not above the last one's.
+  case challengeReplayed = 48
 
   // The service.
   /// More than this device's share.
@@ -80,6 +82,7 @@ extension RefusalCode {
     case .rootMismatch: "root-mismatch"
     case .timeDisorder: "time-disorder"
     case .unknownPosition: "unknown-position"
+    case .challengeReplayed: "challenge-replayed"
     case .rateLimited: "rate-limited"
     case .storageFull: "storage-full"
     case .unavailable: "unavailable"
@@ -109,6 +112,7 @@ extension RefusalCode {
     case .rootMismatch: "The leaves do not give the signed root."
     case .timeDisorder: "The times of the leaves run backwards, or outside the checkpoint's."
     case .unknownPosition: "The receipt is for a position that this device never signed."
+    case .challengeReplayed: "This challenge, or a later one, has been taken already."
     case .rateLimited: "This device sends more than its share."
     case .storageFull: "The gateway has no room."
     case .unavailable: "The gateway is starting, stopping or overloaded."
@@ -132,12 +136,13 @@ extension RefusalCode {
       "The key is sent by itself; if this stays, the gateway does not keep it: look at its store."
     case .keyMismatch: "Make a new device key, and tell the gateway's operator."
     case .badSignature: "Look whether the spool and the key file belong to one device."
-    case .enrolmentRequired: "Put an invite of this gateway's operator into cairn.ini."
+    case .enrolmentRequired: "Put an invite of this gateway's operator into site.ini."
     case .keyRevoked: "Ask the owner; a new key needs a new enrolment."
     case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
     case .fork: "Find the second card or copy of this key, stop it, then open a new epoch."
     case .unknownPosition:
       "The receipt is another device's or forged: look at the gateway's address."
+    case .challengeReplayed: "Nothing: the next challenge is taken."
     case .rateLimited: "Nothing, or longer intervals."
     case .storageFull: "The gateway's operator makes room; the spool keeps what is not delivered."
     case .unavailable: "Nothing: delivery tries again."
@@ -156,7 +161,7 @@ extension RefusalCode {
     case .enrolmentRequired, .keyRevoked: 403
     case .rateLimited: 429
     case .storageFull, .unavailable: 503
-    case .unknownPosition: 0
+    case .unknownPosition, .challengeReplayed: 0
     }
   }
 }

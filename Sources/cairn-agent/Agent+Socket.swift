@@ -69,7 +69,7 @@ extension Agent {
     do throws(Refusal) {
       guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
       let receipt = try Receipt(
-        verifying: bytes, gatewayKey: PublicKey(algorithm: .ed25519, bytes: gatewayKey))
+        verifying: bytes, gatewayKey: PublicKey(ed25519: gatewayKey))
       guard receipt.deviceKeyHash == key.publicKey.hash else { throw Refusal(.keyMismatch) }
       switch place(at: sequence) {
       case .checkpoint(let checkpoint, let hash):
@@ -99,13 +99,17 @@ extension Agent {
   private mutating func take(challenge bytes: Span<UInt8>) -> Refusal? {
     do throws(Refusal) {
       guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
-      let verified = try VerifiedDocument<Challenge>(
-        verifying: bytes, gatewayKey: PublicKey(algorithm: .ed25519, bytes: gatewayKey))
-      let number = verified.document.number
+      let challenge = try Challenge(
+        verifying: bytes, gatewayKey: PublicKey(ed25519: gatewayKey))
+      let number = challenge.number
       guard lastChallengeNumber.map({ number > $0 }) ?? true else {
         throw Refusal(.challengeReplayed)
       }
-      let (milliseconds, hash) = (now, verified.hash)
+      let milliseconds = now
+      let hash: Digest
+      do throws(CBORDecoder.Failure) {
+        hash = try COSESign1.hash(of: bytes)
+      } catch { throw Refusal(error) }
       let isKept = record {
         LeafEncoding.challenge(milliseconds: milliseconds, challengeHash: hash.span, into: $0)
       }

@@ -36,7 +36,7 @@ func keepEnrolment(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key:
         return
       }
       wanted.version = kept.enrolment.version + 1
-      wanted.previous = try Enrolment.hash(of: message)
+      wanted.previous = try COSESign1.hash(of: message)
     }
   } catch {
     // No file, or none of this version: the first enrolment. A gateway that knows a later one says so.

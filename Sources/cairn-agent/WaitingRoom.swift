@@ -27,7 +27,7 @@ struct WaitingRoom: ~Copyable {
   init(_ paths: NodePaths, publicKey: PublicKey, epoch: UInt64, gatewayKey: FixedBytes<32>?) {
     socket = AgentSocket(paths)
     self.publicKey = publicKey
-    self.gatewayKey = gatewayKey.map { PublicKey(algorithm: .ed25519, bytes: $0) }
+    self.gatewayKey = gatewayKey.map { PublicKey(ed25519: $0) }
     status.setAgentVersion(agentVersion)
     status.epoch = epoch
   }
