@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import Proofs
 import Records
+import Verifier
 
 /// A device whose key the gateway knows.
 public struct Device: Equatable, Sendable {
@@ -61,9 +62,18 @@ extension Gateway {
   /// Array 1, version 1, algorithm 3, key 2 + 133: room for keys that this version does not know.
   public static var maximumEnrolmentByteCount: Int { 256 }
 
+  /// What an operator reads when nobody can hold the private half of a key that was posted.
+  static let impossibleKeyDetail =
+    "These 32 bytes are not an Ed25519 public key: all zero, of small order, or no point of the "
+    + "curve. Look at the key file of the device."
+
   /// Takes a public key: [1, algorithm, key]. Trust on first use: whoever posts it first is it.
+  /// Refuses, as `malformed`, bytes that can't be anybody's key.
   public func enrol(_ body: [UInt8], utcMilliseconds: Int64) throws(Problem) -> Enrolled {
     let key = try Self.decodeKey(body.span)
+    guard SignatureCheck.isPossibleKey(key) else {
+      throw Problem(.malformed, detail: Self.impossibleKeyDetail)
+    }
     let enrolled: Enrolled?
     do {
       enrolled = try store.database.writeWithoutTransaction { database in
