@@ -125,10 +125,11 @@ let simulationTargets: [Target] = [
 ]
 
 let hostTargets: [Target] = [
+  .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   module(
     "GatewayStore",
     [
-      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers",
+      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
       .product(name: "GRDB", package: "GRDB.swift"),
     ], strict),
   module(

@@ -93,11 +93,8 @@ public struct GatewayAnswer: ~Escapable {
     case .unknownKey: return .unknownKey
     case .rateLimited, .storageFull, .unavailable:
       return .tryLater(afterSeconds: problem.retryAfterSeconds ?? retryAfterSeconds)
-    case .malformed, .notDeterministic, .tooLarge, .unsupportedVersion, .unsupportedMediaType,
-      .leafMalformed, .keyMismatch, .unknownAlgorithm, .badSignature, .enrolmentRequired,
-      .keyRevoked, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder, .unknownPosition,
-      .challengeReplayed, nil:
-      return .refused(code: problem.code)
+    // Also what this version doesn't know.
+    default: return .refused(code: problem.code)
     }
   }
 

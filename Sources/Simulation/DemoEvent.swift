@@ -201,11 +201,7 @@ public struct DemoRefusal: Equatable, Sendable {
   public var isTalk: Bool {
     switch known {
     case .unknownKey, .gap, .closedEpoch, .rateLimited, .unavailable: true
-    case .malformed, .notDeterministic, .tooLarge, .unsupportedVersion, .unsupportedMediaType,
-      .leafMalformed, .keyMismatch, .unknownAlgorithm, .badSignature, .enrolmentRequired,
-      .keyRevoked, .fork, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder,
-      .unknownPosition, .storageFull, nil:
-      false
+    default: false
     }
   }
 

@@ -5,6 +5,22 @@ import Proofs
 /// Signature checks by libsodium, which refuses keys of small order and signatures that are not in
 /// their canonical form. The only place of this module that meets C.
 public enum SignatureCheck {
+  /// True when somebody can hold the private half of this key. False for bytes that are no point of the
+  /// curve or not in their shortest form, for points of small order, all zero among them, and for points
+  /// with a part of small order: RFC 8032 section 5.1.5 makes none of them, and signatures under them
+  /// bind nobody. To be asked once, where a key is taken.
+  public static func isPossibleKey(_ key: PublicKey) -> Bool {
+    switch key.algorithm {
+    case .ed25519:
+      unsafe key.bytes.span.withUnsafeBufferPointer { bytes in
+        guard let start = bytes.baseAddress else { return false }
+        return unsafe crypto_core_ed25519_is_valid_point(start) == 1
+      }
+    // P-256 has no points of small order; whoever verifies looks whether it is a point at all.
+    case .es256: true
+    }
+  }
+
   /// True when `signature` is the key's for `message`. Never for an ES256 key: see `ES256Verifying`.
   public static func verifies(_ signature: Signature, of message: Span<UInt8>, by key: PublicKey)
     -> Bool
