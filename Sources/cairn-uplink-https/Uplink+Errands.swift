@@ -98,7 +98,8 @@ extension Uplink {
       guard Self.isDocument(response) else { return }
       send(.challenge(bytes: span.span.extracting(0..<response.byteCount)))
     } catch {
-      // Delivery says when the gateway can't be reached.
+      // Delivery says when the gateway can't be reached; only that this was given up, nobody else does.
+      if case .stopped = error { say(error) }
     }
   }
 

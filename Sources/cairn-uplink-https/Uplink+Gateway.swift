@@ -117,7 +117,7 @@ extension Uplink {
   }
 
   /// Which step failed; libcurl's own words where the explanation has to leave them.
-  private mutating func say(_ failure: HTTPSTransport.Failure) {
+  mutating func say(_ failure: HTTPSTransport.Failure) {
     guard case .other = failure else { return say(failure.explanation) }
     let detail = transport.detail
     var bytes = FixedBytes<256>()

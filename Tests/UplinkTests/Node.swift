@@ -65,7 +65,8 @@ final class Node {
   /// From here on the agent signs with another key.
   func useKey(_ seed: UInt8) throws {
     self.seed = seed
-    let key = try key().publicKey.bytes
+    let bytes = try key().publicKey.bytes
+    let key = bytes.span
     try Data((0..<32).map { key[$0] }).write(to: publicKeyFile)
   }
 
