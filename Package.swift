@@ -47,11 +47,13 @@ let boardTargets: [Target] = [
   module("Records", ["CBOR", "FixedMemory"], noHeap),
   module("Sampling", ["Records"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
+  module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
   module("Delivery", ["Records", "CBOR", "FixedMemory"], noHeap),
   module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
-  module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
+  module(
+    "Verifier", ["Identity", "Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
   .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
@@ -166,6 +168,7 @@ let boardTests: [Target] = [
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
+  tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
   tests(
     "DeviceLog",

@@ -18,11 +18,11 @@ public struct Device: Equatable, Sendable {
 
   init(_ row: Row) throws {
     guard let algorithm = SignatureAlgorithm(coseNumber: row["algorithm"]),
-      let bytes = FixedBytes<32>(row["public_key"] as Data),
+      let key = PublicKey(algorithm: algorithm, bytes: Array(row["public_key"] as Data).span),
       let keyHash = Digest(row["key_hash"] as Data)
     else { throw StoreDamage() }
     id = row["id"]
-    key = PublicKey(algorithm: algorithm, bytes: bytes)
+    self.key = key
     self.keyHash = keyHash
     enrolledUTCMilliseconds = row["enrolled_utc"]
   }
@@ -112,9 +112,11 @@ extension Gateway {
       guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
         throw .unknownAlgorithm
       }
-      guard let bytes = FixedBytes<32>(try decoder.byteString()) else { throw .outsideFormat }
+      guard let key = PublicKey(algorithm: algorithm, bytes: try decoder.byteString()) else {
+        throw .outsideFormat
+      }
       try decoder.finish()
-      return PublicKey(algorithm: algorithm, bytes: bytes)
+      return key
     } catch {
       throw Problem(.init(error))
     }

@@ -16,7 +16,7 @@ extension Uplink {
       var span = bytes.mutableSpan
       do throws(FileFailure) {
         if try readFile(paths.publicKey, into: &span) == 32 {
-          return PublicKey(algorithm: .ed25519, bytes: bytes)
+          return PublicKey(ed25519: bytes)
         }
       } catch {
         if error != .notFound {
