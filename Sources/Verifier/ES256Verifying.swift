@@ -1,5 +1,6 @@
 import FixedMemory
 import Proofs
+import Records
 
 /// Whoever can check ES256 signatures (RFC 9053 section 2.1). Boards do without: it takes a library that they
 /// do not have. A gateway and an auditor's tool bring one.
