@@ -226,8 +226,8 @@ let hostTests: [Target] = [
   tests(
     "Agent",
     [
-      "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "LinuxPlatform", "Proofs",
-      "Records", "Signers", "Spool",
+      "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
+      "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier",
     ]),
   // Whole programs, as a person starts them.
   tests("Whole", ["Simulation"]),

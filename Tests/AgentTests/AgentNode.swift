@@ -23,6 +23,13 @@ final class AgentNode {
 
   struct NoPath: Error {}
 
+  /// The private key of the gateway that the site file names: its seed is this byte, 32 times.
+  static let gatewaySeed: UInt8 = 77
+
+  static func gatewayKey(seed: UInt8 = gatewaySeed) throws -> FileKey {
+    try FileKey(seed: FixedBytes<32>(repeating: seed))
+  }
+
   /// With configuration, and neither key nor spool.
   init(site: String = "") throws {
     folder = URL(filePath: "/tmp/cairn-agent-\(UInt32.random(in: 0 ... .max))")
@@ -30,20 +37,37 @@ final class AgentNode {
       try FileManager.default.createDirectory(
         at: folder.appending(path: name), withIntermediateDirectories: true)
     }
+    try writeSite(site)
+    try write(
+      """
+      [board]
+      name = bench
+      serial_file = \(path("board-serial"))
+      card_file = \(path("card-serial"))
+      [i2c.i2c-1]
+      virtual = i2c-1.sock
+      timeout = 100 ms
+
+      """, to: "board.ini")
+  }
+
+  func writeSite(_ site: String) throws {
+    let key = try Self.gatewayKey().publicKey.bytes
+    let span = key.span
+    let digits = (0..<32).map { (span[$0] < 16 ? "0" : "") + String(span[$0], radix: 16) }.joined()
     try write(
       """
       [gateway]
       url = http://127.0.0.1:9
+      public_key = \(digits)
       [spool]
       size = 1 MiB
       segment = 128 KiB
       [batch]
       interval = 1 s
       \(site)
+
       """, to: "site.ini")
-    try write(
-      "[board]\nname = bench\n[i2c.i2c-1]\nvirtual = i2c-1.sock\ntimeout = 100 ms\n",
-      to: "board.ini")
   }
 
   deinit {
@@ -103,8 +127,17 @@ final class AgentNode {
   /// Starts the agent and asks it to end.
   func runAgent() throws -> Agent.Ending { try startAgent().end() }
 
-  func connect() throws -> UnixConnection {
-    try UnixConnection(connectingTo: fixedPath("agent.sock"))
+  func connect() throws(SocketFailure) -> UnixConnection {
+    guard let path = FixedPath(Array(path("agent.sock").utf8).span) else { throw .pathTooLong }
+    return try UnixConnection(connectingTo: path)
+  }
+
+  /// An agent that waits says nothing on its output: looks for its socket a bounded number of times.
+  func connectOnceItListens() throws -> UnixConnection {
+    for _ in 0..<1_000_000 {
+      do throws(SocketFailure) { return try connect() } catch { sched_yield() }
+    }
+    return try connect()
   }
 
   // MARK: the log, while no agent runs
@@ -179,6 +212,25 @@ final class AgentNode {
     }
   }
 
+  /// Every sealed checkpoint, with its place in the spool.
+  func checkpoints() throws -> [LogBatch] {
+    let storage = try FileStorage.open(at: fixedPath("agent/spool"), access: .readOnly)
+    var reader = try LogReader(opening: storage)
+    var batches: [LogBatch] = []
+    while let batch = try reader.next() { batches.append(batch) }
+    return batches
+  }
+
+  func bytes(of name: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(filePath: path(name))))
+  }
+
+  func deviceKey() throws -> PublicKey {
+    let bytes = try bytes(of: "agent/device.pub")
+    guard let key = PublicKey(algorithm: .ed25519, bytes: bytes.span) else { throw NoPath() }
+    return key
+  }
+
   /// Every sealed leaf: boot of its batch, kind, and for gap leaves why and how many.
   func leaves() throws -> [LoggedLeaf] {
     let storage = try FileStorage.open(at: fixedPath("agent/spool"), access: .readOnly)
@@ -198,6 +250,11 @@ final class AgentNode {
           let event = try leaf.event()
           if event.code == .measurementsMissed { logged.gap = try event.gap() }
         }
+        if leaf.kind == .clock { logged.clock = try leaf.clock() }
+        if leaf.kind == .challenge {
+          let hash = try leaf.challengeHash()
+          logged.challengeHash = Digest(hash)
+        }
         leaves.append(logged)
       }
     }
@@ -209,6 +266,8 @@ struct LoggedLeaf: Equatable {
   let boot: UInt64
   let kind: LeafKind?
   var gap: Leaf.Event.Gap?
+  var clock: Leaf.Clock?
+  var challengeHash: Digest?
 }
 
 /// A running cairn-agent.
@@ -231,10 +290,10 @@ final class Agent {
   }
 
   /// What it says until it runs, or has ended.
-  func words() -> String {
+  func words(until sign: String = ": boot ") -> String {
     isAnnounced = true
     var said = ""
-    while !said.contains(": boot ") {
+    while !said.contains(sign) {
       let data = output.fileHandleForReading.availableData
       if data.isEmpty { break }
       said += String(decoding: data, as: UTF8.self)
@@ -276,11 +335,33 @@ extension UnixConnection {
   }
 
   /// The type of the next message.
-  func receiveType() throws -> AgentMessage.MessageType {
+  func receiveType() throws -> AgentMessage.MessageType { try receiveMessage { $0.type } }
+
+  /// The refusal code of the next answer, 0 for taken; what else the agent says is passed over.
+  func receiveAnswer() throws -> UInt16 {
+    while true {
+      let code: UInt16? = try receiveMessage { message in
+        switch message {
+        case .answer(_, let code), .receiptAnswer(_, let code): return code ?? 0
+        default: return nil
+        }
+      }
+      if let code { return code }
+    }
+  }
+
+  /// The problem that the next status tells.
+  func receiveProblem() throws -> UInt16? {
+    try receiveMessage { message in
+      if case .status(let status) = message { return status.problem }
+      return nil
+    }
+  }
+
+  private func receiveMessage<Result>(_ read: (borrowing AgentMessage) -> Result) throws -> Result {
     var packet = [UInt8](repeating: 0, count: 4096)
     var span = packet.mutableSpan
     let count = try receive(into: &span, timeoutMilliseconds: 20_000)
-    let message = try AgentMessage(decoding: span.span.extracting(0..<count))
-    return message.type
+    return read(try AgentMessage(decoding: span.span.extracting(0..<count)))
   }
 }
