@@ -15,7 +15,7 @@ VENV := $(BUILD)/outside
 PYTHON := $(VENV)/bin/python
 
 # The packages that the board's libraries, the gateway's SQLite and the checks come from.
-DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libsqlite3-dev \
+DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
 .PHONY: help setup outside build ship run test test-optimised check bench size format clean

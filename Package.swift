@@ -125,11 +125,13 @@ let simulationTargets: [Target] = [
 ]
 
 let hostTargets: [Target] = [
+  .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   module(
     "GatewayStore",
     [
-      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers",
+      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
       .product(name: "GRDB", package: "GRDB.swift"),
+      .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
   module(
     "GatewayServer",
@@ -192,6 +194,13 @@ let boardTests: [Target] = [
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
       "TestSupport",
     ]),
+  // The whole program, between an agent and a gateway that the tests play.
+  tests(
+    "Uplink",
+    [
+      "cairn-uplink-https", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Spool",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "TestSupport",
+    ]),
   tests(
     "Simulation",
     [
@@ -231,6 +240,7 @@ let package = Package(
     ? []
     : [
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+      .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],

@@ -52,17 +52,43 @@ public struct CBORDecoder: ~Escapable {
     return major
   }
 
+  /// The first byte of the next item, without reading it.
+  private func firstByte() throws(Failure) -> UInt8 {
+    guard offset < bytes.count else { throw .truncated }
+    return bytes[offset]
+  }
+
   @_lifetime(self: copy self)
   private mutating func head() throws(Failure) -> (major: MajorType, argument: UInt64) {
     let major = try peekMajorType()
-    let additional = bytes[offset] & 31
+    return (major, try argument(first: bytes[offset]))
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func head(_ expected: MajorType) throws(Failure) -> UInt64 {
+    let first = try firstByte()
+    guard first >> 5 == expected.rawValue else { throw .unexpectedType }
+    return try argument(first: first)
+  }
+
+  /// Reads the head that begins with `first`. Most numbers and lengths of ours take one byte.
+  @_lifetime(self: copy self)
+  @inline(__always)
+  private mutating func argument(first: UInt8) throws(Failure) -> UInt64 {
+    let additional = first & 31
     guard additional >= 24 else {
       offset += 1
-      return (major, UInt64(additional))
+      return UInt64(additional)
     }
+    return try longArgument(first: first)
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func longArgument(first: UInt8) throws(Failure) -> UInt64 {
+    let additional = first & 31
     guard additional <= 27 else { throw .notSupported }
     // A simple value of two bytes, or a float: neither is in our formats.
-    guard major != .simple else { throw .notSupported }
+    guard first >> 5 != MajorType.simple.rawValue else { throw .notSupported }
     let extraByteCount = 1 << Int(additional - 24)
     guard bytes.count - offset > extraByteCount else { throw .truncated }
     var argument: UInt64 = 0
@@ -71,13 +97,7 @@ public struct CBORDecoder: ~Escapable {
       extraByteCount == 1 ? 24 : UInt64(1) << UInt64(extraByteCount * 4)
     guard argument >= smallest else { throw .notShortest }
     offset += 1 + extraByteCount
-    return (major, argument)
-  }
-
-  @_lifetime(self: copy self)
-  private mutating func head(_ expected: MajorType) throws(Failure) -> UInt64 {
-    guard try peekMajorType() == expected else { throw .unexpectedType }
-    return try head().argument
+    return argument
   }
 
   @_lifetime(self: copy self)
@@ -93,18 +113,15 @@ public struct CBORDecoder: ~Escapable {
 
   @_lifetime(self: copy self)
   public mutating func integer() throws(Failure) -> Int64 {
-    switch try peekMajorType() {
-    case .unsigned:
-      guard let value = Int64(exactly: try head().argument) else { throw .outOfRange }
-      return value
-    case .negative:
-      guard let value = Int64(exactly: try head().argument) else { throw .outOfRange }
-      return ~value
-    case .byteString, .text, .array, .map, .tag, .simple: throw .unexpectedType
-    }
+    let first = try firstByte()
+    // Major types 0 and 1.
+    guard first < 0x40 else { throw .unexpectedType }
+    guard let value = Int64(exactly: try argument(first: first)) else { throw .outOfRange }
+    return first < 0x20 ? value : ~value
   }
 
   /// An unsigned integer that fits the type asked for.
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func unsigned<Value: FixedWidthInteger & UnsignedInteger>(
     as type: Value.Type
@@ -202,6 +219,12 @@ public struct CBORDecoder: ~Escapable {
   /// Reads one whole item. Maps are refused here unless their keys are sorted and different.
   @_lifetime(self: copy self)
   public mutating func skipItem() throws(Failure) {
+    let first = try firstByte()
+    if first < 0x40 {
+      // An integer, as nearly all of our items are.
+      _ = try argument(first: first)
+      return
+    }
     var open = FixedArray<8, UInt64>(filler: 0)
     repeat {
       if !open.isEmpty { open[open.count - 1] -= 1 }

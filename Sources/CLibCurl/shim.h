@@ -13,6 +13,36 @@ static inline CURL *cairn_curl_create(void) {
   return curl_easy_init();
 }
 
+/* Runs one transfer at a time and keeps one connection; NULL without memory. After cairn_curl_create. */
+static inline CURLM *cairn_curl_create_runner(void) {
+  CURLM *runner = curl_multi_init();
+  if (runner != NULL) curl_multi_setopt(runner, CURLMOPT_MAXCONNECTS, 1L);
+  return runner;
+}
+
+/* Waits until libcurl has something to do, `descriptor` (-1: none) is readable, or the time is over. Sets
+   `readable` when the descriptor is. */
+static inline CURLMcode cairn_curl_wait(CURLM *runner, int descriptor, int milliseconds,
+                                        int *readable) {
+  struct curl_waitfd watched = {.fd = descriptor, .events = CURL_WAIT_POLLIN};
+  CURLMcode code = curl_multi_poll(
+    runner, descriptor < 0 ? NULL : &watched, descriptor < 0 ? 0 : 1, milliseconds, NULL);
+  *readable = watched.revents != 0;
+  return code;
+}
+
+/* 1 when the transfer has ended: `code` is how. */
+static inline int cairn_curl_has_ended(CURLM *runner, CURLcode *code) {
+  int left = 0;
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(runner, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE) continue;
+    *code = message->data.result;
+    return 1;
+  }
+  return 0;
+}
+
 static inline CURLcode cairn_curl_set_number(CURL *handle, CURLoption option, long value) {
   return curl_easy_setopt(handle, option, value);
 }

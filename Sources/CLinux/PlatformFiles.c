@@ -71,6 +71,23 @@ int cairn_file_is_at(int descriptor, const uint8_t *path) {
   return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+static int identify(int result, const struct stat *status, struct cairn_file_identity *identity) {
+  if (result < 0) return -errno;
+  identity->device = (uint64_t)status->st_dev;
+  identity->inode = (uint64_t)status->st_ino;
+  return 0;
+}
+
+int cairn_file_identity(int descriptor, struct cairn_file_identity *identity) {
+  struct stat status;
+  return identify(fstat(descriptor, &status), &status, identity);
+}
+
+int cairn_file_identity_at(const uint8_t *path, struct cairn_file_identity *identity) {
+  struct stat status;
+  return identify(stat((const char *)path, &status), &status, identity);
+}
+
 int64_t cairn_file_owner(const uint8_t *path) {
   struct stat status;
   if (lstat((const char *)path, &status) < 0) return -errno;

@@ -75,10 +75,12 @@ public struct DeliveryCursor: ~Copyable {
     receiptByteCount = receipt.count
   }
 
-  /// `moveCursor`: the gateway has everything before `position`.
+  /// `moveCursor`: the gateway has everything before `position`. A receipt that was not answered for is
+  /// not handed over any more: it belongs to the checkpoint in front of `spoolSequence`, which is another.
   public mutating func move(to position: BatchPosition, spoolSequence: UInt64) {
     next = position
     self.spoolSequence = spoolSequence
+    isReceiptUnanswered = false
   }
 
   /// The agent has answered for the receipt.

@@ -1,11 +1,13 @@
-/// A value of exactly `count` bytes: a hash, a key, a signature.
+/// A value of exactly `count` bytes: a hash, a key, a signature. Inlinable for the reason given at
+/// `FixedArray`.
 public struct FixedBytes<let count: Int>: Sendable {
   public var storage: InlineArray<count, UInt8>
 
   /// All bytes zero.
-  public init() { storage = InlineArray(repeating: 0) }
+  @inlinable public init() { storage = InlineArray(repeating: 0) }
 
   /// The bytes of `source`, or nil when it has another length.
+  @inlinable
   public init?(_ source: Span<UInt8>) {
     guard source.count == count else { return nil }
     self.init()
@@ -22,14 +24,16 @@ public struct FixedBytes<let count: Int>: Sendable {
 
   public var mutableSpan: MutableSpan<UInt8> {
     @_lifetime(&self)
+    @inlinable
     mutating get { storage.mutableSpan }
   }
 
   public subscript(index: Int) -> UInt8 {
-    get { storage[index] }
-    set { storage[index] = newValue }
+    @inlinable get { storage[index] }
+    @inlinable set { storage[index] = newValue }
   }
 
+  @inlinable
   public var isZero: Bool {
     var union: UInt8 = 0
     for index in 0..<count { union |= storage[index] }
@@ -38,6 +42,7 @@ public struct FixedBytes<let count: Int>: Sendable {
 }
 
 extension FixedBytes: Equatable {
+  @inlinable
   public static func == (left: FixedBytes, right: FixedBytes) -> Bool {
     var difference: UInt8 = 0
     for index in 0..<count { difference |= left.storage[index] ^ right.storage[index] }

@@ -2,6 +2,7 @@
 /// a hash's input big-endian; both are written byte by byte, so that no memory layout is a format.
 extension Span<UInt8> {
   /// The little-endian integer at `offset`. Outside the span is a bug of the caller.
+  @inlinable
   public func loadLittleEndian<Value: FixedWidthInteger>(_: Value.Type, at offset: Int) -> Value {
     var value: Value = 0
     for index in 0..<(Value.bitWidth / 8) {

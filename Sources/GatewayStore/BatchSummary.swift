@@ -1,3 +1,4 @@
+import CBOR
 import FixedMemory
 import Foundation
 import GRDB
@@ -84,10 +85,21 @@ private struct LeafTally {
       switch try reader.next() {
       case .subtree(let count, _): index += count
       case .leaf(let bytes):
-        try add(Leaf(decoding: bytes), bytes, at: index)
+        if try Self.kindNumber(of: bytes) == UInt64(LeafKind.reading.rawValue) {
+          readingCount += 1
+        } else {
+          try add(Leaf(decoding: bytes), bytes, at: index)
+        }
         index += 1
       }
     }
+  }
+
+  /// The kind of a leaf that was taken apart before. Nearly all are readings, of which no more is needed.
+  private static func kindNumber(of leaf: Span<UInt8>) throws -> UInt64 {
+    var decoder = CBORDecoder(leaf)
+    _ = try decoder.arrayHead()
+    return try decoder.unsigned()
   }
 
   private mutating func add(_ leaf: borrowing Leaf, _ bytes: Span<UInt8>, at index: UInt64) throws {
@@ -153,6 +165,16 @@ extension Database {
         SELECT \(Self.heldColumns) FROM batch WHERE device = ? AND epoch = ? AND batch = ?
         """)
     return try Row.fetchOne(statement, arguments: [device, epoch, batch])
+  }
+
+  func logEnd(device: Int64) throws -> LogEnd? {
+    let statement = try cachedStatement(
+      sql: """
+        SELECT \(LogEnd.columns) FROM batch WHERE device = ?
+        ORDER BY epoch DESC, batch DESC LIMIT 1
+        """)
+    // Within `map` the row is still where SQLite has it; `fetchOne` would copy it first.
+    return try Row.fetchCursor(statement, arguments: [device]).map { try LogEnd($0) }.next()
   }
 
   func newestBatch(device: Int64) throws -> HeldBatch? {

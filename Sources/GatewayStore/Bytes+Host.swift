@@ -6,7 +6,7 @@ import Proofs
 extension FixedBytes {
   /// The bytes of `data`, or nil when it has another length.
   init?(_ data: Data) {
-    self.init(Array(data).span)
+    self.init(data.span)
   }
 
   /// A copy of the bytes.

@@ -4,6 +4,8 @@ import Foundation
 import GRDB
 import Proofs
 import Records
+import Synchronization
+import Verifier
 
 /// A device whose key the gateway knows.
 public struct Device: Equatable, Sendable {
@@ -34,6 +36,33 @@ public struct Device: Equatable, Sendable {
   }
 }
 
+/// Devices that have sent a batch lately, so that a batch does not wait for a transaction of its own
+/// before its signature is checked. The row of a device is never changed, and only keys that the store
+/// has are held: a stranger can't fill this.
+final class KnownDevices: Sendable {
+  /// About 200 bytes each: 3 MB. All go when one more comes; they are back with their next batch.
+  static let maximumCount = 16_384
+
+  private let devices = Mutex<[UInt64: Device]>([:])
+
+  subscript(keyID: KeyID) -> Device? {
+    let device = devices.withLock { $0[Self.number(keyID)] }
+    return device
+  }
+
+  func add(_ device: Device) {
+    devices.withLock { devices in
+      if devices.count >= Self.maximumCount { devices.removeAll() }
+      devices[Self.number(device.key.keyID)] = device
+    }
+  }
+
+  /// Every key identifier has one number, and every number one key identifier.
+  private static func number(_ keyID: KeyID) -> UInt64 {
+    keyID.span.loadLittleEndian(UInt64.self, at: 0)
+  }
+}
+
 extension Gateway {
   /// What came of a key that was posted.
   public struct Enrolled: Equatable, Sendable {
@@ -61,9 +90,18 @@ extension Gateway {
   /// Array 1, version 1, algorithm 3, key 2 + 133: room for keys that this version does not know.
   public static var maximumEnrolmentByteCount: Int { 256 }
 
+  /// What an operator reads when nobody can hold the private half of a key that was posted.
+  static let impossibleKeyDetail =
+    "These bytes are not a public key: all zero, of small order, or no point of the curve. "
+    + "Look at the key file of the device."
+
   /// Takes a public key: [1, algorithm, key]. Trust on first use: whoever posts it first is it.
+  /// Refuses, as `malformed`, bytes that can't be anybody's key.
   public func enrol(_ body: [UInt8], utcMilliseconds: Int64) throws(Problem) -> Enrolled {
     let key = try Self.decodeKey(body.span)
+    guard SignatureCheck.isPossibleKey(key, es256: ES256()) else {
+      throw Problem(.malformed, detail: Self.impossibleKeyDetail)
+    }
     let enrolled: Enrolled?
     do {
       enrolled = try store.database.writeWithoutTransaction { database in

@@ -24,6 +24,7 @@ public final class Gateway: Sendable {
   public let store: GatewayStore
   public let publicKey: PublicKey
   private let key: Mutex<FileKey>
+  private let knownDevices = KnownDevices()
   let enrolment: Enrolment
 
   /// `key` signs the receipts.
@@ -82,7 +83,8 @@ public final class Gateway: Sendable {
     }
     do throws(Refusal) {
       let verified = try VerifiedCheckpoint(
-        verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key)
+        verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key,
+        es256: ES256())
       return CheckedBatch(
         bytes: batch, device: device, verified: verified, start: outline.start,
         checkpointRange: outline.head.checkpointRange, receivedUTCMilliseconds: utcMilliseconds)
@@ -92,8 +94,11 @@ public final class Gateway: Sendable {
   }
 
   private func device(withKeyID keyID: KeyID) throws(Problem) -> Device? {
+    if let device = knownDevices[keyID] { return device }
     do {
-      return try store.database.read { try Device.find($0, keyID: keyID) }
+      let device = try store.database.read { try Device.find($0, keyID: keyID) }
+      if let device { knownDevices.add(device) }
+      return device
     } catch {
       throw Problem(storageError: error)
     }
@@ -143,7 +148,8 @@ public final class Gateway: Sendable {
     let content: BatchVerifier.Content
     do throws(Refusal) {
       content = try BatchVerifier.content(
-        of: batch.bytes.span, checkpoint: batch.checkpoint, known: known)
+        of: batch.bytes.span, checkpoint: batch.checkpoint, known: known,
+        hash: OpenSSLTreeHash.self)
     } catch {
       return .refused(Problem(error), batch.subject)
     }

@@ -24,24 +24,32 @@ enum LogPosition {
 
   static func verdict(on batch: Gateway.CheckedBatch, _ database: Database) throws -> Verdict {
     let checkpoint = batch.checkpoint
-    if let row = try database.batchRow(
-      device: batch.device.id, epoch: checkpoint.epoch, batch: checkpoint.batch)
-    {
-      let held = try HeldBatch(row)
-      guard held.hash == batch.verified.sigStructureHash else {
-        return .conflict(.fork, held: try held.message, expected: nil)
-      }
-      return .repeated(held.summary, receipt: held.receipt)
-    }
-    guard let newest = try database.newestBatch(device: batch.device.id) else {
+    guard let newest = try database.logEnd(device: batch.device.id) else {
       return inNewEpoch(batch)
     }
-    if checkpoint.epoch > newest.summary.epoch { return inNewEpoch(batch) }
-    if checkpoint.epoch < newest.summary.epoch {
+    if checkpoint.epoch > newest.epoch { return inNewEpoch(batch) }
+    let isBehindNewest = checkpoint.epoch == newest.epoch && checkpoint.batch > newest.batch
+    if !isBehindNewest, let verdict = try atHeldPosition(batch, database) { return verdict }
+    if checkpoint.epoch < newest.epoch {
       let last = try database.newestBatch(device: batch.device.id, epoch: checkpoint.epoch)
-      return try inClosedEpoch(batch, last: last, newest: newest)
+      return try inClosedEpoch(batch, last: last, expected: newest.expected)
     }
     return inOpenEpoch(batch, newest)
+  }
+
+  /// What is held at this very position: the same, or another history. Nil when nothing is.
+  private static func atHeldPosition(_ batch: Gateway.CheckedBatch, _ database: Database) throws
+    -> Verdict?
+  {
+    guard
+      let row = try database.batchRow(
+        device: batch.device.id, epoch: batch.checkpoint.epoch, batch: batch.checkpoint.batch)
+    else { return nil }
+    let held = try HeldBatch(row)
+    guard held.hash == batch.verified.sigStructureHash else {
+      return .conflict(.fork, held: try held.message, expected: nil)
+    }
+    return .repeated(held.summary, receipt: held.receipt)
   }
 
   /// The first batch of an epoch: number 0 from leaf 0, or a later one whose items begin at leaf 0.
@@ -67,15 +75,15 @@ enum LogPosition {
   /// What goes on behind the end of a closed epoch is signed proof of a second history, and kept. What
   /// the gateway never had of that epoch proves nothing.
   private static func inClosedEpoch(
-    _ batch: Gateway.CheckedBatch, last: HeldBatch?, newest: HeldBatch
+    _ batch: Gateway.CheckedBatch, last: HeldBatch?, expected: Problem.Expected
   ) throws -> Verdict {
     guard let last, batch.checkpoint.batch > last.summary.batch else {
-      return .refused(Problem(.closedEpoch, expected: newest.expected))
+      return .refused(Problem(.closedEpoch, expected: expected))
     }
-    return .conflict(.closedEpoch, held: try last.message, expected: newest.expected)
+    return .conflict(.closedEpoch, held: try last.message, expected: expected)
   }
 
-  private static func inOpenEpoch(_ batch: Gateway.CheckedBatch, _ newest: HeldBatch) -> Verdict {
+  private static func inOpenEpoch(_ batch: Gateway.CheckedBatch, _ newest: LogEnd) -> Verdict {
     let checkpoint = batch.checkpoint
     let expected = newest.expected
     let isResumed = batch.start.map { $0 < checkpoint.first } ?? false
@@ -106,7 +114,35 @@ enum LogPosition {
   }
 }
 
-/// A batch of the store, with all that the next one is compared with.
+/// The end of a device's log: what the next batch is compared with, and no more, since this is read for
+/// every batch that comes.
+struct LogEnd {
+  let epoch: UInt64
+  let batch: UInt64
+  let hash: Digest
+  let frontier: MerkleFrontier
+
+  static let columns = "epoch, batch, size, hash, frontier"
+
+  /// By place, not by name: a name is looked for anew in every row.
+  init(_ row: Row) throws {
+    guard let epoch = UInt64(exactly: row[0] as Int64),
+      let batch = UInt64(exactly: row[1] as Int64), let size = UInt64(exactly: row[2] as Int64),
+      let hash = Digest(row[3] as Data),
+      let frontier = MerkleFrontier(stored: row[4], size: size)
+    else { throw StoreDamage() }
+    self.epoch = epoch
+    self.batch = batch
+    self.hash = hash
+    self.frontier = frontier
+  }
+
+  var expected: Problem.Expected {
+    Problem.Expected(epoch: epoch, batch: batch + 1, size: frontier.size)
+  }
+}
+
+/// A batch of the store, with all that came of it.
 struct HeldBatch {
   let summary: BatchSummary
   let hash: Digest
@@ -132,10 +168,6 @@ struct HeldBatch {
       return Array(bytes[reader.checkpoint])
     }
   }
-
-  var expected: Problem.Expected {
-    Problem.Expected(epoch: summary.epoch, batch: summary.batch + 1, size: summary.size)
-  }
 }
 
 /// The database holds what this program never writes.
@@ -151,10 +183,11 @@ extension MerkleFrontier {
 
   init?(stored bytes: Data, size: UInt64) {
     guard bytes.count.isMultiple(of: 32) else { return nil }
-    let all = Array(bytes)
+    let all = bytes.span
     var peaks: [Digest] = []
+    peaks.reserveCapacity(all.count / 32)
     for start in stride(from: 0, to: all.count, by: 32) {
-      guard let peak = Digest(all.span.extracting(start..<start + 32)) else { return nil }
+      guard let peak = Digest(all.extracting(start..<start + 32)) else { return nil }
       peaks.append(peak)
     }
     self.init(size: size, peaks: peaks.span)

@@ -1,26 +1,43 @@
 import CLibCurl
 import FixedMemory
 
-/// One easy handle, freed with its owner. All calls of libcurl's transfers are here.
+/// One easy handle and the multi handle that runs it, freed with their owner. All calls of libcurl's
+/// transfers are here.
+///
+/// A multi handle, though there is one transfer at a time, since only its wait can watch a descriptor of the
+/// caller's: what ends a transfer then ends it at once, also while a name is looked up.
 ///
 /// The deinit is inlinable because programs end the life of a transport, and Embedded Swift wants to see
 /// in their module what that does.
 @usableFromInline struct CurlHandle: ~Copyable {
   @usableFromInline let pointer: UnsafeMutableRawPointer
+  @usableFromInline let runner: UnsafeMutableRawPointer
+  /// Readable when a transfer is to be given up; −1 for none.
+  private let stopDescriptor: Int32
 
-  init() throws(HTTPSTransport.Failure) {
+  init(stopDescriptor: Int32?) throws(HTTPSTransport.Failure) {
     guard let pointer = cairn_curl_create() else { throw .outOfMemory }
+    guard let runner = cairn_curl_create_runner() else {
+      curl_easy_cleanup(pointer)
+      throw .outOfMemory
+    }
     self.pointer = pointer
+    self.runner = runner
+    self.stopDescriptor = stopDescriptor ?? -1
   }
 
-  @inlinable deinit { curl_easy_cleanup(pointer) }
+  @inlinable deinit {
+    curl_easy_cleanup(pointer)
+    curl_multi_cleanup(runner)
+  }
 
   // MARK: Setting up
 
   static func configured(
-    _ timeouts: HTTPSTransport.Timeouts, userAgent: StaticString, authorities: Span<UInt8>
+    _ timeouts: HTTPSTransport.Timeouts, userAgent: StaticString, authorities: Span<UInt8>,
+    stopDescriptor: Int32?
   ) throws(HTTPSTransport.Failure) -> CurlHandle {
-    let handle = try CurlHandle()
+    let handle = try CurlHandle(stopDescriptor: stopDescriptor)
     try handle.configure(timeouts, userAgent: userAgent)
     try handle.trust(authorities)
     return handle
@@ -45,7 +62,6 @@ import FixedMemory
     try set(CURLOPT_PROXY, "")
     // One request at a time: HTTP/2 would cost memory for nothing.
     try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-    try set(CURLOPT_MAXCONNECTS, 1)
     try set(CURLOPT_TCP_KEEPALIVE, 1)
 
     try set(CURLOPT_SSL_VERIFYPEER, 1)
@@ -138,7 +154,7 @@ import FixedMemory
       ]
       var code = CURLE_OK
       for index in settings.indices where settings[index] != CURLE_OK { code = settings[index] }
-      if code == CURLE_OK { code = curl_easy_perform(pointer) }
+      if code == CURLE_OK { code = transfer() }
       // These cannot fail: the options are known by now, and nothing is copied.
       _ = cairn_curl_set_list(pointer, CURLOPT_HTTPHEADER, nil)
       _ = cairn_curl_set_pointer(pointer, CURLOPT_POSTFIELDS, nil)
@@ -148,6 +164,33 @@ import FixedMemory
       return code
     }
   }
+
+  /// Runs what is set up, to its end or until it is to be given up. libcurl's timeouts bound it.
+  private func transfer() -> CURLcode {
+    guard curl_multi_add_handle(runner, pointer) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
+    // Fails only for a handle that was not added.
+    defer { _ = curl_multi_remove_handle(runner, pointer) }
+    while true {
+      var runningCount: Int32 = 0
+      var problem = curl_multi_perform(runner, &runningCount)
+      var code = CURLE_OK
+      if cairn_curl_has_ended(runner, &code) != 0 { return code }
+      var isStopped: Int32 = 0
+      if problem == CURLM_OK {
+        problem = cairn_curl_wait(runner, stopDescriptor, Self.lookMilliseconds, &isStopped)
+      }
+      if isStopped != 0 { return Self.stopped }
+      guard problem == CURLM_OK else {
+        return problem == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT
+      }
+    }
+  }
+
+  /// libcurl knows when to wake up; this bounds what a mistake of it costs.
+  private static var lookMilliseconds: Int32 { 1000 }
+
+  /// No callback of ours makes libcurl say this, so that it is free for "given up because asked to".
+  static var stopped: CURLcode { CURLE_ABORTED_BY_CALLBACK }
 
   /// libcurl's sentence about this transfer, or about the code in general.
   private static func describe(

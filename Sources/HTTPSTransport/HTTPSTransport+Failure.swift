@@ -28,6 +28,8 @@ extension HTTPSTransport {
     case interrupted
     case replyTooLarge
     case notHTTP
+    /// The descriptor to watch was readable. Whether the gateway took what was sent is not known.
+    case stopped
     /// libcurl's code, where none of the above fits.
     case other(code: Int32)
   }
@@ -59,6 +61,7 @@ extension HTTPSTransport.Failure {
       CURLE_HTTP2, CURLE_HTTP2_STREAM:
       self = .notHTTP
     case CURLE_OUT_OF_MEMORY: self = .outOfMemory
+    case CurlHandle.stopped: self = .stopped
     default: self = .other(code: Int32(truncatingIfNeeded: outcome.code.rawValue))
     }
   }
@@ -74,17 +77,17 @@ extension HTTPSTransport.Failure {
   public var explanation: StaticString {
     switch self {
     case .addressMalformed:
-      "The gateway's address is not one. It looks like https://gateway.example.net; mend it in cairn.ini."
+      "The gateway's address is not one. It looks like https://gateway.example.net; mend it in site.ini."
     case .addressTooLong:
-      "The gateway's address has more than 447 bytes. Use a shorter one in cairn.ini."
+      "The gateway's address has more than 447 bytes. Use a shorter one in site.ini."
     case .addressHasExtras:
-      "The gateway's address has a user, '?' or '#'. Leave these out in cairn.ini."
+      "The gateway's address has a user, '?' or '#'. Leave these out in site.ini."
     case .schemeNotSupported:
-      "The gateway's address begins neither with https:// nor with http://. Mend it in cairn.ini."
+      "The gateway's address begins neither with https:// nor with http://. Mend it in site.ini."
     case .plainHTTPNotAllowed:
-      "The gateway's address begins with http:// and is not this board. Use https://, or allow plain HTTP in cairn.ini: readings can be read on the way then, but not forged."
+      "The gateway's address begins with http:// and is not this board. Use https://, or allow plain HTTP in site.ini: readings can be read on the way then, but not forged."
     case .authoritiesUnreadable:
-      "The file of trusted authorities is missing, unreadable or no PEM. Install ca-certificates, or mend its path in cairn.ini."
+      "The file of trusted authorities is missing, unreadable or no PEM. Install ca-certificates, or mend its path in site.ini."
     case .libraryUnfit:
       "libcurl lacks something that delivery needs. Install libcurl 7.87 or later, with OpenSSL."
     case .outOfMemory: "No memory was left for the transfer. Look what else runs on this board."
@@ -107,7 +110,10 @@ extension HTTPSTransport.Failure {
     case .replyTooLarge:
       "The answer is larger than any of a gateway's. Something else answers at this address; a login page of the network does this too."
     case .notHTTP: "What answers at this address does not speak HTTP. Look at address and port."
-    case .other: "libcurl failed for a reason of its own; the detail says which."
+    case .stopped:
+      "The transfer under way was given up, because the program was asked to end. The next start sends it again."
+    case .other:
+      "The transfer failed for a reason that only libcurl can name; delivery tries again. libcurl says:"
     }
   }
 }

@@ -2,7 +2,8 @@ import CLibCurl
 import FixedMemory
 
 /// Posts bytes to one gateway over HTTPS, and reads a bounded answer. One handle, so that connection and
-/// TLS session are used again. Blocking: `post` returns within `Timeouts.totalMilliseconds`.
+/// TLS session are used again. Blocking: `post` returns within `Timeouts.totalMilliseconds`, and at once when
+/// the descriptor that it was told to watch becomes readable.
 ///
 /// What it insists on: certificate and host name verified, TLS 1.2 or later, no redirects, no proxies, no
 /// cookies, no credentials in addresses, plain HTTP to loopback only (or when allowed). The proxy variables
@@ -58,17 +59,19 @@ public struct HTTPSTransport: ~Copyable {
   public private(set) var detail = FixedArray<256, UInt8>(filler: 0)
 
   /// `gateway` is an address such as https://example.net or https://example.net/fleet. `authorities` is
-  /// the path of a PEM file, which then is the only trust; empty for the system's.
+  /// the path of a PEM file, which then is the only trust; empty for the system's. While
+  /// `stopDescriptor` is readable no transfer goes on: it is watched and never read, and the caller keeps it
+  /// open for as long as the transport is there.
   public init(
     gateway: Span<UInt8>, authorities: Span<UInt8>, userAgent: StaticString,
-    timeouts: Timeouts = Timeouts(), allowsPlainHTTP: Bool = false
+    timeouts: Timeouts = Timeouts(), allowsPlainHTTP: Bool = false, stopDescriptor: Int32? = nil
   ) throws(Failure) {
     precondition(
       timeouts.connectMilliseconds > 0 && timeouts.totalMilliseconds > 0
         && timeouts.lowSpeedSeconds > 0, "a timeout of zero never ends")
     let address = try GatewayAddress(gateway, allowsPlainHTTP: allowsPlainHTTP)
     let handle = try CurlHandle.configured(
-      timeouts, userAgent: userAgent, authorities: authorities)
+      timeouts, userAgent: userAgent, authorities: authorities, stopDescriptor: stopDescriptor)
     self.address = address
     self.handle = handle
   }

@@ -34,12 +34,17 @@ public struct FileStorage: BlockStorage, ~Copyable {
 
   /// The size of the file when it was opened.
   public let byteCount: UInt64
+  /// Which file is open, to be compared with what stands at the path later.
+  public let identity: FileIdentity
   private let file: FileDescriptor
   private let access: Access
   /// Set once, by a failed `synchronize`.
   private var failure: StorageError?
 
-  private init(file: consuming FileDescriptor, byteCount: UInt64, access: Access) {
+  private init(file: consuming FileDescriptor, byteCount: UInt64, access: Access)
+    throws(SystemError)
+  {
+    identity = try FileIdentity(of: file)
     self.file = file
     self.byteCount = byteCount
     self.access = access
@@ -59,7 +64,7 @@ public struct FileStorage: BlockStorage, ~Copyable {
       }
       if access == .readWrite { _ = try checked(cairn_file_lock(file.number)) }
       let byteCount = UInt64(try checked64(cairn_file_size(file.number)))
-      return FileStorage(file: file, byteCount: byteCount, access: access)
+      return try FileStorage(file: file, byteCount: byteCount, access: access)
     } catch {
       throw Failure(error)
     }
@@ -94,7 +99,7 @@ public struct FileStorage: BlockStorage, ~Copyable {
         throw error
       }
       try synchroniseDirectory(of: path)
-      return FileStorage(file: file, byteCount: byteCount, access: .readWrite)
+      return try FileStorage(file: file, byteCount: byteCount, access: .readWrite)
     } catch {
       throw Failure(error)
     }

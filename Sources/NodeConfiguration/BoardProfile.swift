@@ -41,6 +41,9 @@ public struct BoardProfile: ~Copyable {
 
   /// Strings of the device tree, between blanks.
   var compatible = FixedText<184>()
+  /// Where the kernel shows the board's serial number and the card's: keys are bound to them.
+  public internal(set) var serialFile = PathText()
+  public internal(set) var cardFile = PathText()
   private let runFolder: FixedText<80>
 
   /// Reads a profile. `runFolder` is what relative paths of virtual buses stand behind. Problems
@@ -108,7 +111,8 @@ extension BoardProfile: ConfigurationDocument {
       serial.name = name
       serial.line = line
       serialLines.append(serial)
-    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .sensor:
+    case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
+      .gnss, .sensor:
       stop("a section of the site file in a board profile")
     }
   }
@@ -117,6 +121,8 @@ extension BoardProfile: ConfigurationDocument {
     switch key {
     case .boardName: name = fixed(text)
     case .boardCompatible: compatible = fixed(text)
+    case .boardSerialFile: serialFile = fixed(text)
+    case .boardCardFile: cardFile = fixed(text)
     case .i2cDevice, .i2cVirtual:
       setBusPlace(key == .i2cDevice ? .device : .virtual, text, line: line)
     case .i2cTimeout:
@@ -130,6 +136,9 @@ extension BoardProfile: ConfigurationDocument {
       serial.baud = Self.baud(at: Int(value.number))
       serialLines[serialLines.count - 1] = serial
     case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .nodeName,
+      .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
+      .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
+      .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,
       .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
       .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
       .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,

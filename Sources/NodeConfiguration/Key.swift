@@ -1,14 +1,17 @@
 /// Sections of both files.
 enum Section: UInt8 {
-  case gateway, node, batch, commit, delivery, spool, clock, gnss, sensor
+  case gateway, node, enrolment, place, radio, batch, commit, delivery, spool, clock, gnss, sensor
   case board, i2c, serial
 
-  static var count: Int { 12 }
+  static var count: Int { 15 }
 
   var name: StaticString {
     switch self {
     case .gateway: "gateway"
     case .node: "node"
+    case .enrolment: "enrolment"
+    case .place: "place"
+    case .radio: "radio"
     case .batch: "batch"
     case .commit: "commit"
     case .delivery: "delivery"
@@ -25,7 +28,9 @@ enum Section: UInt8 {
   /// The file it may stand in.
   var source: Problem.Source {
     switch self {
-    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .sensor: .site
+    case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
+      .gnss, .sensor:
+      .site
     case .board, .i2c, .serial: .board
     }
   }
@@ -34,7 +39,9 @@ enum Section: UInt8 {
   var hasName: Bool {
     switch self {
     case .sensor, .i2c, .serial: true
-    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .board: false
+    case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
+      .gnss, .board:
+      false
     }
   }
 
@@ -46,7 +53,9 @@ enum Section: UInt8 {
     case .sensor: Limits.sensorCount
     case .i2c: Limits.i2cBusCount
     case .serial: Limits.serialLineCount
-    case .gateway, .node, .batch, .commit, .delivery, .spool, .clock, .gnss, .board: 1
+    case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
+      .gnss, .board:
+      1
     }
   }
 }
@@ -55,6 +64,10 @@ enum Section: UInt8 {
 enum Key: UInt8 {
   case gatewayURL, gatewayPublicKey, gatewayCAFile, gatewayAllowPlainHTTP
   case nodeName
+  case enrolmentAuthorization1, enrolmentAuthorization2, enrolmentAuthorization3
+  case enrolmentAuthorization4
+  case placeLatitude, placeLongitude, placeAltitude, placeHeight
+  case radioModel, radioRegion, radioTransmitPower, radioAntennaGain, radioCableLoss
   case batchInterval, batchMaxLeaves
   case commitInterval
   case deliveryConnectTimeout, deliveryTimeout
@@ -62,9 +75,9 @@ enum Key: UInt8 {
   case clockInterval, clockTolerance, clockRepeatInterval
   case gnssPort, gnssPositionInterval
   case sensorChip, sensorBus, sensorAddress, sensorInterval, sensorFrozenAfter, sensorOptional
-  case boardName, boardCompatible
+  case boardName, boardCompatible, boardSerialFile, boardCardFile
   case i2cDevice, i2cVirtual, i2cTimeout
   case serialDevice, serialVirtual, serialBaud
 
-  static var count: Int { 32 }
+  static var count: Int { 47 }
 }

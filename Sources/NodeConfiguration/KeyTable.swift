@@ -17,6 +17,11 @@ enum ValueKind {
   case count(ClosedRange<Int64>)
   /// As `count`, or the word `never`.
   case countOrNever(ClosedRange<Int64>)
+  /// A number with at most so many decimals and a unit, empty for a bare number; the value and the range
+  /// are in the last decimal.
+  case decimal(decimals: Int, ClosedRange<Int64>, unit: StaticString)
+  /// Bytes in base64url (RFC 4648 section 5), at most so many characters.
+  case base64url(limit: Int)
   /// An address on an I2C bus: `0x` and two digits.
   case address
   case choice(Choice)
@@ -91,13 +96,44 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<32, KeyDefinition> = [
+  static let rows: InlineArray<47, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
     .init(.gatewayAllowPlainHTTP, .gateway, "allow_plain_http", .flag, .standard("no")),
 
     .init(.nodeName, .node, "name", .text(limit: 24), .unset),
+
+    // A succession has about 330 bytes: 440 characters, in lines that libinih takes.
+    .init(
+      .enrolmentAuthorization1, .enrolment, "authorization_first", .base64url(limit: 160), .refused),
+    .init(.enrolmentAuthorization2, .enrolment, "authorization_second", .base64url(limit: 160), .unset),
+    .init(.enrolmentAuthorization3, .enrolment, "authorization_third", .base64url(limit: 160), .unset),
+    .init(.enrolmentAuthorization4, .enrolment, "authorization_fourth", .base64url(limit: 160), .unset),
+
+    .init(
+      .placeLatitude, .place, "latitude",
+      .decimal(decimals: 7, -900_000_000...900_000_000, unit: ""), .refused),
+    .init(
+      .placeLongitude, .place, "longitude",
+      .decimal(decimals: 7, -1_800_000_000...1_800_000_000, unit: ""), .refused),
+    .init(
+      .placeAltitude, .place, "elevation",
+      .decimal(decimals: 2, -50_000...1_000_000, unit: "m"), .unset),
+    .init(
+      .placeHeight, .place, "height", .decimal(decimals: 2, 0...100_000, unit: "m"), .unset),
+
+    .init(.radioModel, .radio, "model", .text(limit: 24), .refused),
+    .init(.radioRegion, .radio, "region", .text(limit: 24), .refused),
+    .init(
+      .radioTransmitPower, .radio, "transmit_power",
+      .decimal(decimals: 2, -1000...3600, unit: "dBm"), .refused),
+    .init(
+      .radioAntennaGain, .radio, "antenna_gain",
+      .decimal(decimals: 2, -1000...3000, unit: "dBi"), .refused),
+    .init(
+      .radioCableLoss, .radio, "cable_loss", .decimal(decimals: 2, 0...3000, unit: "dB"),
+      .standard("0 dB")),
 
     // 512 leaves and 64 KiB are the bounds of a batch in the proof format.
     .init(
@@ -140,6 +176,11 @@ enum KeyTable {
 
     .init(.boardName, .board, "name", .text(limit: 24), .refused),
     .init(.boardCompatible, .board, "compatible", .text(limit: 184), .unset),
+    .init(
+      .boardSerialFile, .board, "serial_file", .path,
+      .standard("/proc/device-tree/serial-number")),
+    .init(
+      .boardCardFile, .board, "card_file", .path, .standard("/sys/block/mmcblk0/device/cid")),
 
     .init(.i2cDevice, .i2c, "device", .path, .unset),
     .init(.i2cVirtual, .i2c, "virtual", .path, .unset),

@@ -39,6 +39,11 @@ extension SiteConfiguration {
         .site, line: max(lines.clockInterval, lines.clockRepeat), .contradiction,
         "repeat_interval is shorter than interval")
     }
+    if let enrolment, enrolment.lastPart > 4 {
+      problems.refuse(
+        .site, line: enrolment.line, .contradiction,
+        "authorization_first, authorization_second … are parts of one text: write them in their order")
+    }
     for index in sensors.indices { completeSensor(index, problems: &problems) }
     guard sensors.isEmpty else { return }
     problems.warn(

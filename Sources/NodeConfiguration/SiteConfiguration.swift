@@ -21,6 +21,34 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var allowsPlainHTTP = false
   }
 
+  /// What the owner has signed for this node, as its tool printed it.
+  public struct Enrolment: Sendable {
+    /// Base64url, up to four lines as one.
+    public internal(set) var authorization = FixedText<640>()
+    var line = 0
+    var lastPart = 0
+  }
+
+  /// Where the node stands (WGS 84).
+  public struct Place: Sendable {
+    /// Degrees × 10^7.
+    public internal(set) var latitudeE7: Int64 = 0
+    public internal(set) var longitudeE7: Int64 = 0
+    /// Above mean sea level.
+    public internal(set) var altitudeCentimetres: Int64?
+    /// Of the antenna or sensor above ground.
+    public internal(set) var heightCentimetres: Int64?
+  }
+
+  /// What the radio is and what stands between it and the air.
+  public struct Radio: Sendable {
+    public internal(set) var model = Name()
+    public internal(set) var region = Name()
+    public internal(set) var transmitPowerCentidBm: Int64 = 0
+    public internal(set) var antennaGainCentidBi: Int64 = 0
+    public internal(set) var cableLossCentidB: Int64 = 0
+  }
+
   public struct Delivery: Sendable {
     /// Of finding and reaching the gateway, TLS included.
     public internal(set) var connectTimeoutMilliseconds: Int64 = 0
@@ -76,6 +104,12 @@ public struct SiteConfiguration: ~Copyable {
   public internal(set) var gateway = Gateway()
   /// Empty when not given: the key's id stands for the node.
   public internal(set) var nodeName = Name()
+  /// Nil without an [enrolment] section: the gateway decides whether it takes a node without an owner.
+  public internal(set) var enrolment: Enrolment?
+  /// Nil without a [place] section.
+  public internal(set) var place: Place?
+  /// Nil without a [radio] section.
+  public internal(set) var radio: Radio?
   /// A batch is sealed at least this often when there are leaves.
   public internal(set) var batchIntervalMilliseconds: Int64 = 0
   /// A batch is sealed when it has so many, 1 to 512.
@@ -130,6 +164,12 @@ extension SiteConfiguration: ConfigurationDocument {
       sensor.name = name
       sensor.line = line
       sensors.append(sensor)
+    case .enrolment:
+      var begun = Enrolment()
+      begun.line = line
+      enrolment = begun
+    case .place: place = Place()
+    case .radio: radio = Radio()
     case .node, .batch, .commit, .delivery, .spool, .clock: break
     case .board, .i2c, .serial: stop("a section of the board profile in a site file")
     }
@@ -146,6 +186,21 @@ extension SiteConfiguration: ConfigurationDocument {
     case .gatewayCAFile: gateway.caFile = fixed(text)
     case .gatewayAllowPlainHTTP: gateway.allowsPlainHTTP = value.flag
     case .nodeName: nodeName = fixed(text)
+    case .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
+      .enrolmentAuthorization4:
+      let part = Int(key.rawValue - Key.enrolmentAuthorization1.rawValue) + 1
+      // Lines may be cut anywhere, and must come in their order: what they are is base64 of one message.
+      enrolment?.authorization.write(text)
+      if let lastPart = enrolment?.lastPart { enrolment?.lastPart = lastPart + 1 == part ? part : 9 }
+    case .placeLatitude: place?.latitudeE7 = value.number
+    case .placeLongitude: place?.longitudeE7 = value.number
+    case .placeAltitude: place?.altitudeCentimetres = value.number
+    case .placeHeight: place?.heightCentimetres = value.number
+    case .radioModel: radio?.model = fixed(text)
+    case .radioRegion: radio?.region = fixed(text)
+    case .radioTransmitPower: radio?.transmitPowerCentidBm = value.number
+    case .radioAntennaGain: radio?.antennaGainCentidBi = value.number
+    case .radioCableLoss: radio?.cableLossCentidB = value.number
     case .batchInterval: batchIntervalMilliseconds = value.number
     case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
     case .commitInterval: commitIntervalMilliseconds = value.number
@@ -176,7 +231,7 @@ extension SiteConfiguration: ConfigurationDocument {
     case .sensorChip, .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter,
       .sensorOptional:
       setSensor(key, value, text: text, line: line)
-    case .boardName, .boardCompatible, .i2cDevice, .i2cVirtual, .i2cTimeout, .serialDevice,
+    case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual, .i2cTimeout, .serialDevice,
       .serialVirtual, .serialBaud:
       stop("a key of the board profile in a site file")
     }

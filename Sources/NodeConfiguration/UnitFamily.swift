@@ -77,6 +77,21 @@ extension ValueKind {
     case .countOrNever(let range):
       text.write("never, or ")
       write(range, .none, to: &text)
+    case .decimal(let decimals, let range, let unit):
+      var one: Int64 = 1
+      for _ in 0..<decimals { one *= 10 }
+      text.write(decimal: range.lowerBound / one)
+      text.write(" to ")
+      text.write(decimal: range.upperBound / one)
+      if unit.utf8CodeUnitCount > 0 { text.write(" ") }
+      text.write(unit)
+      text.write(" with at most ")
+      text.write(decimal: Int64(decimals))
+      text.write(" decimals")
+    case .base64url(let limit):
+      text.write("at most ")
+      text.write(decimal: Int64(limit))
+      text.write(" characters of base64url")
     case .address: text.write("0x08 to 0x77")
     case .choice(let choice):
       for index in 0..<choice.wordCount {

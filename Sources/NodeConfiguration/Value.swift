@@ -46,6 +46,13 @@ extension ValueKind {
     case .countOrNever(let range):
       if text.equals("never") { return .never }
       return try .number(readMeasure(text, .none, range, &message))
+    case .decimal(let decimals, let range, let unit):
+      return try .number(readScaled(text, decimals, range, unit, &message))
+    case .base64url(let limit):
+      guard text.count <= limit else { throw tooLong(text, limit, &message) }
+      var isWhole = true
+      for index in text.indices where base64urlDigit(text[index]) == nil { isWhole = false }
+      if isWhole { return .text }
     case .address:
       if let address = readAddress(text) { return .number(Int64(address)) }
     case .choice(let choice):
@@ -114,6 +121,56 @@ extension ValueKind {
       throw .outOfRange
     }
     return product
+  }
+}
+
+extension ValueKind {
+  /// A sign, digits, a point and more digits, and the unit after a blank or not: 12.5 m.
+  private func readScaled(
+    _ text: Span<UInt8>, _ decimals: Int, _ range: ClosedRange<Int64>, _ unit: StaticString,
+    _ message: inout Message
+  ) throws(Problem.Reason) -> Int64 {
+    let isNegative = text[0] == UInt8(ascii: "-")
+    var value: Int64 = 0
+    var digitCount = 0
+    var decimalCount: Int?
+    var end = isNegative ? 1 : 0
+    while end < text.count {
+      if isDigit(text[end]) {
+        // Eleven digits are beyond every range, and far from 2^63.
+        if digitCount < 17 { value = value * 10 + Int64(text[end] - UInt8(ascii: "0")) }
+        digitCount += 1
+        if let count = decimalCount { decimalCount = count + 1 }
+      } else if text[end] == UInt8(ascii: "."), decimalCount == nil, digitCount > 0 {
+        decimalCount = 0
+      } else {
+        break
+      }
+      end += 1
+    }
+    while end < text.count, text[end] == UInt8(ascii: " ") { end += 1 }
+    let written = text.extracting(end..<text.count)
+    guard digitCount > 0, decimalCount != 0, (decimalCount ?? 0) <= decimals,
+      written.equals(unit)
+    else {
+      message.write(quoted: text)
+      message.write(" is not ")
+      writeAllowed(to: &message)
+      let isUnitMissing = digitCount > 0 && written.isEmpty && unit.utf8CodeUnitCount > 0
+      throw isUnitMissing ? .missingUnit : .wrongValue
+    }
+    for _ in (decimalCount ?? 0)..<decimals where digitCount < 17 {
+      value *= 10
+      digitCount += 1
+    }
+    if isNegative { value = -value }
+    guard digitCount < 17, range.contains(value) else {
+      message.write(quoted: text)
+      message.write(" is out of range: ")
+      writeAllowed(to: &message)
+      throw .outOfRange
+    }
+    return value
   }
 }
 

@@ -52,7 +52,9 @@ public struct MerkleFrontier: Sendable {
   public mutating func append(leafHash: Digest) { append(subtree: leafHash, count: 1) }
 
   /// Appends the root of a complete subtree. `accepts(subtreeOf:)` is the caller's to check.
-  public mutating func append(subtree: Digest, count: UInt64) {
+  public mutating func append<Hash: TreeHash>(
+    subtree: Digest, count: UInt64, by _: Hash.Type = MerkleTree.self
+  ) {
     // By values and a span: a condition that captures `self` makes the optimiser copy all 64 peaks.
     let size = size
     precondition(Self.isAligned(count, at: size), "subtree not aligned to the tree's size")
@@ -61,7 +63,7 @@ public struct MerkleFrontier: Sendable {
     var level = count.trailingZeroBitCount
     // Like adding to a binary counter: equal subtrees join, the carry goes up.
     while size & (1 << UInt64(level)) != 0 {
-      hash = MerkleTree.nodeHash(span[level], hash)
+      hash = Hash.nodeHash(span[level], hash)
       span[level] = Digest()
       level += 1
     }
@@ -70,13 +72,13 @@ public struct MerkleFrontier: Sendable {
   }
 
   /// The RFC 9162 root of the leaves so far.
-  public func root() -> Digest {
+  public func root<Hash: TreeHash>(by _: Hash.Type = MerkleTree.self) -> Digest {
     guard size > 0 else { return MerkleTree.emptyRoot }
     var level = size.trailingZeroBitCount
     var hash = peaks[level]
     level += 1
     while level < 64 {
-      if size & (1 << UInt64(level)) != 0 { hash = MerkleTree.nodeHash(peaks[level], hash) }
+      if size & (1 << UInt64(level)) != 0 { hash = Hash.nodeHash(peaks[level], hash) }
       level += 1
     }
     return hash

@@ -49,8 +49,10 @@ public enum BatchVerifier {
   /// Checks the leaves against a checkpoint whose signature has been checked.
   ///
   /// - `known`: the tree as far as the verifier knows it. The items must begin at its end, or at 0.
-  public static func content(
-    of batch: Span<UInt8>, checkpoint: Checkpoint, known: MerkleFrontier
+  /// - `hash`: what makes the tree's hashes.
+  public static func content<Hash: TreeHash>(
+    of batch: Span<UInt8>, checkpoint: Checkpoint, known: MerkleFrontier,
+    hash _: Hash.Type = MerkleTree.self
   ) throws(Refusal) -> Content {
     guard checkpoint.size - checkpoint.first <= UInt64(Batch.maximumLeafCount) else {
       throw Refusal(.tooLarge)
@@ -75,7 +77,7 @@ public enum BatchVerifier {
       switch try item(&reader, at: index) {
       case .subtree(let count, let hash):
         guard frontier.accepts(subtreeOf: count) else { throw Refusal(.sizeMismatch) }
-        frontier.append(subtree: hash, count: count)
+        frontier.append(subtree: hash, count: count, by: Hash.self)
         if frontier.size > checkpoint.first {
           withheldCount += min(count, frontier.size - checkpoint.first)
         }
@@ -86,12 +88,12 @@ public enum BatchVerifier {
           firstDisorder = index
         }
         last = milliseconds
-        frontier.append(leafHash: MerkleTree.leafHash(bytes))
+        frontier.append(subtree: Hash.leafHash(bytes), count: 1, by: Hash.self)
         leafCount += 1
       }
     }
     do throws(CBORDecoder.Failure) { try reader.finish() } catch { throw Refusal(error) }
-    guard frontier.root() == checkpoint.root else { throw Refusal(.rootMismatch) }
+    guard frontier.root(by: Hash.self) == checkpoint.root else { throw Refusal(.rootMismatch) }
     if let firstDisorder { throw Refusal(.timeDisorder, leafIndex: firstDisorder) }
     return Content(
       start: start, leafCount: leafCount, withheldCount: withheldCount, frontier: frontier)

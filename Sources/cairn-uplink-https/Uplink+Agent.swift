@@ -8,17 +8,24 @@ import NodeFiles
 
 /// The agent's socket: it says when there is more to deliver, and takes receipts.
 extension Uplink {
-  /// Every five seconds while the agent is away. Hands over the receipt that it has not answered for.
-  mutating func connectToAgent() {
-    guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return }
+  /// Every five seconds while the agent is away. True when it is there anew.
+  mutating func connectToAgent() -> Bool {
+    guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return false }
     nextAgentAttempt = clock.bootMilliseconds() + 5000
     do throws(SocketFailure) {
       agent = try UnixConnection(connectingTo: paths.agentSocket)
-    } catch { return }
+      return true
+    } catch { return false }
+  }
+
+  /// Asks to be told of what is released, and hands over the receipt that no agent has answered for.
+  mutating func greetAgent() {
     send(.subscribe)
     // An agent that starts anew may know another gateway key.
     if case .blocked(_, .receiptRefused) = machine.state { timer = clock.bootMilliseconds() }
-    guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty else { return }
+    guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
+      return
+    }
     var kept = FixedArray<512, UInt8>(filler: 0)
     for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }
     receipt = kept
@@ -28,7 +35,7 @@ extension Uplink {
       cursor.noteReceiptAnswered()
       storeCursor()
     }
-    if case .receiptRefused(let code) = event { sayWhyBlocked(.receiptRefused(code: code)) }
+    if case .receiptRefused(let code) = event { sayReason(.receiptRefused(code: code)) }
   }
 
   /// Reads what the agent says. What has been released is looked up in the spool itself.
@@ -58,15 +65,26 @@ extension Uplink {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     while let connection = agent.take() {
       var span = packet.mutableSpan
-      let left = deadline - clock.bootMilliseconds()
-      guard left > 0 else { return .agentAway }
+      awaitPacket(connection.pollDescriptor, until: deadline)
+      guard !isAsked() else { return .agentAway }
       do throws(SocketFailure) {
-        let count = try connection.receive(into: &span, timeoutMilliseconds: left)
+        let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
         agent = consume connection
         if let event = Self.answer(span.span.extracting(0..<count), to: sequence) { return event }
       } catch { return .agentAway }
     }
     return .agentAway
+  }
+
+  /// Until something comes, the time is over, or the program is asked to end.
+  private func awaitPacket(_ descriptor: Int32, until deadline: Int64) {
+    var poller = Poller()
+    _ = poller.watch(descriptor)
+    _ = poller.watch(signals.pollDescriptor)
+    // Without a wait the agent counts as away, and a receipt is handed over later.
+    do throws(SystemError) {
+      _ = try poller.wait(milliseconds: max(0, deadline - clock.bootMilliseconds()))
+    } catch {}
   }
 
   /// What a packet says about the receipt; nil when it is about something else.

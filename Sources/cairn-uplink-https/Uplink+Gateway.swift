@@ -35,7 +35,7 @@ extension Uplink {
       if event == .accepted { keep(receipt: body) }
       return event
     } catch {
-      say(error.explanation)
+      say(error)
       return .failed(.unreachable)
     }
   }
@@ -71,7 +71,7 @@ extension Uplink {
       return answer(response, span.span.extracting(0..<response.byteCount))
         .toKey(keyHash: deviceKey.hash)
     } catch {
-      say(error.explanation)
+      say(error)
       return .failed(.unreachable)
     }
   }
@@ -106,14 +106,28 @@ extension Uplink {
       )
     case .gatewayError:
       say("The gateway, or a proxy before it, has an error. Delivery tries again.")
-    case .askedToWait: say("The gateway asks to come back later.")
+    case .askedToWait: say("The gateway asks for a pause; delivery goes on after it.")
     case .contradiction:
       say("The gateway contradicts itself. Delivery tries again with growing pauses.")
-    case .spoolUnreadable: say("The spool can't be read. Look at the card.")
+    case .spoolUnreadable: sayUnreadable()
     }
   }
 
+  /// Which step failed; libcurl's own words where the explanation has to leave them.
+  private mutating func say(_ failure: HTTPSTransport.Failure) {
+    guard case .other = failure else { return say(failure.explanation) }
+    let detail = transport.detail
+    var bytes = FixedBytes<256>()
+    for index in detail.indices { bytes[index] = detail[index] }
+    say(failure.explanation, detail: bytes.span.extracting(0..<detail.count))
+  }
+
   mutating func sayWhyBlocked(_ reason: DeliveryStateMachine.BlockReason) {
+    sayReason(reason)
+    say("What is not delivered stays in the spool. Delivery tries again in about an hour.")
+  }
+
+  mutating func sayReason(_ reason: DeliveryStateMachine.BlockReason) {
     switch reason {
     case .forked: say(RefusalCode.fork.remedy)
     case .gatewayAhead:

@@ -12,39 +12,86 @@ extension Uplink {
   static func awaitKey(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> PublicKey? {
     var isSaid = false
     while true {
-      var bytes = FixedBytes<32>()
-      var span = bytes.mutableSpan
-      do throws(FileFailure) {
-        if try readFile(paths.publicKey, into: &span) == 32 {
-          return PublicKey(ed25519: bytes)
-        }
-      } catch {
-        if error != .notFound {
-          endForState(paths.publicKey, ": is not readable as a key of 32 bytes")
-        }
-      }
+      if let key = readKey(paths) { return key }
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
   }
 
-  static func awaitSpool(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> Reader? {
+  static func awaitSpool(
+    _ paths: NodePaths, _ signals: borrowing TerminationSignals, file: inout FileIdentity?
+  ) -> Reader? {
     var isSaid = false
     while true {
-      do throws(FileStorage.Failure) {
-        let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
-        do throws(Reader.Failure) {
-          return try Reader(opening: storage)
-        } catch {
-          // Formatting has not ended yet; anything else will not get better by waiting.
-          if error != .spool(.notASpool) {
-            endForState(paths.spool, ": is not a spool that this version can read")
-          }
-        }
-      } catch {
-        if error != .notFound { endForState(paths.spool, ": can't be opened for reading") }
-      }
+      if let reader = openSpool(paths, file: &file) { return reader }
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
+  }
+
+  /// Nil while the agent has not made it. What does not get better by waiting ends the program.
+  private static func readKey(_ paths: NodePaths) -> PublicKey? {
+    var bytes = FixedBytes<32>()
+    var span = bytes.mutableSpan
+    do throws(FileFailure) {
+      guard try readFile(paths.publicKey, into: &span) == 32 else { return nil }
+      return PublicKey(ed25519: bytes)
+    } catch {
+      if error == .notFound { return nil }
+      endForState(
+        paths.publicKey,
+        ": can't be read as a key of 32 bytes; look at its mode, or start the agent, which writes it anew"
+      )
+    }
+  }
+
+  /// Nil while the agent has not made it, or has not ended formatting it. What does not get better by
+  /// waiting ends the program. `file` is then which file it is.
+  ///
+  /// The two are not one value: a struct around the reader's 80 KB is taken apart byte by byte when it is
+  /// moved, which Swift 6.3.1 spends minutes on.
+  private static func openSpool(_ paths: NodePaths, file: inout FileIdentity?) -> Reader? {
+    do throws(FileStorage.Failure) {
+      let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
+      file = storage.identity
+      do throws(Reader.Failure) {
+        return try Reader(opening: storage)
+      } catch {
+        if error == .spool(.notASpool) { return nil }
+        endForSpool(paths, error)
+      }
+    } catch {
+      if error == .notFound { return nil }
+      endForState(
+        paths.spool,
+        ": can't be opened for reading; is the uplink's user in the agent's group?")
+    }
+  }
+
+  /// The agent makes a new spool, and perhaps a new key, when the operator took the old one away. What is
+  /// open is then a file without a name, which nothing is added to: delivery goes on in the new one.
+  ///
+  /// Called between two errands only: what waits, or is blocked, was about a batch of the old spool.
+  mutating func followSpool() {
+    do throws(FileFailure) {
+      let present = try FileIdentity(at: paths.spool)
+      guard isSpoolReplaced || present != spoolFile else { return }
+    } catch { return }  // Not made yet: what is open may still be delivered.
+    guard let key = Self.readKey(paths) else { return }
+    var file: FileIdentity?
+    guard let found = Self.openSpool(paths, file: &file) else { return }
+    spoolFile = file
+    reader = found
+    isSpoolReplaced = false
+    if key.hash == deviceKey.hash {
+      cursor.move(to: cursor.next, spoolSequence: 1)
+    } else {
+      deviceKey = key
+      cursor = Self.fresh(key.hash)
+    }
+    machine = DeliveryStateMachine()
+    timer = nil
+    say("the agent has made a new spool; delivery goes on there")
+    storeCursor()
+    goToCursor()
   }
 
   /// A second. False when the program is asked to end.
@@ -54,7 +101,9 @@ extension Uplink {
     if !isSaid {
       isSaid = true
       do throws(SystemError) {
-        try StandardStream.output.write("cairn-uplink-https: waits for the agent's first start\n")
+        try StandardStream.output.write(
+          "cairn-uplink-https: waits for key and spool, which the agent makes at its first start; does it run?\n"
+        )
       } catch {}
     }
     var poller = Poller()
@@ -65,12 +114,30 @@ extension Uplink {
     } catch { return false }
   }
 
-  private static func endForState(_ path: FixedPath, _ what: StaticString) -> Never {
-    var text = TextBuilder<384>()
+  private static func endForSpool(_ paths: NodePaths, _ failure: Reader.Failure) -> Never {
+    switch failure {
+    case .spool(.unsupportedVersion):
+      endForState(
+        paths.spool, ": has another format version; install the uplink that fits the agent")
+    case .spool(.storage):
+      endForState(
+        paths.spool, ": can't be read; look at the card and at `dmesg`", .storageFailed)
+    case .spool, .foreignContent, .noBatch, .cannotResume:
+      endForState(
+        paths.spool, ": is damaged or cut; start the agent, which says what to do about it")
+    }
+  }
+
+  private static func endForState(
+    _ path: FixedPath, _ what: StaticString, _ status: ExitStatus = .refused
+  )
+    -> Never
+  {
+    var text = TextBuilder<512>()
     text.append("cairn-uplink-https: ")
     text.append(path.span)
     text.append(what)
-    end(.refused, text.span)
+    end(status, text.span)
   }
 
   // MARK: cursor
@@ -109,7 +176,9 @@ extension Uplink {
       try atomicReplace(paths.cursor, with: span.span, mode: 0o640)
     } catch {
       // Only repeats are at stake; delivery goes on.
-      say("cairn-uplink-https: the cursor can't be stored: look at the state folder and the disk")
+      say(
+        "the cursor can't be stored: look at the state folder's owner and at the disk. A restart sends again what is delivered now, which is harmless"
+      )
     }
   }
 
@@ -133,18 +202,28 @@ extension Uplink {
 
   // MARK: batches
 
+  mutating func sayUnreadable() {
+    say("the spool can't be read: look at the card and at `dmesg`; delivery looks again later")
+  }
+
   var hasMore: Bool { reader.nextSequence <= reader.releasedThrough }
 
   /// The reader stands where the cursor says, or at the oldest.
   mutating func goToCursor() {
     do throws(Reader.Failure) { try reader.seek(toSequence: cursor.spoolSequence) } catch {
-      say("cairn-uplink-https: the spool can't be read: look at the card")
+      sayUnreadable()
     }
   }
 
   /// Offers the machine the next released batch at or after the cursor. False when none could be read.
   mutating func offerNextBatch() -> Bool {
-    guard refresh(), let batch = readBatch(from: cursor.next) else { return false }
+    guard refresh(), var batch = readBatch(from: cursor.next) else { return false }
+    if batch.position > cursor.next {
+      // Where to read on is a hint, and may be another spool's: is it really gone, or does it lie before?
+      do throws(Reader.Failure) { try reader.rewind() } catch { return false }
+      guard let oldest = readBatch(from: cursor.next) else { return false }
+      batch = oldest
+    }
     report(.batchReady(batch.position))
     return true
   }
@@ -154,7 +233,8 @@ extension Uplink {
       try reader.refresh()
       return true
     } catch {
-      say("cairn-uplink-https: the spool can't be read: look at the card")
+      isSpoolReplaced = error == .spool(.replaced)
+      if !isSpoolReplaced { sayUnreadable() }
       return false
     }
   }
@@ -169,7 +249,11 @@ extension Uplink {
         }
         return nil
       } catch {
-        say("cairn-uplink-https: part of the spool is gone or damaged; delivery goes on behind it")
+        if case .spool(.storage) = error {
+          sayUnreadable()
+          return nil
+        }
+        say("part of the spool is gone or damaged; delivery goes on behind it")
       }
     }
     return nil

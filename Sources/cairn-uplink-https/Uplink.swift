@@ -15,11 +15,17 @@ struct Uplink: ~Copyable {
   typealias Reader = LogReader<FileStorage>
 
   let paths: NodePaths
-  let deviceKey: PublicKey
+  /// Nobody else moves the cursor, or delivers the same batches beside.
+  private let lock: FolderLock
+  var deviceKey: PublicKey
   let clock = SystemClock()
   let signals: TerminationSignals
   var transport: HTTPSTransport
   var reader: Reader
+  /// The file that `reader` has open: the agent may make a new one under its name.
+  var spoolFile: FileIdentity?
+  /// The open file says that it holds another spool now.
+  var isSpoolReplaced = false
   var machine = DeliveryStateMachine()
   var cursor: DeliveryCursor
 
@@ -36,25 +42,31 @@ struct Uplink: ~Copyable {
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
-    paths: NodePaths, transport: consuming HTTPSTransport, signals: consuming TerminationSignals
+    paths: NodePaths, lock: consuming FolderLock, transport: consuming HTTPSTransport,
+    signals: consuming TerminationSignals
   ) {
+    var file: FileIdentity?
     guard let deviceKey = Self.awaitKey(paths, signals),
-      let reader = Self.awaitSpool(paths, signals)
+      let reader = Self.awaitSpool(paths, signals, file: &file)
     else { return nil }
     self.paths = paths
+    self.lock = lock
     self.deviceKey = deviceKey
     self.signals = signals
     self.transport = transport
+    spoolFile = file
     self.reader = reader
     cursor = Self.readCursor(paths, deviceKey)
   }
 
   /// Runs until SIGTERM or SIGINT.
   mutating func run() {
-    say("cairn-uplink-https: delivers to the configured gateway")
+    say("delivers to the configured gateway")
     goToCursor()
     while !isAsked() {
-      connectToAgent()
+      let isAgentNew = connectToAgent()
+      followSpool()
+      if isAgentNew { greetAgent() }
       let isStuck = machine.state == .idle && !offerNextBatch()
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil
@@ -66,7 +78,7 @@ struct Uplink: ~Copyable {
   }
 
   /// A signal is read once and remembered: whoever asks first must not be the only one to know.
-  private mutating func isAsked() -> Bool {
+  mutating func isAsked() -> Bool {
     if !wasAsked {
       do throws(SystemError) { wasAsked = try signals.next() != nil } catch { wasAsked = true }
     }
@@ -74,10 +86,22 @@ struct Uplink: ~Copyable {
   }
 
   /// Gives an event to the machine and performs what it answers, until there is nothing to do at once.
+  /// Asked to end, it begins nothing new; but what the gateway has taken is still written down.
   mutating func report(_ event: DeliveryStateMachine.Event) {
     var next: DeliveryStateMachine.Event? = event
-    while let event = next, !isAsked() {
-      next = perform(machine.handle(event, randomWord: randomWord()))
+    while let event = next {
+      let action = machine.handle(event, randomWord: randomWord())
+      next = isAsked() ? performLast(action) : perform(action)
+    }
+  }
+
+  private mutating func performLast(_ action: DeliveryStateMachine.Action)
+    -> DeliveryStateMachine.Event?
+  {
+    switch action {
+    case .handReceiptToAgent: return .agentAway
+    case .advanceCursor, .moveCursor: return perform(action)
+    case .nothing, .send, .sendResumed, .sendKey, .seek, .startTimer, .block: return nil
     }
   }
 
@@ -132,13 +156,16 @@ struct Uplink: ~Copyable {
   // MARK: the journal
 
   /// One line, unless it was the last one too.
-  mutating func say(_ text: StaticString) {
+  mutating func say(_ text: StaticString, detail: Span<UInt8> = Span()) {
     if let lastSaid, unsafe lastSaid.utf8Start == text.utf8Start { return }
     lastSaid = text
+    var line = TextBuilder<1024>()
+    line.append("cairn-uplink-https: ")
+    line.append(text)
+    if !detail.isEmpty { line.append(" ") }
+    line.append(untrusted: detail)
+    line.append("\n")
     // Without a reader of standard output delivery goes on.
-    do throws(SystemError) {
-      try StandardStream.output.write(text)
-      try StandardStream.output.write("\n")
-    } catch {}
+    do throws(SystemError) { try StandardStream.output.write(line) } catch {}
   }
 }

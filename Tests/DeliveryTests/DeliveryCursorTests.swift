@@ -129,13 +129,18 @@ private func withChecksum(_ bytes: [UInt8]) -> [UInt8] {
   #expect(fields.receipt == [])
 }
 
-@Test func movingTheCursorKeepsTheReceiptThatIsOwedToTheAgent() {
+@Test func aReceiptIsNotOwedToTheAgentForAPlaceThatTheCursorHasLeft() {
   var cursor = example()
+  #expect(Fields(cursor).isReceiptUnanswered)
   cursor.move(to: at(7, 7), spoolSequence: 1)
   let moved = Fields(cursor)
   #expect(moved.next == at(7, 7))
-  #expect(moved.isReceiptUnanswered)
+  #expect(!moved.isReceiptUnanswered)
   #expect(moved.receipt.count == 6)
+}
+
+@Test func anAnsweredReceiptIsNotOwedToTheAgent() {
+  var cursor = example()
   cursor.noteReceiptAnswered()
   let answered = Fields(cursor)
   #expect(!answered.isReceiptUnanswered)

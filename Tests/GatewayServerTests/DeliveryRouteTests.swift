@@ -58,6 +58,21 @@ import Verifier
     }
   }
 
+  @Test func aKeyThatNobodyCanHoldIsRefusedInWords() async throws {
+    let server = try TestServer()
+    let zero = Array(WorkedExample.enrolment.prefix(5)) + [UInt8](repeating: 0, count: 32)
+    try await server.application.test(.router) { client in
+      let response = try await client.post("/v1/devices", zero, accept: "application/problem+json")
+      #expect(response.status.code == 422)
+      let problem = try response.json()
+      #expect(problem["code"] as? Int == 1)
+      #expect(
+        (problem["detail"] as? String)?.hasPrefix("These 32 bytes are not an Ed25519 public key")
+          == true)
+    }
+    #expect(try server.gateway.store.counts().devices == 0)
+  }
+
   @Test func aGapSaysWhereToGoOn() async throws {
     let server = try TestServer()
     try await server.application.test(.router) { client in

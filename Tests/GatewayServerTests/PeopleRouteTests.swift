@@ -142,6 +142,57 @@ import Verifier
     }
   }
 
+  @Test func whatNeedsSomebodyStandsFirstWithItsReasonInWords() async throws {
+    try await withExample { client, server in
+      let page = try await client.get("/").text
+      // The example's newest batch has a checksum that was wrong, and is years old by its own clock but
+      // was heard just now by the gateway's.
+      #expect(page.contains("<strong>1</strong><span>with a problem</span>"))
+      #expect(
+        page.contains(
+          "<b>Problem:</b> BME280 could not measure (checksum-mismatch, once in the newest batch): "
+            + "the answer's checksum is wrong"))
+      #expect(!page.contains("Silent for"))
+      let later = FleetPage(server.gateway, counts: VerdictCounts()) {
+        TestServer.now + FleetCard.silentAfterMilliseconds + 1
+      }
+      #expect(try later.page().contains("<b>Problem:</b> Silent for 2 h: nothing has come since"))
+    }
+  }
+
+  @Test func leavesThatSomebodyShowedAsHashesOnlyAreAProblemOnThePage() async throws {
+    let server = try TestServer()
+    let planted = try withheld(WorkedExample.batch0)
+    try await server.application.test(.router) { client in
+      _ = try await client.post("/v1/devices", WorkedExample.enrolment)
+      let first = try await client.post("/v1/batches", planted)
+      #expect(first.status.code == 200)
+      // The device's own batch changes nothing any more (docs/gateway.md, "Planted batches").
+      let own = try await client.post("/v1/batches", WorkedExample.batch0)
+      #expect(own.bytes == first.bytes)
+      let page = try await client.get("/").text
+      #expect(page.contains("<b>Problem:</b> 4 leaves of its newest batch came only as hashes"))
+    }
+  }
+
+  /// The batch with the hash of each leaf in its place.
+  private func withheld(_ batch: [UInt8]) throws -> [UInt8] {
+    var reader = try BatchReader(batch.span)
+    var items: [UInt8] = []
+    while !reader.isAtEnd {
+      guard case .leaf(let leaf) = try reader.next() else { continue }
+      var item = [UInt8](repeating: 0, count: Batch.maximumSubtreeItemByteCount)
+      let count = Batch.encodeItem(
+        subtree: MerkleTree.leafHash(leaf), count: 1, into: item.mutableSpan)
+      items += item.prefix(count)
+    }
+    var head = [UInt8](repeating: 0, count: Batch.maximumFrameByteCount)
+    let count = Batch.encodeHead(
+      checkpoint: batch.span.extracting(reader.checkpoint), itemCount: reader.itemCount,
+      into: head.mutableSpan)
+    return head.prefix(count) + items
+  }
+
   @Test func whatADeviceWritesIsNeverMarkup() {
     #expect(
       FleetPage.escaped("<script>&\"'\u{0}\u{202e}")

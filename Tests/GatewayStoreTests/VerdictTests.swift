@@ -201,6 +201,26 @@ import Verifier
     #expect(try gateway.store.counts().devices == 0)
   }
 
+  @Test(arguments: ImpossibleKey.all)
+  func aKeyThatNobodyCanHoldIsRefusedAndNotKept(_ key: ImpossibleKey) throws {
+    let gateway = try TestGateway.make()
+    let bytes = try #require([UInt8](hexadecimal: key.hexadecimal))
+    try #require(bytes.count == 32)
+    // −8 and −19 both stand for Ed25519.
+    for algorithm: UInt8 in [0x27, 0x32] {
+      #expect(throws: Problem(.malformed, detail: Gateway.impossibleKeyDetail)) {
+        try gateway.enrol([0x83, 0x01, algorithm, 0x58, 0x20] + bytes, utcMilliseconds: 0)
+      }
+    }
+    #expect(try gateway.store.counts().devices == 0)
+  }
+
+  @Test func keysThatSomebodyHoldsAreTaken() throws {
+    let gateway = try TestGateway.make()
+    for seed in UInt8.min...UInt8.max { try gateway.enrol(try TestDevice(seed: seed)) }
+    #expect(try gateway.store.counts().devices == 256)
+  }
+
   @Test func aClosedGatewayTakesNobodyNewAndKeepsWhomItKnows() throws {
     let store = try GatewayStore.inMemory()
     let device = try TestDevice()
@@ -210,4 +230,58 @@ import Verifier
     #expect(throws: Problem(.enrolmentRequired)) { try closed.enrol(try TestDevice(seed: 9)) }
     #expect(closed.receive(try device.seal([TestLeaf.boot()])).isStored)
   }
+}
+
+/// 32 bytes that are not the public half of any Ed25519 key.
+struct ImpossibleKey: Sendable, CustomTestStringConvertible {
+  let hexadecimal: String
+  let testDescription: String
+
+  init(_ hexadecimal: String, _ why: String) {
+    self.hexadecimal = hexadecimal
+    testDescription = "\(hexadecimal): \(why)"
+  }
+
+  /// The eight points of small order and every other way to write them, with y up to 2^255 - 1 and either
+  /// sign; then points that RFC 8032 never makes, and what is no point at all.
+  static let all: [ImpossibleKey] = smallOrder + others
+
+  private static let smallOrder: [ImpossibleKey] = {
+    let zeros = String(repeating: "00", count: 30)
+    let ones = String(repeating: "ff", count: 30)
+    var keys: [ImpossibleKey] = []
+    for last in ["00", "80"] {
+      keys.append(ImpossibleKey("00" + zeros + last, "order 4"))
+      keys.append(ImpossibleKey("01" + zeros + last, "order 1"))
+    }
+    for last in ["7f", "ff"] {
+      keys.append(ImpossibleKey("ec" + ones + last, "order 2"))
+      keys.append(ImpossibleKey("ed" + ones + last, "order 4, y = p"))
+      keys.append(ImpossibleKey("ee" + ones + last, "order 1, y = p + 1"))
+    }
+    for last in ["05", "85"] {
+      let start = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc"
+      keys.append(ImpossibleKey(start + last, "order 8"))
+    }
+    for last in ["7a", "fa"] {
+      let start = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03"
+      keys.append(ImpossibleKey(start + last, "order 8"))
+    }
+    return keys
+  }()
+
+  private static let others: [ImpossibleKey] = [
+    ImpossibleKey(
+      "9599999999999999999999999999999999999999999999999999999999999999",
+      "the base point and a point of order 2"),
+    ImpossibleKey(
+      "da99e28ba529cdde35a25fba9059e78ecaee239f99755b9b1aa4f65df00803e2",
+      "the base point and a point of order 8"),
+    ImpossibleKey(
+      "0200000000000000000000000000000000000000000000000000000000000000", "not on the curve"),
+    ImpossibleKey(
+      "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "y = p + 3"),
+    ImpossibleKey(
+      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "all bits set"),
+  ]
 }

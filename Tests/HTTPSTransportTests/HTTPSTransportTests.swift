@@ -23,12 +23,12 @@ let hasty = HTTPSTransport.Timeouts(
 
 func open(
   _ address: String, authorities: String = "", timeouts: HTTPSTransport.Timeouts = patient,
-  allowsPlainHTTP: Bool = false
+  allowsPlainHTTP: Bool = false, stopDescriptor: Int32? = nil
 ) throws(HTTPSTransport.Failure) -> HTTPSTransport {
   let (address, authorities) = (Array(address.utf8), Array(authorities.utf8))
   return try HTTPSTransport(
     gateway: address.span, authorities: authorities.span, userAgent: "cairn-test/1",
-    timeouts: timeouts, allowsPlainHTTP: allowsPlainHTTP)
+    timeouts: timeouts, allowsPlainHTTP: allowsPlainHTTP, stopDescriptor: stopDescriptor)
 }
 
 func post(
@@ -149,6 +149,30 @@ func failure(
   @Test func aServerThatNeverAnswersIsLeft() {
     #expect(failure(address("never"), timeouts: hasty) == .timedOut)
     #expect(failure(address("silent-body"), timeouts: hasty) == .timedOut)
+  }
+
+  @Test func aTransferIsGivenUpWhileItsDescriptorIsReadable() throws {
+    let asked = Pipe()
+    let descriptor = asked.fileHandleForReading.fileDescriptor
+    for what in ["never", "silent-body", "drip"] {
+      asked.fileHandleForWriting.write(Data([1]))
+      var transport = try open(address(what), stopDescriptor: descriptor)
+      #expect(throws: HTTPSTransport.Failure.stopped) { _ = try post(&transport) }
+      #expect(transport.detail.count > 0)
+      // The byte is still there: who watches the descriptor too must see it.
+      #expect(asked.fileHandleForReading.availableData == Data([1]))
+    }
+  }
+
+  @Test func aTransportThatWasStoppedPostsAgain() throws {
+    let asked = Pipe()
+    asked.fileHandleForWriting.write(Data([1]))
+    var transport = try open(
+      address("receipt"), stopDescriptor: asked.fileHandleForReading.fileDescriptor)
+    // The answer may be faster than the look at the descriptor.
+    do { _ = try post(&transport) } catch { #expect(error == .stopped) }
+    #expect(asked.fileHandleForReading.availableData == Data([1]))
+    for _ in 0..<3 { #expect(try post(&transport).status == 200) }
   }
 
   @Test func aTransferThatDripsIsLeft() {

@@ -36,6 +36,7 @@ C_MODULES = {
     "CLibMosquitto": {"MQTTTransport"},
     "CInih": {"NodeConfiguration"},
     "CLibI2C": {"LinuxPlatform"},
+    "COpenSSL": {"GatewayStore"},
 }
 
 # Not on boards: Embedded Swift has none of them, and full Swift would not notice.

@@ -27,6 +27,13 @@ int64_t cairn_file_size(int descriptor);
 int cairn_file_is_regular(int descriptor);
 /* 1 when the path names this very file. */
 int cairn_file_is_at(int descriptor, const uint8_t *path);
+/* Which file it is: no other one has both numbers while this one is open. A path is followed as open does. */
+struct cairn_file_identity {
+  uint64_t device;
+  uint64_t inode;
+};
+int cairn_file_identity(int descriptor, struct cairn_file_identity *identity);
+int cairn_file_identity_at(const uint8_t *path, struct cairn_file_identity *identity);
 /* The user that owns what stands at the path. */
 int64_t cairn_file_owner(const uint8_t *path);
 int cairn_file_exists(const uint8_t *path);

@@ -1,0 +1,120 @@
+import DeviceLog
+import FixedMemory
+import Foundation
+import LinuxPlatform
+import Proofs
+import Records
+import Signers
+import Spool
+import TestSupport
+
+/// What the agent leaves for the uplink: a key, a spool with sealed batches, a site file. In a folder of
+/// its own, whose path is short because a socket stands below it.
+final class Node {
+  typealias Log = DeviceLog<FileStorage>
+
+  let folder: String
+  /// The private key's seed is this byte, 32 times.
+  private(set) var seed: UInt8 = 5
+  private var spoolCount: UInt8 = 0
+
+  struct PathTooLong: Error {}
+
+  /// With a key, and a site file that leads to a gateway on this port of loopback.
+  init(port: UInt16) throws {
+    folder = "/tmp/cairn-uplink-\(UInt32.random(in: 0 ... .max))"
+    for name in ["agent", "uplink"] {
+      try FileManager.default.createDirectory(
+        atPath: folder + "/" + name, withIntermediateDirectories: true)
+    }
+    try """
+    [gateway]
+    url = http://127.0.0.1:\(port)
+
+    # No wait of a test is as long: what ends in time has not been waited for.
+    [delivery]
+    connect_timeout = 5 min
+    timeout = 1 h
+
+    """.write(toFile: path("site.ini"), atomically: true, encoding: .utf8)
+    try useKey(seed)
+  }
+
+  deinit {
+    // What stays behind in /tmp is no failure of what was tested.
+    do { try FileManager.default.removeItem(atPath: folder) } catch {}
+  }
+
+  func path(_ name: String) -> String { folder + "/" + name }
+
+  var publicKeyFile: URL { URL(filePath: path("agent/device.pub")) }
+
+  var options: [String] {
+    ["--state", folder, "--run", folder, "--config", path("site.ini")]
+  }
+
+  func fixedPath(_ name: String) throws -> FixedPath {
+    guard let path = FixedPath(Array(path(name).utf8).span) else { throw PathTooLong() }
+    return path
+  }
+
+  private func key() throws -> FileKey {
+    try FileKey(seed: fixed([UInt8](repeating: seed, count: 32)))
+  }
+
+  /// From here on the agent signs with another key.
+  func useKey(_ seed: UInt8) throws {
+    self.seed = seed
+    let key = try key().publicKey.bytes
+    try Data((0..<32).map { key[$0] }).write(to: publicKeyFile)
+  }
+
+  /// Formats a spool in the place of the one that may be there, as the agent does after an operator has
+  /// taken the old one away.
+  func makeSpool(epoch: UInt64) throws {
+    let spool = try fixedPath("agent/spool")
+    if FileManager.default.fileExists(atPath: path("agent/spool")) {
+      try FileManager.default.removeItem(atPath: path("agent/spool"))
+    }
+    spoolCount += 1
+    let segment: UInt32 = 16_384
+    var storage = try FileStorage.create(
+      at: spool, byteCount: SpoolLayout.segmentsOffset + 64 * UInt64(segment), mode: 0o640)
+    try SpoolWriter<FileStorage>.format(
+      &storage, spoolID: fixed([UInt8](repeating: spoolCount, count: 16)),
+      segmentByteCount: segment)
+    var log = try Log.recover(storage, policy: .dropOldest)
+    try log.begin(epoch: epoch)
+  }
+
+  /// Seals batches of one leaf each, and answers with the sequence up to which may be read.
+  @discardableResult func seal(_ count: Int = 1) throws -> UInt64 {
+    var key = try key()
+    var log = try Log.recover(openForWriting(), policy: .dropOldest)
+    log.begin(boot: 1, flags: 0)
+    for milliseconds in 0..<Int64(count) {
+      var leaf = [UInt8](repeating: 0, count: 1024)
+      let byteCount = LeafEncoding.fault(
+        schema: 1, milliseconds: milliseconds, code: .notAcknowledged, count: 1,
+        into: leaf.mutableSpan)
+      try log.append(leaf: leaf.span.extracting(0..<byteCount), milliseconds: milliseconds)
+      _ = try log.seal(with: &key)
+    }
+    return log.releasedThrough
+  }
+
+  /// A process that another test starts has this one's descriptors, and the spool's lock with them, until it
+  /// is the new program: looks again a bounded number of times.
+  private func openForWriting() throws -> FileStorage {
+    let spool = try fixedPath("agent/spool")
+    for _ in 0..<1_000 {
+      do throws(FileStorage.Failure) {
+        return try FileStorage.open(at: spool, access: .readWrite)
+      } catch {
+        guard error == .locked else { throw error }
+        sched_yield()
+      }
+    }
+    return try FileStorage.open(at: spool, access: .readWrite)
+  }
+}

@@ -1,0 +1,170 @@
+import CBOR
+import Delivery
+import FixedMemory
+import Foundation
+import LinuxPlatform
+import Proofs
+
+/// A gateway on a free port of loopback, played by the test: one request at a time. Every wait ends after a
+/// minute, with an error.
+final class ScriptedGateway {
+  struct Request {
+    let path: String
+    let body: [UInt8]
+
+    /// Where the batch stands that was sent.
+    func position() throws -> String {
+      let span = body.span
+      let range = try BatchReader(span).checkpoint
+      let checkpoint = try Checkpoint(decoding: span.extracting(range))
+      return "\(checkpoint.epoch)/\(checkpoint.batch)"
+    }
+  }
+
+  struct Problem: Error { let what: String }
+
+  let port: UInt16
+  private let listener: Int32
+  private var client: Int32 = -1
+  private var fillers: [Int32] = []
+  private var fillerAttempts = 0
+
+  init() throws {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, size) == 0 && getsockname(listener, $0, &size) == 0
+      }
+    }
+    guard isBound, listen(listener, 1) == 0 else { throw Problem(what: "no port") }
+    self.listener = listener
+    port = UInt16(bigEndian: address.sin_port)
+  }
+
+  deinit {
+    if client >= 0 { close(client) }
+    for filler in fillers { close(filler) }
+    close(listener)
+  }
+
+  /// The next request, of a new connection where the last one has ended.
+  func next() throws -> Request {
+    for _ in 0..<3 {
+      if client < 0 { try accept() }
+      if let request = try read() { return request }
+      close(client)
+      client = -1
+    }
+    throw Problem(what: "connections without requests")
+  }
+
+  /// The next request as a batch's position, answered with a receipt.
+  func takeBatch() throws -> String {
+    let position = try next().position()
+    try answerReceipt()
+    return position
+  }
+
+  /// What has the form of a receipt: the uplink does not verify it, the agent does.
+  func answerReceipt() throws {
+    try answer("200 OK", "application/cose; cose-type=\"cose-sign1\"", [0xd2, 0x84, 0x40, 0xa0])
+  }
+
+  /// A problem with nothing but its reason code.
+  func refuse(code: UInt16) throws {
+    var body = [UInt8](repeating: 0, count: 4096)
+    var encoder = CBOREncoder(body.mutableSpan)
+    ProblemDetails(code: code).encode(detail: Span(), into: &encoder)
+    let count = encoder.byteCount
+    try answer("409 Conflict", "application/concise-problem-details+cbor", Array(body[..<count]))
+  }
+
+  func answer(_ status: String, _ type: String, _ body: [UInt8]) throws {
+    let head =
+      "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.count)\r\n\r\n"
+    let bytes = Array(head.utf8) + body
+    guard send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+      throw Problem(what: "the uplink does not read")
+    }
+  }
+
+  /// From here on connections to it are neither taken nor refused: its queue is full.
+  func stopAccepting() throws {
+    // One more than the queue of 1 holds; the kernel keeps one beyond that.
+    for _ in 0..<3 {
+      let filler = socket(
+        AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+      fillers.append(filler)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+      let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(filler, $0, size) }
+      }
+      guard result == 0 || errno == EINPROGRESS else { throw Problem(what: "errno \(errno)") }
+    }
+    fillerAttempts = try attemptCount()
+  }
+
+  /// Waits until somebody else tries to connect. Looks a bounded number of times.
+  func awaitAttempt() throws {
+    for _ in 0..<200_000 {
+      if try attemptCount() > fillerAttempts { return }
+      sched_yield()
+    }
+    throw Problem(what: "nobody tries to connect")
+  }
+
+  /// Connections to this port that wait for their first answer: state 02 of /proc/net/tcp.
+  private func attemptCount() throws -> Int {
+    let wanted = ":" + String(format: "%04X", Int(port)) + " 02"
+    return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+      .split(separator: "\n").filter { $0.contains(wanted) }.count
+  }
+
+  private func accept() throws {
+    try wait(listener)
+    client = Foundation.accept(listener, nil, nil)
+    guard client >= 0, fcntl(client, F_SETFD, FD_CLOEXEC) == 0 else {
+      throw Problem(what: "no connection: \(errno)")
+    }
+  }
+
+  /// Nil when the connection ends before a request.
+  private func read() throws -> Request? {
+    var bytes: [UInt8] = []
+    while true {
+      if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
+        let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+        let lines = head.split(separator: "\r\n")
+        let length = lines.compactMap { line -> Int? in
+          guard line.lowercased().hasPrefix("content-length:") else { return nil }
+          return Int(line.split(separator: " ").last ?? "")
+        }.first
+        let body = bytes[end.upperBound...]
+        if let length, body.count >= length {
+          return Request(path: String(lines[0].split(separator: " ")[1]), body: Array(body))
+        }
+      }
+      try wait(client)
+      var piece = [UInt8](repeating: 0, count: 65_536)
+      let count = recv(client, &piece, piece.count, 0)
+      guard count > 0 else { return nil }
+      bytes += piece[..<count]
+    }
+  }
+
+  private func wait(_ descriptor: Int32) throws {
+    var poller = Poller()
+    _ = poller.watch(descriptor)
+    guard try poller.wait(milliseconds: 60_000) > 0 else {
+      throw Problem(what: "nothing came in a minute")
+    }
+  }
+}
