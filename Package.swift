@@ -131,6 +131,7 @@ let hostTargets: [Target] = [
     [
       "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
       .product(name: "GRDB", package: "GRDB.swift"),
+      .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
   module(
     "GatewayServer",
@@ -239,6 +240,7 @@ let package = Package(
     ? []
     : [
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+      .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],

@@ -17,6 +17,8 @@ extension DeviceLog where Storage: ~Copyable {
       try writer.store(note: note.span.extracting(0..<count))
     } catch { throw .spool(error) }
     dropped = dropping.kept.range(in: state.epoch)
+    if let older = dropping.older { untoldOlder = older }
+    noteOlder(dropping.kept)
   }
 
   /// What gave way before this start: the note, unless the segment still stands there that was to be
@@ -24,8 +26,10 @@ extension DeviceLog where Storage: ~Copyable {
   mutating func findDropped() throws(SpoolFailure) {
     var buffer = InlineArray<8192, UInt8>(repeating: 0)
     var span = buffer.mutableSpan
-    guard let range = try readKeptHashes(&span)?.range(in: state.epoch),
-      let first = try writer.firstSegment()
+    guard let kept = try readKeptHashes(&span) else { return }
+    // Told again after each start until the note moves on: twice is better than never.
+    noteOlder(kept)
+    guard let range = kept.range(in: state.epoch), let first = try writer.firstSegment()
     else { return }
     let count = try writer.copyContext(of: first, into: &span)
     do throws(CBORDecoder.Failure) {
@@ -66,16 +70,37 @@ extension DeviceLog where Storage: ~Copyable {
   private mutating func readKeptHashes(_ span: inout MutableSpan<UInt8>) throws(SpoolFailure)
     -> DroppedLeaves?
   {
-    guard let count = try writer.note(into: &span) else { return nil }
+    let count: Int
+    do throws(SpoolFailure) {
+      guard let found = try writer.note(into: &span) else { return nil }
+      count = found
+    } catch {
+      // Only hashes to resume from are lost: the gateway is sent what is left, from nothing.
+      guard error == .noteDamaged else { throw error }
+      return nil
+    }
     do throws(CBORDecoder.Failure) {
       return try DroppedLeaves(decoding: span.span.extracting(0..<count))
-    } catch { throw .noteDamaged }
+    } catch { return nil }
   }
+
+  private mutating func noteOlder(_ kept: DroppedLeaves) {
+    guard kept.epoch < state.epoch, let range = kept.range(in: kept.epoch) else { return }
+    untoldOlder = OlderLeaves(epoch: kept.epoch, range: range)
+  }
+}
+
+/// Leaves of one epoch that are not to be had.
+public struct OlderLeaves: Equatable, Sendable {
+  public let epoch: UInt64
+  public let range: Range<UInt64>
 }
 
 /// Walks the entries of a segment that will be overwritten.
 struct Dropping {
   var kept: DroppedLeaves
+  /// What gave way of an epoch that ends in this segment.
+  var older: OlderLeaves?
   private var position: UInt64
 
   /// `kept` goes on when it ends where the segment's undelivered leaves begin, or has them already, because
@@ -116,6 +141,9 @@ struct Dropping {
       let epoch = try EpochEntry(decoding: payload).epoch
       // The first entry of the segment whose context is this epoch's already says nothing new.
       guard epoch != kept.epoch else { return }
+      if let range = kept.range(in: kept.epoch) {
+        older = OlderLeaves(epoch: kept.epoch, range: range)
+      }
       kept = DroppedLeaves(epoch: epoch, from: 0)
       position = 0
     default: throw .outsideFormat

@@ -73,19 +73,29 @@ extension DeviceLog where Storage: ~Copyable {
     self.init(
       writer: writer, state: replay.state, recovery: recovery, policy: policy,
       lastCheckpointSequence: replay.lastCheckpointSequence)
+    lastKeyID = replay.lastKeyID
   }
 
   /// Begins a tree of its own: the first one, or a new one when the old one can't be continued. The
   /// caller has made the epoch durable with the key, before anything is signed in it.
   /// - `previous`: the last checkpoint known, when somebody else knows a later one than this log.
+  ///
+  /// Fails with `full`, and nothing is changed, when the ring is full of undelivered leaves.
   public mutating func begin(epoch: UInt64, after previous: Digest? = nil) throws(Failure) {
     precondition(
       recovery == .new || epoch > state.epoch, "a log would run twice through one epoch")
+    let before = state
     state.begin(epoch: epoch, after: previous ?? state.previous)
     var payload = InlineArray<45, UInt8>(repeating: 0)
     let count = EpochEntry(epoch: epoch, previous: state.previous).encode(
       into: payload.mutableSpan)
-    try makeRoom(count, .record)
+    do throws(Failure) {
+      // What has to be told before anything else has the room of last words.
+      try makeRoom(count, .lastWord)
+    } catch {
+      state = before
+      throw error
+    }
     do throws(SpoolFailure) {
       try writer.append(
         type: LogEntryType.epoch, itemCount: 1, payload: payload.span.extracting(0..<count))
@@ -101,6 +111,7 @@ struct Replay {
   /// No epoch was ever begun.
   var isNew = true
   var lastCheckpointSequence: UInt64 = 0
+  var lastKeyID: KeyID?
 
   mutating func begin(context: Span<UInt8>) throws(CBORDecoder.Failure) {
     state = try LogState(decoding: context)
@@ -143,6 +154,7 @@ struct Replay {
         sigStructureHash: Checkpoint.sigStructureHash(
           protected: payload.extracting(parts.protected), root: checkpoint.root))
       lastCheckpointSequence = entry.sequence
+      lastKeyID = checkpoint.keyID
     case LogEntryType.epoch:
       let begun = try EpochEntry(decoding: payload)
       state.begin(epoch: begun.epoch, after: begun.previous)

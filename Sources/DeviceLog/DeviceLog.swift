@@ -65,6 +65,10 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public internal(set) var recovery: LogRecovery
   /// The newest checkpoint: its entry in the spool, and the size of its tree.
   public internal(set) var lastCheckpointSequence: UInt64 = 0
+  /// Who signed the newest checkpoint of the newest segment, as found at the start; nil when it has none.
+  public internal(set) var lastKeyID: KeyID?
+  /// Leaves of an epoch before this one that gave way undelivered, of which no gap leaf tells yet.
+  public internal(set) var untoldOlder: OlderLeaves?
   /// All leaves of this epoch that gave way since the gateway's last receipt.
   var dropped: Range<UInt64>?
   /// The same, when no gap leaf tells of some of them: then a new one is to tell of them all, since an older
@@ -211,6 +215,12 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     state.flags = flags
     state.lastLeafMilliseconds = 0
   }
+
+  /// Some leaves have given way that the gateway is not known to have.
+  public var isDropping: Bool { (dropped?.upperBound ?? 0) > state.deliveredSize }
+
+  /// The gap leaf of `untoldOlder` has been appended.
+  public mutating func toldOlder() { untoldOlder = nil }
 
   /// A gap leaf with `reason` for the leaves `range` has been appended: it is told.
   public mutating func told(_ range: Range<UInt64>, _ reason: GapReason) {

@@ -92,14 +92,14 @@ extension Gateway {
 
   /// What an operator reads when nobody can hold the private half of a key that was posted.
   static let impossibleKeyDetail =
-    "These 32 bytes are not an Ed25519 public key: all zero, of small order, or no point of the "
-    + "curve. Look at the key file of the device."
+    "These bytes are not a public key: all zero, of small order, or no point of the curve. "
+    + "Look at the key file of the device."
 
   /// Takes a public key: [1, algorithm, key]. Trust on first use: whoever posts it first is it.
   /// Refuses, as `malformed`, bytes that can't be anybody's key.
   public func enrol(_ body: [UInt8], utcMilliseconds: Int64) throws(Problem) -> Enrolled {
     let key = try Self.decodeKey(body.span)
-    guard SignatureCheck.isPossibleKey(key) else {
+    guard SignatureCheck.isPossibleKey(key, es256: ES256()) else {
       throw Problem(.malformed, detail: Self.impossibleKeyDetail)
     }
     let enrolled: Enrolled?

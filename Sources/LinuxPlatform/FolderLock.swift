@@ -27,6 +27,10 @@ public struct FolderLock: ~Copyable {
     }
   }
 
+  /// Gives the folder back. A lock that is held to the end of the program needs nobody to call this, but
+  /// somebody who still has it: what is not used any more may end earlier.
+  public consuming func release() {}
+
   private static func locked(_ path: FixedPath) throws(SystemError) -> FileDescriptor {
     let folder = try openFile(path, flags: CAIRN_OPEN_READ | CAIRN_OPEN_DIRECTORY, mode: 0)
     _ = try checked(cairn_file_lock(folder.number))

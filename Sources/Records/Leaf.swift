@@ -222,6 +222,7 @@ public struct Leaf: ~Escapable {
       arguments = decoder
       switch code {
       case .measurementsMissed, .leavesDropped: _ = try gap()
+      case .olderLeavesDropped: _ = try olderGap().epoch
       case .deviceAttached, .deviceDetached, .sensorReplaced: _ = try deviceName().count
       case nil: break
       }
@@ -244,6 +245,19 @@ public struct Leaf: ~Escapable {
       return Gap(
         from: try decoder.unsigned(), to: try decoder.unsigned(), count: try decoder.unsigned(),
         reasonNumber: try decoder.unsigned())
+    }
+
+    /// The epoch, and what is missing of it.
+    public func olderGap() throws(CBORDecoder.Failure) -> (epoch: UInt64, gap: Gap) {
+      guard argumentCount == 5 else { throw .outsideFormat }
+      var decoder = arguments
+      let epoch = try decoder.unsigned()
+      return (
+        epoch,
+        Gap(
+          from: try decoder.unsigned(), to: try decoder.unsigned(), count: try decoder.unsigned(),
+          reasonNumber: try decoder.unsigned())
+      )
     }
 
     @_lifetime(copy self)

@@ -87,6 +87,22 @@ public enum LeafEncoding {
     return encoder.byteCount
   }
 
+  /// Leaves `from` ..< `to` of an earlier epoch are not to be had.
+  public static func olderGap(
+    epoch: UInt64, milliseconds: Int64, from: UInt64, to: UInt64, reason: GapReason,
+    into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.event, schema: 0, milliseconds, valueCount: 6)
+    encoder.unsigned(UInt64(EventCode.olderLeavesDropped.rawValue))
+    encoder.unsigned(epoch)
+    encoder.unsigned(from)
+    encoder.unsigned(to)
+    encoder.unsigned(to - from)
+    encoder.unsigned(UInt64(reason.rawValue))
+    return encoder.byteCount
+  }
+
   /// A device that came or went, or a sensor replaced.
   public static func device(
     _ code: EventCode, schema: UInt16, milliseconds: Int64, name: Span<UInt8>,

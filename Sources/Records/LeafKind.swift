@@ -31,6 +31,8 @@ public enum EventCode: UInt8, Sendable {
   case deviceDetached = 4
   /// Another chip, or the same one anew, stands behind a schema from here on.
   case sensorReplaced = 5
+  /// As `leavesDropped`, of an earlier epoch: its number, first index, index after the last, how many, why.
+  case olderLeavesDropped = 6
 }
 
 /// Why something is missing, in events of a gap.

@@ -8,6 +8,10 @@ public protocol ES256Verifying {
   /// True when `signature`, r ‖ s with s in the lower half, is the key's for `message`; nil when this
   /// program can't tell.
   func verifies(_ signature: Signature, of message: Span<UInt8>, by key: PublicKeyBytes) -> Bool?
+
+  /// True when these 33 bytes are a point of P-256, which somebody can hold the private half of. False when
+  /// this program can't tell.
+  func isPossibleKey(_ key: PublicKeyBytes) -> Bool
 }
 
 /// A program without ES256: such a key's documents are refused as of an unknown algorithm.
@@ -15,6 +19,8 @@ public struct WithoutES256: ES256Verifying {
   public init() {}
 
   public func verifies(_: Signature, of _: Span<UInt8>, by _: PublicKeyBytes) -> Bool? { nil }
+
+  public func isPossibleKey(_: PublicKeyBytes) -> Bool { false }
 }
 
 extension SignatureCheck {

@@ -9,15 +9,17 @@ public enum SignatureCheck {
   /// curve or not in their shortest form, for points of small order, all zero among them, and for points
   /// with a part of small order: RFC 8032 section 5.1.5 makes none of them, and signatures under them
   /// bind nobody. To be asked once, where a key is taken.
-  public static func isPossibleKey(_ key: PublicKey) -> Bool {
+  public static func isPossibleKey(
+    _ key: PublicKey, es256: some ES256Verifying = WithoutES256()
+  ) -> Bool {
     switch key.algorithm {
     case .ed25519:
       unsafe key.bytes.span.withUnsafeBufferPointer { bytes in
         guard let start = bytes.baseAddress else { return false }
         return unsafe crypto_core_ed25519_is_valid_point(start) == 1
       }
-    // P-256 has no points of small order; whoever verifies looks whether it is a point at all.
-    case .es256: true
+    // Nothing here knows the curve: `ES256Verifying` of a program that does tells.
+    case .es256: es256.isPossibleKey(key.bytes)
     }
   }
 

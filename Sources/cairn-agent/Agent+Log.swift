@@ -15,7 +15,10 @@ extension Agent {
   /// failure ends the program, and its next start recovers.
   mutating func record(_ encode: (consuming MutableSpan<UInt8>) -> Int) -> Bool {
     guard !isBootLeafOwed || recordBoot() else { return false }
-    return append(purpose: .record, milliseconds: now, encode)
+    guard append(purpose: .record, milliseconds: now, encode) else { return false }
+    // Room again, and nothing was missed meanwhile that a gap leaf would have to tell.
+    if missedWhileFull == 0 { fullSince = nil }
+    return true
   }
 
   private mutating func append(
@@ -44,7 +47,7 @@ extension Agent {
   /// The ring is full: says so in the room kept for it, before a crash can hide why nothing follows.
   private mutating func tellFull() {
     // Nothing stands before a boot's own leaf. The boot before has told that the ring is full.
-    guard !isBootLeafOwed else { return }
+    guard !isBootLeafOwed, owedEpoch == nil else { return }
     if recordMissed(purpose: .lastWord) { seal() }
   }
 
@@ -60,7 +63,7 @@ extension Agent {
 
   /// Begins this boot. Its first leaf waits while the ring is full, and every other leaf waits for it.
   mutating func beginBoot() {
-    log.begin(boot: log.state.boot + 1, flags: isSimulated ? Checkpoint.simulatedFlag : 0)
+    boot = log.state.boot + 1
     programHash = hashOfProgram()
     isBootLeafOwed = true
     nextCommit = files.site.commitIntervalMilliseconds
@@ -69,7 +72,10 @@ extension Agent {
   }
 
   private mutating func recordBoot() -> Bool {
-    let (boot, flags, programHash) = (log.state.boot, log.state.flags, self.programHash)
+    guard beginOwedEpoch() else { return false }
+    let flags = isSimulated ? Checkpoint.simulatedFlag : 0
+    if log.state.boot < boot { log.begin(boot: boot, flags: flags) }
+    let (boot, programHash) = (self.boot, self.programHash)
     let (board, configurationHash) = (files.board.name, files.hash)
     let isKept = append(purpose: .record, milliseconds: 0) { bytes in
       LeafEncoding.boot(
@@ -79,6 +85,20 @@ extension Agent {
     }
     if isKept { isBootLeafOwed = false }
     return isKept
+  }
+
+  /// False while the ring is full: then nothing is signed, and receipts for what is there make room.
+  private mutating func beginOwedEpoch() -> Bool {
+    guard let owed = owedEpoch else { return true }
+    do throws(AgentLog.Failure) {
+      try log.begin(epoch: owed.number, after: owed.previous)
+    } catch {
+      guard error == .full else { endForLog(paths, error) }
+      if fullSince == nil { fullSince = now }
+      return false
+    }
+    owedEpoch = nil
+    return true
   }
 
   /// SHA-256 of the running program's file; zero when /proc does not show it.
@@ -101,10 +121,22 @@ extension Agent {
     // Telling may itself have taken another segment: then the next turn tells of all of it.
     if let void = log.state.untoldVoid { tellLost(void, .storageLost) }
     if let dropped = log.untoldDropped { tellLost(dropped, .spoolFull) }
+    if let older = log.untoldOlder { tellLost(older) }
     guard missedWhileFull > 0, !isBootLeafOwed || recordBoot(), recordMissed(purpose: .record)
     else { return }
     fullSince = nil
     missedWhileFull = 0
+  }
+
+  private mutating func tellLost(_ older: OlderLeaves) {
+    let milliseconds = now
+    let isTold = record {
+      LeafEncoding.olderGap(
+        epoch: older.epoch, milliseconds: milliseconds, from: older.range.lowerBound,
+        to: older.range.upperBound, reason: .spoolFull, into: $0)
+    }
+    // More may have given way while this was written.
+    if isTold, log.untoldOlder == older { log.toldOlder() }
   }
 
   private mutating func tellLost(_ range: Range<UInt64>, _ reason: GapReason) {
@@ -136,6 +168,8 @@ extension Agent {
   }
 
   mutating func seal() {
+    // What is open of the old epoch is void, and must not be signed.
+    guard owedEpoch == nil else { return }
     do throws(AgentLog.Failure) {
       let last = log.state.lastLeafMilliseconds
       if let batch = try log.seal(with: &key) {

@@ -132,7 +132,7 @@ extension Agent {
   private mutating func status() -> AgentStatus {
     var status = AgentStatus()
     status.setAgentVersion(agentVersion)
-    status.boot = log.state.boot
+    status.boot = boot
     status.uptimeMilliseconds = now
     status.sensorCount = UInt16(schedule.count)
     status.failingSensorCount = failingSensorCount()
@@ -156,7 +156,7 @@ extension Agent {
 
   private func problem() -> AgentProblem? {
     if fullSince != nil { return .spoolStopped }
-    if log.untoldDropped != nil { return .spoolDropping }
+    if log.isDropping { return .spoolDropping }
     if schedule.count == 0 || Int(failingSensorCount()) == schedule.count { return .noSensor }
     return wasReceiptRefused ? .receiptRefused : nil
   }

@@ -57,6 +57,10 @@ struct Agent: ~Copyable {
   var lastSealed: (batch: UInt64, milliseconds: Int64)?
   /// The first leaf of this boot has found no room yet.
   var isBootLeafOwed = false
+  /// This boot's number.
+  var boot: UInt64 = 0
+  /// Begins when there is room.
+  var owedEpoch: OwedEpoch?
   var programHash = Digest()
   /// Since when the ring is full; measurements are missed until something is delivered.
   var fullSince: Int64?
@@ -71,11 +75,12 @@ struct Agent: ~Copyable {
 
   init(
     files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
-    log: consuming AgentLog, socket: consuming AgentSocket
+    log: consuming AgentLog, owedEpoch: OwedEpoch?, socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
     sensors = Self.makeSensors(files)
     self.socket = socket
+    self.owedEpoch = owedEpoch
     startBootMilliseconds = clock.bootMilliseconds()
     self.files = files
     self.paths = paths
@@ -140,9 +145,9 @@ struct Agent: ~Copyable {
     text.append("cairn-agent ")
     text.append(agentVersion)
     text.append(": boot ")
-    text.append(log.state.boot)
+    text.append(boot)
     text.append(", epoch ")
-    text.append(log.state.epoch)
+    text.append(owedEpoch?.number ?? log.state.epoch)
     text.append(", ")
     text.append(schedule.count)
     text.append(" sensors, kid ")

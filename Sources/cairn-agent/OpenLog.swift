@@ -38,7 +38,16 @@ private func isPublicKey(_ publicKey: PublicKey, of paths: NodePaths) -> Bool {
   do throws(FileFailure) {
     let count = try readFile(paths.publicKey, into: &span)
     if span.span.extracting(0..<count).equals(publicKey.bytes.span) { return true }
-  } catch { return false }
+    // Cut short or empty: the key itself says what belongs there, and the log whether it is its key.
+    if count < 32 { return false }
+  } catch {
+    if error == .notFound { return false }
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: ")
+    text.append(paths.publicKey.span)
+    text.append(": can't be read as a public key; move away what stands there, and it is written anew")
+    end(.refused, text.span)
+  }
   guard isFormatted(paths) else { return false }
   var text = TextBuilder<512>()
   text.append("cairn-agent: ")
@@ -93,7 +102,7 @@ func isFormatted(_ paths: NodePaths) -> Bool {
     return true
   } catch {
     guard error == .notASpool else { endForLog(paths, .spool(error)) }
-    if beginsBlank(paths) { return false }
+    if isBlank(paths) { return false }
     var text = TextBuilder<512>()
     text.append("cairn-agent: ")
     text.append(paths.spool.span)
@@ -103,15 +112,25 @@ func isFormatted(_ paths: NodePaths) -> Bool {
   }
 }
 
-/// True for a file that was made and never formatted: its first block is all zero.
-private func beginsBlank(_ paths: NodePaths) -> Bool {
+/// True for a file that was made and whose formatting was cut short: its first block is all zero, and no
+/// segment was ever begun in it. An erased first block alone is damage, with a log behind it.
+private func isBlank(_ paths: NodePaths) -> Bool {
   var block = InlineArray<4096, UInt8>(repeating: 1)
   var span = block.mutableSpan
   do throws(FileStorage.Failure) {
     var storage = try FileStorage.open(at: paths.spool, access: .readOnly)
-    do throws(StorageError) { try storage.read(into: &span, at: 0) } catch { return false }
+    do throws(StorageError) {
+      try storage.read(into: &span, at: 0)
+      for index in span.indices where span[index] != 0 { return false }
+      // Wherever segments of any size begin.
+      var offset = SpoolLayout.segmentsOffset
+      while offset + 4096 <= storage.byteCount {
+        try storage.read(into: &span, at: offset)
+        if span.span.extracting(0..<4).equals("CSEG") { return false }
+        offset += 4096
+      }
+    } catch { return false }
   } catch { return false }
-  for index in span.indices where span[index] != 0 { return false }
   return true
 }
 
@@ -149,6 +168,13 @@ struct LogStart {
   var head: DeviceHead?
 }
 
+/// A new epoch that is durable with the key, and begins in the log when there is room.
+struct OwedEpoch {
+  let number: UInt64
+  /// The last checkpoint known, when it is not the log's own.
+  let previous: Digest?
+}
+
 /// Opens the log, or makes it. No position is ever signed twice:
 ///
 ///     key new, no spool           → a spool in the key's epoch, 0
@@ -160,7 +186,8 @@ struct LogStart {
 ///     spool newer than the key    → the key comes from a backup: it learns the spool's epoch
 ///     spool lost what was durable → epoch + 1
 func openLog(
-  _ paths: NodePaths, _ site: borrowing SiteConfiguration, _ start: LogStart, key: inout FileKey
+  _ paths: NodePaths, _ site: borrowing SiteConfiguration, _ start: LogStart, key: inout FileKey,
+  owed: inout OwedEpoch?
 ) -> AgentLog {
   let headEpoch = start.head?.epoch ?? 0
   if !isFormatted(paths) {
@@ -174,6 +201,7 @@ func openLog(
     } catch { endForSpool(paths, error) }
     var log = try AgentLog.recover(
       storage, policy: site.spool.whenFull == .stop ? .stop : .dropOldest)
+    if let signer = log.lastKeyID, signer != key.publicKey.keyID { endForForeignLog(paths) }
     switch log.recovery {
     case .new: try log.begin(epoch: key.epoch, after: start.head?.checkpointHash)
     case .resumed where start.isAdopted:
@@ -183,21 +211,22 @@ func openLog(
       let isGatewayAhead =
         headEpoch > known.epoch
         || (headEpoch == known.epoch && (start.head?.batch ?? 0) >= known.batch)
-      try log.begin(
-        epoch: key.epoch, after: isGatewayAhead ? start.head?.checkpointHash : nil)
+      owed = OwedEpoch(
+        number: key.epoch, previous: isGatewayAhead ? start.head?.checkpointHash : nil)
     case .resumed:
       if log.state.epoch < key.epoch {
         record(epoch(after: key.epoch), &key, paths)
-        try log.begin(epoch: key.epoch)
+        owed = OwedEpoch(number: key.epoch, previous: nil)
       } else if log.state.epoch > key.epoch {
         record(log.state.epoch, &key, paths)
       }
     case .epochNeeded:
-      record(epoch(after: max(key.epoch, log.state.epoch)), &key, paths)
-      try log.begin(epoch: key.epoch)
+      record(epoch(after: max(max(key.epoch, headEpoch), log.state.epoch)), &key, paths)
+      owed = OwedEpoch(number: key.epoch, previous: nil)
     }
-    // What was durable and unsigned when the agent ended, in a batch of its old boot.
-    _ = try log.seal(with: &key)
+    // What was durable and unsigned when the agent ended, in a batch of its old boot. Before a new epoch it
+    // is void.
+    if owed == nil { _ = try log.seal(with: &key) }
     return log
   } catch {
     endForLog(paths, error)
@@ -261,6 +290,15 @@ func endForSpool(_ paths: NodePaths, _ failure: FileStorage.Failure) -> Never {
   end(failure == .noSpace ? .storageFailed : .refused, text.span)
 }
 
+private func endForForeignLog(_ paths: NodePaths) -> Never {
+  var text = TextBuilder<512>()
+  text.append("cairn-agent: ")
+  text.append(paths.spool.span)
+  text.append(": was signed with another key than agent.key. Restore that key; to begin as another node, ")
+  text.append("move spool and device.pub away")
+  end(.refused, text.span)
+}
+
 func endForLog(_ paths: NodePaths, _ failure: AgentLog.Failure) -> Never {
   var text = TextBuilder<512>()
   text.append("cairn-agent: ")
@@ -268,7 +306,7 @@ func endForLog(_ paths: NodePaths, _ failure: AgentLog.Failure) -> Never {
   text.append(": ")
   var status = ExitStatus.storageFailed
   switch failure {
-  case .batchFull, .full: text.append("no room in the ring for what has to be sealed first")
+  case .batchFull, .full: text.append("no room in the ring: deliver something, or set [spool] size higher")
   case .signing: text.append("the key did not sign")
   case .foreignContent:
     text.append("is intact, and its content is not this version's: move it away to begin a new log")
@@ -304,6 +342,12 @@ private func describe(
   case .storage(.readOnly):
     text.append("the file system is read-only: look at the card")
   case .storage(.system(let errno)): text.append(SystemError(errno: errno))
+  case .damaged, .noteDamaged:
+    text.append("part of it is damaged: export what `cairn log list` shows, then move it away")
+    status = .refused
+  case .incarnationsExhausted, .notesExhausted:
+    text.append("was opened more often than its format counts: move it away to begin a new epoch")
+    status = .refused
   default: text.append("storage failed; a new start recovers what is durable")
   }
 }

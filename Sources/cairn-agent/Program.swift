@@ -19,6 +19,7 @@ struct Program {
     do throws(SystemError) { signals = try TerminationSignals() } catch {
       end(.refused, "cairn-agent: the kernel gives no signal descriptor")
     }
+    let lock = lockFolder(paths)
     let hardware = hardwareIdentity(files.board)
     var start = LogStart()
     var key = openKey(paths, hardware: hardware, isNew: &start.isKeyNew)
@@ -38,10 +39,32 @@ struct Program {
       start.head = room.waitForHead(signals)
     }
     keepEnrolment(paths, files.site, key: &key)
-    let log = openLog(paths, files.site, start, key: &key)
-    var agent = Agent(files: files, paths: paths, key: key, log: log, socket: room.leave())
+    var owed: OwedEpoch?
+    let log = openLog(paths, files.site, start, key: &key, owed: &owed)
+    var agent = Agent(
+      files: files, paths: paths, key: key, log: log, owedEpoch: owed, socket: room.leave())
     agent.run(signals)
+    lock.release()
     end(.success)
+  }
+
+  /// One agent for a folder: two at a first start would each make a key.
+  private static func lockFolder(_ paths: NodePaths) -> FolderLock {
+    do throws(FolderLock.Failure) {
+      return try FolderLock(of: paths.key.directory)
+    } catch {
+      var text = TextBuilder<512>()
+      text.append("cairn-agent: ")
+      text.append(paths.key.directory.span)
+      switch error {
+      case .notFound: text.append(": no such folder: make it, owned by the agent's user")
+      case .locked: text.append(": another agent runs here; end that one first, or leave it the work")
+      case .system(let errno):
+        text.append(": can't be opened and locked: ")
+        text.append(SystemError(errno: errno))
+      }
+      end(.refused, text.span)
+    }
   }
 
   private static var help: StaticString {

@@ -24,6 +24,57 @@ extension Uplink {
     // An agent that starts anew may know another gateway key, or have an owner's word.
     if case .blocked = machine.state { timer = clock.bootMilliseconds() }
     nextEnrolment = 0
+    handKeptReceipt()
+    goBackToWhatIsUnconfirmed()
+  }
+
+  /// An agent that has lost what it took, or refused it, has less than this cursor says: then what it has no
+  /// receipt for is delivered again. Repeats are harmless; space that is never used again is not.
+  private mutating func goBackToWhatIsUnconfirmed() {
+    guard let delivered = askDelivered(), delivered + 1 < cursor.spoolSequence else { return }
+    do throws(Reader.Failure) {
+      try reader.refresh()
+      try reader.seek(toSequence: delivered + 1)
+      guard let batch = try reader.next(), batch.sequence < cursor.spoolSequence else {
+        return goToCursor()
+      }
+      cursor.move(to: batch.position, spoolSequence: delivered + 1)
+    } catch { return goToCursor() }
+    machine = DeliveryStateMachine()
+    timer = nil
+    say("the agent has no receipts for what was delivered last: it is delivered again")
+    storeCursor()
+    goToCursor()
+  }
+
+  /// Up to where the agent has verified receipts; nil when it does not say.
+  private mutating func askDelivered() -> UInt64? {
+    send(.statusRequest)
+    let deadline =
+      clock.bootMilliseconds() + Int64(DeliveryStateMachine.agentAnswerMilliseconds)
+    var packet = InlineArray<4096, UInt8>(repeating: 0)
+    while clock.bootMilliseconds() < deadline, let connection = agent.take() {
+      var span = packet.mutableSpan
+      awaitPacket(connection.pollDescriptor, until: deadline)
+      guard !isAsked() else { return nil }
+      do throws(SocketFailure) {
+        let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
+        agent = consume connection
+        noteHeadWanted(span.span.extracting(0..<count))
+        if let delivered = Self.delivered(span.span.extracting(0..<count)) { return delivered }
+      } catch { return nil }
+    }
+    return nil
+  }
+
+  private static func delivered(_ packet: Span<UInt8>) -> UInt64? {
+    do throws(AgentMessage.Failure) {
+      guard case .status(let status) = try AgentMessage(decoding: packet) else { return nil }
+      return status.deliveredSequence
+    } catch { return nil }
+  }
+
+  private mutating func handKeptReceipt() {
     guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
       return
     }
@@ -70,7 +121,7 @@ extension Uplink {
     let deadline =
       clock.bootMilliseconds() + Int64(DeliveryStateMachine.agentAnswerMilliseconds)
     var packet = InlineArray<4096, UInt8>(repeating: 0)
-    while let connection = agent.take() {
+    while clock.bootMilliseconds() < deadline, let connection = agent.take() {
       var span = packet.mutableSpan
       awaitPacket(connection.pollDescriptor, until: deadline)
       guard !isAsked() else { return .agentAway }

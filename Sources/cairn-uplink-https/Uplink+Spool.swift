@@ -35,7 +35,10 @@ extension Uplink {
     var bytes = FixedBytes<32>()
     var span = bytes.mutableSpan
     do throws(FileFailure) {
-      guard try readFile(paths.publicKey, into: &span) == 32 else { return nil }
+      guard try readFile(paths.publicKey, into: &span) == 32 else {
+        endForState(
+          paths.publicKey, ": is not a key of 32 bytes; start the agent, which says what to do")
+      }
       return PublicKey(ed25519: bytes)
     } catch {
       if error == .notFound { return nil }
