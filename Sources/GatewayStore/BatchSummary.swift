@@ -109,7 +109,7 @@ private struct LeafTally {
     case .fault: faultCount += 1
     case .event:
       switch try leaf.event().code {
-      case .measurementsMissed, .leavesDropped: gapCount += 1
+      case .measurementsMissed, .leavesDropped, .olderLeavesDropped: gapCount += 1
       case .deviceAttached, .deviceDetached, .sensorReplaced, nil: break
       }
     case .clock:

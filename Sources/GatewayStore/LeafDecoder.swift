@@ -163,7 +163,7 @@ struct LeafDecoder {
     let event = try leaf.event()
     let name = RecordName.event(event.codeNumber)
     switch event.code {
-    case .measurementsMissed, .leavesDropped:
+    case .measurementsMissed, .leavesDropped, .olderLeavesDropped:
       let gap = try event.gap()
       return .gap(
         name: name, sensor: sensor, from: gap.from, to: gap.to, count: gap.count,

@@ -221,8 +221,7 @@ public struct Leaf: ~Escapable {
       argumentCount = valueCount - 1
       arguments = decoder
       switch code {
-      case .measurementsMissed, .leavesDropped: _ = try gap()
-      case .olderLeavesDropped: _ = try olderGap().epoch
+      case .measurementsMissed, .leavesDropped, .olderLeavesDropped: _ = try gap()
       case .deviceAttached, .deviceDetached, .sensorReplaced: _ = try deviceName().count
       case nil: break
       }
@@ -239,25 +238,25 @@ public struct Leaf: ~Escapable {
       }
     }
 
+    /// What is missing; of an earlier epoch too, whose number `olderEpoch` tells.
     public func gap() throws(CBORDecoder.Failure) -> Gap {
-      guard argumentCount == 4 else { throw .outsideFormat }
       var decoder = arguments
+      if code == .olderLeavesDropped {
+        guard argumentCount == 5 else { throw .outsideFormat }
+        _ = try decoder.unsigned()
+      } else {
+        guard argumentCount == 4 else { throw .outsideFormat }
+      }
       return Gap(
         from: try decoder.unsigned(), to: try decoder.unsigned(), count: try decoder.unsigned(),
         reasonNumber: try decoder.unsigned())
     }
 
-    /// The epoch, and what is missing of it.
-    public func olderGap() throws(CBORDecoder.Failure) -> (epoch: UInt64, gap: Gap) {
-      guard argumentCount == 5 else { throw .outsideFormat }
+    /// The epoch whose leaves are missing; nil when it is the leaf's own.
+    public func olderEpoch() throws(CBORDecoder.Failure) -> UInt64? {
+      guard code == .olderLeavesDropped else { return nil }
       var decoder = arguments
-      let epoch = try decoder.unsigned()
-      return (
-        epoch,
-        Gap(
-          from: try decoder.unsigned(), to: try decoder.unsigned(), count: try decoder.unsigned(),
-          reasonNumber: try decoder.unsigned())
-      )
+      return try decoder.unsigned()
     }
 
     @_lifetime(copy self)

@@ -45,7 +45,8 @@ private func isPublicKey(_ publicKey: PublicKey, of paths: NodePaths) -> Bool {
     var text = TextBuilder<512>()
     text.append("cairn-agent: ")
     text.append(paths.publicKey.span)
-    text.append(": can't be read as a public key; move away what stands there, and it is written anew")
+    text.append(
+      ": can't be read as a public key; move away what stands there, and it is written anew")
     end(.refused, text.span)
   }
   guard isFormatted(paths) else { return false }
@@ -294,7 +295,8 @@ private func endForForeignLog(_ paths: NodePaths) -> Never {
   var text = TextBuilder<512>()
   text.append("cairn-agent: ")
   text.append(paths.spool.span)
-  text.append(": was signed with another key than agent.key. Restore that key; to begin as another node, ")
+  text.append(
+    ": was signed with another key than agent.key. Restore that key; to begin as another node, ")
   text.append("move spool and device.pub away")
   end(.refused, text.span)
 }
@@ -306,7 +308,8 @@ func endForLog(_ paths: NodePaths, _ failure: AgentLog.Failure) -> Never {
   text.append(": ")
   var status = ExitStatus.storageFailed
   switch failure {
-  case .batchFull, .full: text.append("no room in the ring: deliver something, or set [spool] size higher")
+  case .batchFull, .full:
+    text.append("no room in the ring: deliver something, or set [spool] size higher")
   case .signing: text.append("the key did not sign")
   case .foreignContent:
     text.append("is intact, and its content is not this version's: move it away to begin a new log")

@@ -58,7 +58,8 @@ struct Program {
       text.append(paths.key.directory.span)
       switch error {
       case .notFound: text.append(": no such folder: make it, owned by the agent's user")
-      case .locked: text.append(": another agent runs here; end that one first, or leave it the work")
+      case .locked:
+        text.append(": another agent runs here; end that one first, or leave it the work")
       case .system(let errno):
         text.append(": can't be opened and locked: ")
         text.append(SystemError(errno: errno))

@@ -24,14 +24,14 @@ extension Uplink {
     // An agent that starts anew may know another gateway key, or have an owner's word.
     if case .blocked = machine.state { timer = clock.bootMilliseconds() }
     nextEnrolment = 0
-    handKeptReceipt()
-    goBackToWhatIsUnconfirmed()
+    let delivered = askDelivered()
+    if !handKeptReceipt(), let delivered { goBack(toBehind: delivered) }
   }
 
   /// An agent that has lost what it took, or refused it, has less than this cursor says: then what it has no
   /// receipt for is delivered again. Repeats are harmless; space that is never used again is not.
-  private mutating func goBackToWhatIsUnconfirmed() {
-    guard let delivered = askDelivered(), delivered + 1 < cursor.spoolSequence else { return }
+  private mutating func goBack(toBehind delivered: UInt64) {
+    guard delivered < cursor.spoolSequence, delivered + 1 < cursor.spoolSequence else { return }
     do throws(Reader.Failure) {
       try reader.refresh()
       try reader.seek(toSequence: delivered + 1)
@@ -74,9 +74,10 @@ extension Uplink {
     } catch { return nil }
   }
 
-  private mutating func handKeptReceipt() {
+  /// True when the agent took it: then it has all that the cursor has passed.
+  private mutating func handKeptReceipt() -> Bool {
     guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
-      return
+      return false
     }
     var kept = FixedArray<512, UInt8>(filler: 0)
     for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }
@@ -88,6 +89,7 @@ extension Uplink {
       storeCursor()
     }
     if case .receiptRefused(let code) = event { sayReason(.receiptRefused(code: code)) }
+    return event == .receiptConfirmed
   }
 
   /// Reads what the agent says. What has been released is looked up in the spool itself.

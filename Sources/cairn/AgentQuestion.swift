@@ -16,6 +16,8 @@ enum AgentAnswer {
     case notPermitted
     /// Connected, and no answer within the bound.
     case timedOut
+    /// It let this program in and out again: all places at its socket are taken.
+    case busy
     /// It answered, and this program does not understand it.
     case otherVersion
     case pathTooLong
@@ -31,6 +33,7 @@ enum AgentAnswer {
         """
       case .notPermitted:
         "this user may not ask it: run as root, or as a member of the group cairn"
+      case .busy: "it runs, and all places at its socket are taken: end programs that watch it"
       case .timedOut: "it runs and did not answer within a second: busy, or stopped by a debugger"
       case .otherVersion:
         "it answers, and not in this version's words: take the `cairn` that came with it"
@@ -45,6 +48,7 @@ enum AgentAnswer {
       case .notRunning: "not-running"
       case .notPermitted: "not-permitted"
       case .timedOut: "timed-out"
+      case .busy: "busy"
       case .otherVersion: "other-version"
       case .pathTooLong: "path-too-long"
       case .failed: "failed"
@@ -82,7 +86,8 @@ enum AgentAnswer {
 
   private static func reason(_ failure: SocketFailure) -> Reason {
     switch failure {
-    case .nobodyListens, .closed, .pathInUse: .notRunning
+    case .nobodyListens, .pathInUse: .notRunning
+    case .closed: .busy
     case .pathTooLong: .pathTooLong
     case .timedOut: .timedOut
     case .messageTooLong: .otherVersion

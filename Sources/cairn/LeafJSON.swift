@@ -93,7 +93,7 @@ extension Output {
     member("event", text: LeafWords.name(ofEvent: event.code))
     if schema > 0 { member("sensor", UInt64(schema)) }
     switch event.code {
-    case .measurementsMissed, .leavesDropped: members(gap: try event.gap())
+    case .measurementsMissed, .leavesDropped, .olderLeavesDropped: members(gap: try event.gap())
     case .deviceAttached, .deviceDetached, .sensorReplaced:
       member("device", text: try event.deviceName())
     case nil: member("eventNumber", event.codeNumber)

@@ -53,6 +53,7 @@ enum LeafWords {
     switch code {
     case .measurementsMissed: "measurements-missed"
     case .leavesDropped: "leaves-dropped"
+    case .olderLeavesDropped: "older-leaves-dropped"
     case .deviceAttached: "device-attached"
     case .deviceDetached: "device-detached"
     case .sensorReplaced: "sensor-replaced"
@@ -64,9 +65,18 @@ enum LeafWords {
   static func describe<let capacity: Int>(
     gap: Leaf.Event.Gap, codeNumber: UInt64, schema: UInt16, _ text: inout TextBuilder<capacity>
   ) {
+    let isOlder = codeNumber == UInt64(EventCode.olderLeavesDropped.rawValue)
+    if codeNumber == UInt64(EventCode.measurementsMissed.rawValue), gap.count == 0 {
+      text.append("nothing is measured from ")
+      text.append(logTime: gap.from)
+      text.append(" on: ")
+      text.append(name(ofGapReason: gap.reasonNumber))
+      return
+    }
     text.append(gap.count)
-    if codeNumber == UInt64(EventCode.leavesDropped.rawValue) {
+    if isOlder || codeNumber == UInt64(EventCode.leavesDropped.rawValue) {
       text.append(gap.count == 1 ? " leaf" : " leaves")
+      if isOlder { text.append(" of an earlier epoch") }
       text.append(" given up, from index ")
       text.append(gap.from)
       text.append(" to before ")
@@ -269,7 +279,7 @@ extension Output {
     throws(CBORDecoder.Failure)
   {
     switch event.code {
-    case .measurementsMissed, .leavesDropped:
+    case .measurementsMissed, .leavesDropped, .olderLeavesDropped:
       var text = TextBuilder<256>()
       text.append("gap: ")
       LeafWords.describe(

@@ -185,7 +185,7 @@ struct Survey {
 
   private mutating func take(event: Leaf.Event, _ leaf: Leaf) throws(CBORDecoder.Failure) {
     switch event.code {
-    case .measurementsMissed, .leavesDropped:
+    case .measurementsMissed, .leavesDropped, .olderLeavesDropped:
       let gap = try event.gap()
       lastGap = Gap(
         codeNumber: event.codeNumber, schema: leaf.schema, milliseconds: leaf.milliseconds, gap: gap

@@ -19,7 +19,7 @@ import Verifier
     let head = DeviceHead(
       algorithm: .ed25519, keyID: gateway.publicKey.keyID,
       deviceKeyHash: try key?.hash ?? node.deviceKey().hash, epoch: epoch, batch: 40, size: 999,
-      nowUTCMilliseconds: 1_800_000_000_000, checkpointHash: Digest(repeating: 9))
+      nowUTCMilliseconds: 1_800_000_000_000, checkpointHash: filled(9))
     let count = try head.sign(with: &gateway, into: bytes.mutableSpan).byteCount
     return Array(bytes[..<count])
   }
@@ -54,7 +54,7 @@ import Verifier
 
     let first = try #require(try node.checkpoints().dropFirst(before.count).first).checkpoint
     #expect(first.epoch == 6 && first.batch == 0)
-    #expect(first.previous == Digest(repeating: 9))
+    #expect(first.previous == filled(9))
     // It is this board's key now: the next start asks nobody.
     #expect(try node.runAgent().status == 0)
     #expect(try node.checkpoints().last?.checkpoint.epoch == 6)
@@ -106,7 +106,7 @@ import Verifier
     let challenge = Challenge(
       algorithm: .ed25519, keyID: gateway.publicKey.keyID, number: number,
       issuedUTCMilliseconds: 1_800_000_000_000, validSeconds: 1200, region: FixedText(),
-      nonce: Digest(repeating: UInt8(number)))
+      nonce: filled(UInt8(number)))
     let count = try challenge.sign(with: &gateway, into: bytes.mutableSpan).byteCount
     return Array(bytes[..<count])
   }
@@ -118,7 +118,8 @@ import Verifier
     let connection = try node.connect()
     let good = try challenge(7)
     let later = try challenge(8)
-    let forged = good.dropLast() + [good.last.map { $0 ^ 1 } ?? 0]
+    var forged = good
+    forged[good.count - 1] ^= 1
     let cases: [([UInt8], UInt16)] = [
       (try challenge(7, seed: 78), RefusalCode.unknownKey.rawValue),
       (forged, RefusalCode.badSignature.rawValue),

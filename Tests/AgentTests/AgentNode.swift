@@ -27,7 +27,7 @@ final class AgentNode {
   static let gatewaySeed: UInt8 = 77
 
   static func gatewayKey(seed: UInt8 = gatewaySeed) throws -> FileKey {
-    try FileKey(seed: FixedBytes<32>(repeating: seed))
+    try FileKey(seed: filled(seed))
   }
 
   /// With configuration, and neither key nor spool.
@@ -202,6 +202,27 @@ final class AgentNode {
     return leafCount
   }
 
+  /// Fills what a full ring keeps for its last words.
+  func exhaustLastWords() throws {
+    try withLog { log, key in
+      do {
+        for _ in 0..<100 {
+          let bytes = Self.gap
+          try log.append(leaf: bytes.span, milliseconds: 2, purpose: .lastWord)
+          _ = try log.seal(with: &key)
+        }
+      } catch Log.Failure.full {}
+    }
+  }
+
+  private static let gap: [UInt8] = {
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let count = LeafEncoding.gap(
+      .measurementsMissed, schema: 0, milliseconds: 2, from: 2, to: 2, count: 0,
+      reason: .spoolFull, into: buffer.mutableSpan)
+    return Array(buffer[..<count])
+  }()
+
   /// As if a gateway had everything.
   func deliverAll() throws {
     try withLog { log, _ in
@@ -364,4 +385,11 @@ extension UnixConnection {
     let count = try receive(into: &span, timeoutMilliseconds: 20_000)
     return read(try AgentMessage(decoding: span.span.extracting(0..<count)))
   }
+}
+
+/// 32 times the same byte.
+func filled(_ byte: UInt8) -> FixedBytes<32> {
+  var bytes = FixedBytes<32>()
+  for index in 0..<32 { bytes[index] = byte }
+  return bytes
 }

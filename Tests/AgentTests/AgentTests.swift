@@ -54,6 +54,61 @@ import Testing
     }
   }
 
+  /// Another copy of the card was ahead, and this one's ring is full: nothing is signed before there is room.
+  @Test func aNewEpochOnAFullRingWaitsForRoom() throws {
+    let node = try AgentNode()
+    try node.makeKeyAndSpool()
+    try node.fillSpool(leaving: 0)
+    try node.exhaustLastWords()
+    let key = node.path("agent/agent.key")
+    let text = try String(contentsOfFile: key, encoding: .utf8)
+    try text.replacing("epoch 0", with: "epoch 4").write(
+      toFile: key, atomically: false, encoding: .utf8)
+    let before = try node.checkpoints()
+    #expect(try node.runAgent().status == 0)
+    #expect(try node.checkpoints() == before)
+    try node.deliverAll()
+    #expect(try node.runAgent().status == 0)
+    let last = try #require(try node.checkpoints().last).checkpoint
+    #expect(last.epoch > 4 && last.batch == 0)
+  }
+
+  @Test(arguments: 0..<5)
+  func twoAgentsAtAFirstStartMakeOneKey(attempt: Int) throws {
+    let node = try AgentNode()
+    let agents = try [node.startAgent(), node.startAgent()]
+    let endings = try agents.map { try $0.end() }
+    #expect(endings.map(\.status).sorted() == [0, 77], "\(endings)")
+    // The key that is there is the one that signed.
+    #expect(try node.runAgent().status == 0)
+  }
+
+  @Test func anErasedFirstBlockIsNoNewSpool() throws {
+    let node = try AgentNode()
+    #expect(try node.runAgent().status == 0)
+    let spool = node.path("agent/spool")
+    let file = try FileHandle(forUpdating: URL(filePath: spool))
+    try file.write(contentsOf: [UInt8](repeating: 0, count: 4096))
+    try file.close()
+    let before = try node.bytes(of: "agent/spool")
+    let ending = try node.runAgent()
+    #expect(ending.status == 77 && ending.said.contains("damaged"), "\(ending.said)")
+    #expect(try node.bytes(of: "agent/spool") == before)
+  }
+
+  @Test func anExchangedKeyIsRefusedAlsoWithoutItsPublicKey() throws {
+    let node = try AgentNode()
+    #expect(try node.runAgent().status == 0)
+    let other = try AgentNode()
+    #expect(try other.runAgent().status == 0)
+    try FileManager.default.removeItem(atPath: node.path("agent/device.pub"))
+    try FileManager.default.removeItem(atPath: node.path("agent/agent.key"))
+    try FileManager.default.copyItem(
+      atPath: other.path("agent/agent.key"), toPath: node.path("agent/agent.key"))
+    let ending = try node.runAgent()
+    #expect(ending.status == 77 && ending.said.contains("another key"), "\(ending.said)")
+  }
+
   @Test func anExchangedKeyIsRefusedWhileItsLogIsThere() throws {
     let node = try AgentNode()
     #expect(try node.runAgent().status == 0)

@@ -49,6 +49,25 @@ import Testing
     try uplink.awaitWords("delivered batch 0/0")
   }
 
+  /// Killed after it took a receipt and before that was durable, or fed with somebody else's receipts: what the
+  /// agent has none for is sent again, or a full ring would stay full for ever.
+  @Test func whatTheAgentHasNoReceiptForIsDeliveredAgain() throws {
+    try node.seal(2)
+    let uplink = try UplinkProcess(node)
+    try agent.accept()
+    for batch in 0..<3 {
+      #expect(try gateway.takeBatch() == "0/\(batch)")
+      try agent.answerReceipt()
+    }
+    try uplink.awaitWords("delivered batch 0/2")
+    agent.hangUp()
+    try agent.accept(delivered: 0)
+    for batch in 0..<3 {
+      #expect(try gateway.takeBatch() == "0/\(batch)", "\(uplink.words)")
+      try agent.answerReceipt()
+    }
+  }
+
   @Test func aBatchThatIsReleasedIsSentAtOnce() throws {
     let uplink = try UplinkProcess(node)
     try agent.accept()

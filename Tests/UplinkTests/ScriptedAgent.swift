@@ -8,6 +8,7 @@ final class ScriptedAgent {
   /// What the uplink says, copied out of its packet.
   enum Said: Equatable {
     case subscribe
+    case statusRequest
     case receipt(sequence: UInt64)
     case head([UInt8])
     case challenge([UInt8])
@@ -25,11 +26,14 @@ final class ScriptedAgent {
     listener = try UnixListener(at: node.fixedPath("agent.sock"), mode: 0o600)
   }
 
-  /// Waits for the uplink, and for its wish to be told of what is released.
-  func accept() throws {
+  /// Waits for the uplink, and for its wish to be told of what is released; says up to where it has receipts.
+  func accept(delivered: UInt64 = .max) throws {
     try wait(listener.pollDescriptor)
     client = try listener.accept()
-    guard try next() == .subscribe else { throw NothingCame() }
+    guard try next() == .subscribe, try next() == .statusRequest else { throw NothingCame() }
+    var status = AgentStatus()
+    status.deliveredSequence = delivered
+    try say(.status(status))
   }
 
   /// The next message; a client that has gone says nothing.
@@ -52,6 +56,7 @@ final class ScriptedAgent {
   private static func read(_ packet: Span<UInt8>) throws -> Said {
     switch try AgentMessage(decoding: packet) {
     case .subscribe: .subscribe
+    case .statusRequest: .statusRequest
     case .receipt(let sequence, _): .receipt(sequence: sequence)
     case .head(let bytes): .head(bytes.indices.map { bytes[$0] })
     case .challenge(let bytes): .challenge(bytes.indices.map { bytes[$0] })
