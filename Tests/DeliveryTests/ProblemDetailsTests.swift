@@ -128,5 +128,5 @@ private let gapBytes = bytes(
     let isOfTheAgent = code == .unknownPosition || code == .challengeReplayed
     #expect(isOfTheAgent || (400...599).contains(code.httpStatus))
   }
-  #expect(count == 24)
+  #expect(count == 33)
 }

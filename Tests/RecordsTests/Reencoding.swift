@@ -116,7 +116,8 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
     let event = try leaf.event()
     items.append(.unsigned(event.codeNumber))
     switch event.code {
-    case .measurementsMissed, .leavesDropped:
+    case .measurementsMissed, .leavesDropped, .olderLeavesDropped:
+      if let epoch = try event.olderEpoch() { items.append(.unsigned(epoch)) }
       let gap = try event.gap()
       items += [
         .unsigned(gap.from), .unsigned(gap.to), .unsigned(gap.count), .unsigned(gap.reasonNumber),

@@ -29,7 +29,7 @@ import Testing
   func anAgentThatHasLostItsPlaceGetsTheGatewaysHead(hasSpool: Bool) throws {
     if hasSpool { try node.makeSpool(epoch: 0) }
     let uplink = try UplinkProcess(node)
-    try agent.accept()
+    if hasSpool { try agent.accept() } else { try agent.acceptWithoutSpool() }
     try agent.say(.headWanted)
     let request = try gateway.nextGet("/v1/devices/")
     #expect(request.path.hasSuffix("/head"))

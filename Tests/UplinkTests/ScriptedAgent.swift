@@ -26,11 +26,17 @@ final class ScriptedAgent {
     listener = try UnixListener(at: node.fixedPath("agent.sock"), mode: 0o600)
   }
 
-  /// Waits for the uplink, and for its wish to be told of what is released; says up to where it has receipts.
-  func accept(delivered: UInt64 = .max) throws {
+  /// Waits for an uplink that has no spool to deliver from.
+  func acceptWithoutSpool() throws {
     try wait(listener.pollDescriptor)
     client = try listener.accept()
-    guard try next() == .subscribe, try next() == .statusRequest else { throw NothingCame() }
+    guard try next() == .subscribe else { throw NothingCame() }
+  }
+
+  /// Waits for the uplink, and for its wish to be told of what is released; says up to where it has receipts.
+  func accept(delivered: UInt64 = .max) throws {
+    try acceptWithoutSpool()
+    guard try next() == .statusRequest else { throw NothingCame() }
     var status = AgentStatus()
     status.deliveredSequence = delivered
     try say(.status(status))
