@@ -182,7 +182,9 @@ let boardTests: [Target] = [
   tests("AgentMessages", ["AgentMessages", "Records", "CBOR", "FixedMemory"]),
   tests(
     "Verifier",
-    ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
+    [
+      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport",
+    ]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
@@ -214,7 +216,7 @@ let hostTests: [Target] = [
     "GatewayStore",
     [
       "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
-      "FixedMemory",
+      "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
