@@ -59,7 +59,8 @@ import Testing
     (40, .gap, "gap", 409), (41, .fork, "fork", 409), (42, .closedEpoch, "closed-epoch", 409),
     (43, .wrongPrev, "wrong-prev", 422), (44, .sizeMismatch, "size-mismatch", 422),
     (45, .rootMismatch, "root-mismatch", 422), (46, .timeDisorder, "time-disorder", 422),
-    (47, .unknownPosition, "unknown-position", 0), (60, .rateLimited, "rate-limited", 429),
+    (47, .unknownPosition, "unknown-position", 0),
+    (48, .challengeReplayed, "challenge-replayed", 0), (60, .rateLimited, "rate-limited", 429),
     (61, .storageFull, "storage-full", 503), (62, .unavailable, "unavailable", 503),
   ]
   for number: UInt16 in 0...1000 {
