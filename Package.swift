@@ -129,14 +129,15 @@ let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
-      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
+      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
+      "CLinux",
       .product(name: "GRDB", package: "GRDB.swift"),
       .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
   module(
     "GatewayServer",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "FixedMemory",
+      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "FixedMemory",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
       .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -144,8 +145,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-gateway",
     [
-      "GatewayServer", "GatewayStore", "Signers", "Verifier", "Proofs", "Records", "CBOR",
-      "FixedMemory",
+      "GatewayServer", "GatewayStore", "Identity", "Signers", "Verifier", "Proofs", "Records",
+      "CBOR", "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(
@@ -215,13 +216,14 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
       "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
     [
-      "GatewayServer", "GatewayStore", "Verifier", "Proofs", "Records", "Signers", "CBOR",
+      "GatewayServer", "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "Signers",
+      "CBOR",
       "FixedMemory",
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),

@@ -1,5 +1,6 @@
 import FixedMemory
 import GatewayStore
+import Identity
 import Proofs
 import Records
 
@@ -12,10 +13,50 @@ enum DeviceJSON {
       ("publicKey", .text(device.key.bytes.hexadecimal)),
       ("algorithm", .integer(device.key.algorithm.coseNumber)),
       ("enrolledUTC", utc(device.enrolledUTCMilliseconds)),
+      ("node", overview.node.map { node($0) } ?? .null),
+      ("closed", overview.closed.map { closed($0) } ?? .null),
       ("batches", .integer(Int64(overview.batchCount))),
       ("forks", .integer(Int64(overview.forkCount))),
       ("head", overview.newest.map { head($0) } ?? .null),
     ])
+  }
+
+  /// What the node said of itself last.
+  static func node(_ node: NodeOverview) -> JSONText {
+    let newest = node.newest
+    return .object([
+      ("id", .text(node.node.hexadecimal)), ("version", .unsigned(newest.version)),
+      ("device", .text(node.deviceKeyHash.hexadecimal)),
+      ("owner", node.owner.map { .text($0.bytes.hexadecimal) } ?? .null),
+      (
+        "place",
+        newest.place.map { place in
+          .object([
+            ("latitude", .decimal(ScaledInteger(Int64(place.latitudeE7), powerOfTen: -7))),
+            ("longitude", .decimal(ScaledInteger(Int64(place.longitudeE7), powerOfTen: -7))),
+            ("altitudeMetres", metres(place.altitudeCentimetres)),
+            ("heightAboveGroundMetres", metres(place.heightAboveGroundCentimetres)),
+          ])
+        } ?? .null
+      ),
+      ("validFromUTC", newest.validFromUTCMilliseconds.map { utc($0) } ?? .null),
+    ])
+  }
+
+  private static func metres(_ centimetres: Int32?) -> JSONText {
+    .optional(centimetres.map { ScaledInteger(Int64($0), powerOfTen: -2) })
+  }
+
+  /// Why nothing more is taken under a key.
+  private static func closed(_ closed: ClosedKey) -> JSONText {
+    switch closed {
+    case .succeeded: .object([("why", .text("succeeded"))])
+    case .revoked(let reason, let byOwner, let utcMilliseconds):
+      .object([
+        ("why", .text("revoked")), ("by", .text(byOwner ? "owner" : "operator")),
+        ("reason", .unsigned(UInt64(reason.rawValue))), ("receivedUTC", utc(utcMilliseconds)),
+      ])
+    }
   }
 
   /// The end of the log, as far as the gateway has it.

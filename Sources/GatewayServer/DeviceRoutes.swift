@@ -6,7 +6,7 @@ import NIOCore
 import Proofs
 import Records
 
-/// What devices ask: POST /v1/batches and POST /v1/devices (docs/delivery-protocol.md).
+/// What devices and owners post: batches, enrolments and revocations (docs/delivery-protocol.md).
 struct DeviceRoutes: Sendable {
   private let gateway: Gateway
   private let events: GatewayEvents?
@@ -33,6 +33,7 @@ struct DeviceRoutes: Sendable {
   func add(to router: Router<BasicRequestContext>) {
     router.post("/v1/batches") { request, _ in try await self.batch(request) }
     router.post("/v1/devices") { request, _ in try await self.device(request) }
+    router.post("/v1/revocations") { request, _ in try await self.revocation(request) }
     router.get("/v1/batches") { _, _ -> Response in
       throw RequestProblem(.methodNotAllowed, "Batches are posted here.", allow: "POST")
     }
@@ -41,10 +42,11 @@ struct DeviceRoutes: Sendable {
   private func batch(_ request: Request) async throws -> Response {
     let wantsJSON = wantsJSON(request)
     do throws(Problem) {
-      let bytes = try await body(of: request, limit: Batch.maximumByteCountWithSubtrees)
+      let bytes = try await body(
+        of: request, limit: Batch.maximumByteCountWithSubtrees, .cbor)
       let checked = try gateway.check(bytes, utcMilliseconds: now())
       switch await commit.store(checked) {
-      case .stored(let receipt, _), .repeated(let receipt, _):
+      case .stored(let receipt, _), .repeated(let receipt, _), .filled(let receipt, _):
         return Response(
           status: .ok, headers: [.contentType: MediaType.cose, .cacheControl: "no-store"],
           body: .init(bytes: receipt))
@@ -58,13 +60,31 @@ struct DeviceRoutes: Sendable {
   private func device(_ request: Request) async throws -> Response {
     let wantsJSON = wantsJSON(request)
     do throws(Problem) {
-      let bytes = try await body(of: request, limit: Gateway.maximumEnrolmentByteCount)
+      let bytes = try await body(of: request, limit: Gateway.maximumEnrolmentByteCount, .cose)
       let enrolled = try gateway.enrol(bytes, utcMilliseconds: now())
+      counts.countEnrolment(isNew: enrolled.isNew)
       events?.device(enrolled)
       return Response(
         status: enrolled.isNew ? .created : .ok,
         headers: [.contentType: MediaType.cbor, .cacheControl: "no-store"],
         body: .init(bytes: enrolled.answer))
+    } catch {
+      return refused(error, asJSON: wantsJSON)
+    }
+  }
+
+  private func revocation(_ request: Request) async throws -> Response {
+    let wantsJSON = wantsJSON(request)
+    do throws(Problem) {
+      let bytes = try await body(of: request, limit: Gateway.maximumEnrolmentByteCount, .cose)
+      let revoked = try gateway.revoke(bytes, utcMilliseconds: now())
+      events?.revoked(revoked)
+      return Response.json(
+        .object([
+          ("device", .text(revoked.keyHash.hexadecimal)),
+          ("reason", .unsigned(UInt64(revoked.reason.rawValue))),
+          ("new", .boolean(revoked.isNew)),
+        ]))
     } catch {
       return refused(error, asJSON: wantsJSON)
     }
@@ -86,15 +106,18 @@ struct DeviceRoutes: Sendable {
   }
 
   /// The whole body. Size comes before media type, so that one fault has one code everywhere.
-  private func body(of request: Request, limit: Int) async throws(Problem) -> [UInt8] {
+  private func body(of request: Request, limit: Int, _ format: BodyFormat) async throws(Problem)
+    -> [UInt8]
+  {
     if let announced = request.headers[.contentLength].flatMap({ Int($0) }), announced > limit {
       throw Problem(.tooLarge, detail: "At most \(limit) bytes are taken here.")
     }
     let collected = await BodyReading.collect(request.body, limit: limit, seconds: bodySeconds)
     switch collected {
     case .complete(let bytes):
-      guard MediaType.isCBOR(request.headers[.contentType]) else {
-        throw Problem(.unsupportedMediaType)
+      guard MediaType.essence(request.headers[.contentType] ?? "") == format.rawValue else {
+        throw Problem(
+          .unsupportedMediaType, detail: "This is taken as \(format.rawValue) only.")
       }
       return bytes
     case .tooLarge: throw Problem(.tooLarge, detail: "At most \(limit) bytes are taken here.")
@@ -102,6 +125,12 @@ struct DeviceRoutes: Sendable {
       throw Problem(.unavailable, detail: "The body did not arrive whole.", retryAfterSeconds: 1)
     }
   }
+}
+
+/// What a body has to say that it is.
+private enum BodyFormat: String {
+  case cbor = "application/cbor"
+  case cose = "application/cose"
 }
 
 /// Reads a request's body within a limit of bytes and of time.

@@ -66,7 +66,7 @@ public struct GatewayApplication: Sendable {
     DeviceRoutes(
       gateway, events: events, counts: counts, bodySeconds: settings.bodySeconds, now: now
     ).add(to: router)
-    PeopleRoutes(gateway).add(to: router)
+    PeopleRoutes(gateway, now: now).add(to: router)
     FleetPage(gateway, counts: counts, now: now).add(to: router)
     return router
   }
@@ -127,15 +127,18 @@ struct ProblemMiddleware: RouterMiddleware {
     do {
       return try await next(request, context)
     } catch let problem as RequestProblem {
-      return problem.response
+      return problem.response(to: request)
+    } catch let problem as Problem {
+      return problem.response(asJSON: !RequestProblem.wantsCBOR(request))
     } catch let error as HTTPError where error.status == .notFound {
-      return RequestProblem(.notFound, "There is nothing at this path.").response
+      return RequestProblem(.notFound, "There is nothing at this path.").response(to: request)
     } catch let error as HTTPError {
-      return RequestProblem(error.status, error.body ?? error.status.reasonPhrase).response
+      return RequestProblem(error.status, error.body ?? error.status.reasonPhrase)
+        .response(to: request)
     } catch {
       context.logger.error("request failed", metadata: ["error": "\(error)"])
       return RequestProblem(.internalServerError, "The gateway failed. Its log says more.")
-        .response
+        .response(to: request)
     }
   }
 }

@@ -13,6 +13,8 @@ public struct GatewayConfiguration: Equatable, Sendable {
   public private(set) var listen: String?
   public private(set) var events: Bool?
   public private(set) var enrolment: String?
+  public private(set) var owners: String?
+  public private(set) var keys: String?
   public private(set) var tlsCertificate: String?
   public private(set) var tlsKey: String?
 
@@ -46,6 +48,8 @@ public struct GatewayConfiguration: Equatable, Sendable {
     case "data": data = value
     case "listen": listen = value
     case "enrolment": enrolment = value
+    case "owners": owners = value
+    case "keys": keys = value
     case "tls-certificate": tlsCertificate = value
     case "tls-key": tlsKey = value
     case "events":

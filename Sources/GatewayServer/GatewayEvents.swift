@@ -59,7 +59,17 @@ public final class GatewayEvents: Sendable {
     tell {
       .object([
         ("event", .text("device")), ("device", .text(enrolled.keyHash.hexadecimal)),
-        ("new", .boolean(enrolled.isNew)),
+        ("new", .boolean(enrolled.isNew)), ("node", .text(enrolled.node.hexadecimal)),
+        ("version", .unsigned(enrolled.version)),
+      ])
+    }
+  }
+
+  func revoked(_ revoked: Gateway.Revoked) {
+    tell {
+      .object([
+        ("event", .text("revoked")), ("device", .text(revoked.keyHash.hexadecimal)),
+        ("reason", .unsigned(UInt64(revoked.reason.rawValue))), ("new", .boolean(revoked.isNew)),
       ])
     }
   }
@@ -70,7 +80,10 @@ public final class GatewayEvents: Sendable {
       switch answer {
       case .stored(_, let summary):
         guard let batch else { return .null }
-        return Self.stored(batch, summary, store)
+        return Self.stored(batch, summary, store, as: "batch")
+      case .filled(_, let summary):
+        guard let batch else { return .null }
+        return Self.stored(batch, summary, store, as: "filled")
       case .repeated(_, let summary):
         return .object(
           [("event", .text("repeat"))]
@@ -99,9 +112,10 @@ public final class GatewayEvents: Sendable {
   }
 
   private static func stored(
-    _ batch: Gateway.CheckedBatch, _ summary: BatchSummary, _ store: GatewayStore
+    _ batch: Gateway.CheckedBatch, _ summary: BatchSummary, _ store: GatewayStore,
+    as event: String
   ) -> JSONText {
-    var members: [(String, JSONText)] = [("event", .text("batch"))]
+    var members: [(String, JSONText)] = [("event", .text(event))]
     members += position(batch.device.keyHash.hexadecimal, summary.epoch, summary.batch)
     members += [
       ("first", .unsigned(summary.first)), ("size", .unsigned(summary.size)),

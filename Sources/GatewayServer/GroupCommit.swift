@@ -55,11 +55,14 @@ final class GroupCommit: Sendable {
 
   private func storeWaiting() {
     while let group = nextGroup() {
-      let answers = gateway.store(group.map(\.batch))
-      for (waiting, answer) in zip(group, answers) {
-        report(answer, waiting.batch)
-        waiting.continuation.resume(returning: answer)
+      var waiting = group[...]
+      for decision in gateway.decide(group.map(\.batch)) {
+        report(decision.answer, decision.batch)
+        if !decision.wasHeld {
+          waiting.popFirst()?.continuation.resume(returning: decision.answer)
+        }
       }
+      precondition(waiting.isEmpty, "a batch without an answer")
     }
   }
 

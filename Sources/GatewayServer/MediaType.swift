@@ -16,11 +16,6 @@ enum MediaType {
     return String(text[..<end].filter { $0 != " " && $0 != "\t" }).lowercased()
   }
 
-  /// Whether a body of this content type is CBOR as the gateway takes it. A missing type is another.
-  static func isCBOR(_ contentType: String?) -> Bool {
-    contentType.map { essence($0) == cbor } ?? false
-  }
-
   /// The offer that a request likes best; the first one when it has no preference; nil when it accepts
   /// none of them.
   static func preferred(of offers: [String], accept: String?) -> String? {

@@ -11,9 +11,13 @@ struct PeopleRoutes: Sendable {
   private static let maximumLogCount = 500
 
   private let gateway: Gateway
+  private let now: @Sendable () -> Int64
   private var store: GatewayStore { gateway.store }
 
-  init(_ gateway: Gateway) { self.gateway = gateway }
+  init(_ gateway: Gateway, now: @escaping @Sendable () -> Int64) {
+    self.gateway = gateway
+    self.now = now
+  }
 
   func add(to router: Router<BasicRequestContext>) {
     router.get("/healthz") { _, _ in try self.health() }
@@ -25,6 +29,7 @@ struct PeopleRoutes: Sendable {
       return Response.json(DeviceJSON.overview(overview))
     }
     one.get("head") { request, context in try self.head(request, context) }
+    one.get("checkpoint") { request, context in try self.checkpoint(request, context) }
     one.get("readings") { request, context in try self.readings(request, context) }
     one.get("log") { request, context in try self.log(request, context) }
     one.get("forks") { request, context in try self.forks(request, context) }
@@ -63,13 +68,26 @@ struct PeopleRoutes: Sendable {
       ]))
   }
 
+  /// JSON is for people; a device asks for the head that the gateway signs.
   private func head(_ request: Request, _ context: BasicRequestContext) throws -> Response {
     let type = try negotiated(request, [MediaType.json, MediaType.cose])
+    let device = try device(context)
+    if type == MediaType.cose, let head = try gateway.head(of: device, utcMilliseconds: now()) {
+      return .bytes(head, type: MediaType.cose)
+    }
+    guard let newest = try store.overview(of: device).newest else {
+      throw RequestProblem(.notFound, "This device has sent no batch yet.")
+    }
+    return .json(DeviceJSON.head(newest))
+  }
+
+  /// The newest checkpoint as the device signed it.
+  private func checkpoint(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    _ = try negotiated(request, [MediaType.cose])
     guard let newest = try store.overview(of: device(context)).newest else {
       throw RequestProblem(.notFound, "This device has sent no batch yet.")
     }
-    if type == MediaType.cose { return .bytes(newest.message, type: MediaType.cose) }
-    return .json(DeviceJSON.head(newest))
+    return .bytes(newest.message, type: MediaType.cose)
   }
 
   private func readings(_ request: Request, _ context: BasicRequestContext) throws -> Response {

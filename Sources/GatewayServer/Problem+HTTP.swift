@@ -55,7 +55,8 @@ extension Problem {
   }
 }
 
-/// A problem of a request that is not about a batch or a key: no reason code, always JSON.
+/// A problem of a request that is not about a batch or a key: no reason code. JSON, or CBOR where a device
+/// asks.
 struct RequestProblem: Error {
   let status: HTTPResponse.Status
   let detail: String
@@ -67,13 +68,28 @@ struct RequestProblem: Error {
     self.allow = allow
   }
 
-  var response: Response {
+  /// A device names the concise form; people and browsers do not.
+  static func wantsCBOR(_ request: Request) -> Bool {
+    let offers = [MediaType.problemJSON, MediaType.json, MediaType.html, MediaType.conciseProblem]
+    return MediaType.preferred(of: offers, accept: request.headers[.accept])
+      == MediaType.conciseProblem
+  }
+
+  func response(to request: Request) -> Response {
+    var headers: HTTPFields = [.cacheControl: "no-store"]
+    if let allow { headers[.allow] = allow }
+    if Self.wantsCBOR(request) {
+      headers[.contentType] = MediaType.conciseProblem
+      return Response(
+        status: status, headers: headers,
+        body: .init(
+          bytes: Problem.conciseDetails(title: status.reasonPhrase, detail: detail)))
+    }
     let body = JSONText.object([
       ("type", .text("about:blank")), ("title", .text(status.reasonPhrase)),
       ("status", .integer(Int64(status.code))), ("detail", .text(detail)),
     ])
-    var headers: HTTPFields = [.contentType: MediaType.problemJSON, .cacheControl: "no-store"]
-    if let allow { headers[.allow] = allow }
+    headers[.contentType] = MediaType.problemJSON
     return Response(status: status, headers: headers, body: .init(text: body.line + "\n"))
   }
 }

@@ -8,7 +8,13 @@ final class VerdictCounts: Sendable {
   struct Snapshot: Equatable {
     var stored = 0
     var repeated = 0
+    /// Repeats that brought leaves which were held as hashes.
+    var filled = 0
+    /// Batches, enrolments and revocations.
     var refused: [RefusalCode: Int] = [:]
+    /// Enrolments that changed something, and those that were held already.
+    var enrolled = 0
+    var enrolledBefore = 0
 
     var refusedCount: Int { refused.values.reduce(0, +) }
   }
@@ -20,8 +26,15 @@ final class VerdictCounts: Sendable {
       switch answer {
       case .stored: counts.stored += 1
       case .repeated: counts.repeated += 1
+      case .filled: counts.filled += 1
       case .refused(let problem, _): counts.refused[problem.code, default: 0] += 1
       }
+    }
+  }
+
+  func countEnrolment(isNew: Bool) {
+    counts.withLock { counts in
+      if isNew { counts.enrolled += 1 } else { counts.enrolledBefore += 1 }
     }
   }
 

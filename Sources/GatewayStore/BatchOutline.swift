@@ -10,6 +10,8 @@ struct BatchOutline {
   /// Index of the first leaf that the items speak of; nil when they stand for more leaves than the
   /// tree has.
   let start: UInt64?
+  /// A subtree stands for leaves on both sides of the batch's first.
+  let reachesAcross: Bool
 
   init(_ batch: Span<UInt8>) throws(Problem) {
     do throws(Refusal) {
@@ -21,20 +23,28 @@ struct BatchOutline {
       checkpoint = try Checkpoint(decoding: batch.extracting(head.checkpointRange))
       var reader = try BatchReader(batch)
       var total: UInt64? = 0
+      var subtrees: [(from: UInt64, to: UInt64)] = []
       while !reader.isAtEnd {
-        let count: UInt64 =
-          switch try reader.next() {
-          case .leaf: 1
-          case .subtree(let count, _): count
-          }
-        total = total.flatMap { sum in
-          let (next, overflow) = sum.addingReportingOverflow(count)
-          return overflow ? nil : next
+        var isSubtree = false
+        var count: UInt64 = 1
+        if case .subtree(let leafCount, _) = try reader.next() {
+          isSubtree = true
+          count = leafCount
         }
+        guard let sum = total else { continue }
+        let (next, overflow) = sum.addingReportingOverflow(count)
+        total = overflow ? nil : next
+        if isSubtree, !overflow { subtrees.append((sum, next)) }
       }
       try reader.finish()
       let size = checkpoint.size
-      start = total.flatMap { $0 <= size ? size - $0 : nil }
+      let start = total.flatMap { $0 <= size ? size - $0 : nil }
+      self.start = start
+      let first = checkpoint.first
+      reachesAcross =
+        start.map { start in
+          start < first && subtrees.contains { $0.from < first - start && $0.to > first - start }
+        } ?? false
     } catch {
       throw Problem(Refusal(error))
     }

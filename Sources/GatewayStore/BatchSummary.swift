@@ -142,9 +142,15 @@ extension Database {
       Int64(summary.withheldCount), batch.verified.sigStructureHash.data, content.frontier.stored,
       Data(receipt), Data(batch.bytes),
     ])
+    try insert(tally, of: summary)
+    return summary
+  }
+
+  /// Some of it may be there: of a batch that has got more leaves since.
+  private func insert(_ tally: LeafTally, of summary: BatchSummary) throws {
     let context = try cachedStatement(
       sql: """
-        INSERT INTO context (device, epoch, boot, kind, schema, leaf, bytes)
+        INSERT OR IGNORE INTO context (device, epoch, boot, kind, schema, leaf, bytes)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """)
     for leaf in tally.context {
@@ -153,7 +159,28 @@ extension Database {
         Int(leaf.schema), Int64(leaf.index), Data(leaf.bytes),
       ])
     }
-    return summary
+  }
+
+  /// Gives a held batch bytes with more leaves, which have been verified against the same checkpoint.
+  func fill(_ summary: BatchSummary, _ bytes: [UInt8], _ content: BatchVerifier.Content) throws
+    -> BatchSummary
+  {
+    let tally = try LeafTally(bytes.span, start: content.start)
+    try execute(
+      sql: """
+        UPDATE batch SET bytes = ?, reading_count = ?, fault_count = ?, gap_count = ?,
+          withheld_count = ? WHERE device = ? AND epoch = ? AND batch = ?
+        """,
+      arguments: [
+        Data(bytes), tally.readingCount, tally.faultCount, tally.gapCount,
+        Int64(content.withheldCount), summary.device, Int64(summary.epoch), Int64(summary.batch),
+      ])
+    try insert(tally, of: summary)
+    guard
+      let row = try batchRow(
+        device: summary.device, epoch: summary.epoch, batch: summary.batch)
+    else { throw StoreDamage() }
+    return try BatchSummary(row)
   }
 
   static let heldColumns = BatchSummary.columns + ", hash, frontier, receipt, bytes"

@@ -31,14 +31,15 @@ public struct Fork: Equatable, Sendable {
     seenUTCMilliseconds = row["seen_utc"]
   }
 
+  /// Keeps the pair; false when it was kept before, or when enough of this device's are.
   static func keep(
     code: RefusalCode, held: [UInt8], _ batch: Gateway.CheckedBatch, _ database: Database
-  ) throws {
+  ) throws -> Bool {
     let kept =
       try Int.fetchOne(
         database.cachedStatement(sql: "SELECT count(*) FROM fork WHERE device = ?"),
         arguments: [batch.device.id]) ?? 0
-    guard kept < maximumKeptPerDevice else { return }
+    guard kept < maximumKeptPerDevice else { return false }
     try database.execute(
       sql: """
         INSERT OR IGNORE INTO fork (device, epoch, batch, code, held, sent, sent_hash, seen_utc)
@@ -49,5 +50,6 @@ public struct Fork: Equatable, Sendable {
         Int(code.rawValue), Data(held), Data(batch.message), batch.verified.sigStructureHash.data,
         batch.receivedUTCMilliseconds,
       ])
+    return database.changesCount > 0
   }
 }

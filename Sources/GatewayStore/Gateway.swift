@@ -13,24 +13,17 @@ import Verifier
 /// `check` may run on many threads at once; `store` decides and writes, many batches in one
 /// transaction, and answers only when they are on the disk.
 public final class Gateway: Sendable {
-  /// Who may become known to this gateway.
-  public enum Enrolment: Sendable {
-    /// Whoever posts a key (trust on first use).
-    case open
-    /// Nobody new.
-    case closed
-  }
-
   public let store: GatewayStore
   public let publicKey: PublicKey
   private let key: Mutex<FileKey>
   private let knownDevices = KnownDevices()
-  let enrolment: Enrolment
+  let early = EarlyBatches()
+  let admission: Admission
 
-  /// `key` signs the receipts.
-  public init(store: GatewayStore, key: consuming sending FileKey, enrolment: Enrolment = .open) {
+  /// `key` signs the receipts; `admission` says who may become known.
+  public init(store: GatewayStore, key: consuming sending FileKey, admission: Admission = .open) {
     self.store = store
-    self.enrolment = enrolment
+    self.admission = admission
     publicKey = key.publicKey
     self.key = Mutex(key)
   }
@@ -42,8 +35,9 @@ public final class Gateway: Sendable {
     public let verified: VerifiedCheckpoint
     /// Index of the first leaf that the items speak of.
     let start: UInt64?
+    let reachesAcross: Bool
     let checkpointRange: Range<Int>
-    let receivedUTCMilliseconds: Int64
+    var receivedUTCMilliseconds: Int64
 
     /// The checkpoint as it was sent.
     public var message: [UInt8] { Array(bytes[checkpointRange]) }
@@ -55,7 +49,18 @@ public final class Gateway: Sendable {
     case stored(receipt: [UInt8], BatchSummary)
     /// Had before: the receipt that was given then, byte for byte.
     case repeated(receipt: [UInt8], BatchSummary)
+    /// Had before with hashes in place of leaves, some of which this one has brought. The receipt is the one
+    /// that was given then.
+    case filled(receipt: [UInt8], BatchSummary)
     case refused(Problem, Subject?)
+  }
+
+  /// What was decided about one batch.
+  public struct Decision: Sendable {
+    public let batch: CheckedBatch
+    public let answer: Answer
+    /// Came before its time, and was held until the one before it had come: nobody waits for this answer.
+    public let wasHeld: Bool
   }
 
   /// Whom a refusal is about, as far as a signature says so.
@@ -81,13 +86,15 @@ public final class Gateway: Sendable {
     guard let device = try device(withKeyID: outline.head.keyID) else {
       throw Problem(.unknownKey)
     }
+    if store.closedKeys[device.id] == .revoked { throw Problem(.keyRevoked) }
     do throws(Refusal) {
       let verified = try VerifiedCheckpoint(
         verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key,
         es256: ES256())
       return CheckedBatch(
         bytes: batch, device: device, verified: verified, start: outline.start,
-        checkpointRange: outline.head.checkpointRange, receivedUTCMilliseconds: utcMilliseconds)
+        reachesAcross: outline.reachesAcross, checkpointRange: outline.head.checkpointRange,
+        receivedUTCMilliseconds: utcMilliseconds)
     } catch {
       throw Problem(error)
     }
@@ -104,40 +111,76 @@ public final class Gateway: Sendable {
     }
   }
 
-  /// Decides for each batch, in the order given, and writes all that is accepted in one transaction.
-  /// The answers are as many as the batches; when the disk refuses, all are refusals and nothing of
-  /// them is stored.
+  /// The answers to `batches`, one for each: see `decide`.
   public func store(_ batches: [CheckedBatch]) -> [Answer] {
+    decide(batches).filter { !$0.wasHeld }.map(\.answer)
+  }
+
+  /// Decides for each batch, in the order given, and for those that were held for them, and writes all that is
+  /// accepted in one transaction. When the disk refuses, all are refusals and nothing of them is stored.
+  public func decide(_ batches: [CheckedBatch]) -> [Decision] {
     do {
       return try store.database.writeWithoutTransaction { database in
-        var answers: [Answer] = []
+        var decisions: [Decision] = []
         try database.inTransaction(.immediate) {
-          for batch in batches { answers.append(try judge(batch, database)) }
+          for batch in batches { try decide(batch, into: &decisions, database) }
           return .commit
         }
-        return answers
+        return decisions
       }
     } catch {
       let problem = Problem(storageError: error)
-      return batches.map { .refused(problem, $0.subject) }
+      return batches.map {
+        Decision(batch: $0, answer: .refused(problem, $0.subject), wasHeld: false)
+      }
+    }
+  }
+
+  private func decide(
+    _ batch: CheckedBatch, into decisions: inout [Decision], _ database: Database
+  ) throws {
+    var decision = Decision(batch: batch, answer: try judge(batch, database), wasHeld: false)
+    decisions.append(decision)
+    // As many as one device may have waiting.
+    for _ in 0..<EarlyBatches.maximumCountAhead {
+      guard case .stored = decision.answer, let next = early.takeSuccessor(of: decision.batch)
+      else { return }
+      decision = Decision(batch: next, answer: try judge(next, database), wasHeld: true)
+      decisions.append(decision)
     }
   }
 
   /// A throw is the store's failure and undoes the transaction; a refusal is an answer.
   private func judge(_ batch: CheckedBatch, _ database: Database) throws -> Answer {
+    let closed = store.closedKeys[batch.device.id]
+    // Revoked since its signature was checked.
+    if closed == .revoked { return .refused(Problem(.keyRevoked), batch.subject) }
     let verdict = try LogPosition.verdict(on: batch, database)
     switch verdict {
-    case .repeated(let summary, let receipt):
-      return .repeated(receipt: receipt, summary)
+    case .repeated(let held):
+      if let summary = try fill(held, from: batch, database) {
+        return .filled(receipt: held.receipt, summary)
+      }
+      return .repeated(receipt: held.receipt, held.summary)
     case .refused(let problem):
+      if closed != nil { return .refused(Problem(.keyRevoked), batch.subject) }
+      if problem.code == .gap, let expected = problem.expected {
+        early.hold(batch, expected: expected)
+      }
       return .refused(problem, batch.subject)
     case .conflict(let code, let held, let expected):
-      try Fork.keep(code: code, held: held, batch, database)
+      if try Fork.keep(code: code, held: held, batch, database), code == .fork {
+        try appendToLog(
+          .fork(held: held, sent: batch.message), utcMilliseconds: batch.receivedUTCMilliseconds,
+          database)
+      }
       let problem = Problem(
         code, detail: code == .fork ? "Two signed checkpoints for one position are kept." : nil,
         expected: expected, evidence: .init(held: held, sent: batch.message))
       return .refused(problem, batch.subject)
     case .continues(let known):
+      // Under a succeeded key what is held is answered, and a fork is one; nothing new is taken.
+      if closed != nil { return .refused(Problem(.keyRevoked), batch.subject) }
       return try accept(batch, known: known, database)
     }
   }
@@ -145,6 +188,11 @@ public final class Gateway: Sendable {
   private func accept(_ batch: CheckedBatch, known: MerkleFrontier, _ database: Database) throws
     -> Answer
   {
+    guard !batch.reachesAcross else {
+      // The same tree as with smaller ones; but leaves behind it could never be filled in.
+      let detail = "A subtree stands for leaves on both sides of the batch's first."
+      return .refused(Problem(.sizeMismatch, detail: detail), batch.subject)
+    }
     let content: BatchVerifier.Content
     do throws(Refusal) {
       content = try BatchVerifier.content(
@@ -169,10 +217,21 @@ public final class Gateway: Sendable {
       deviceKeyHash: batch.device.keyHash, epoch: checkpoint.epoch, batch: checkpoint.batch,
       size: checkpoint.size, receivedUTCMilliseconds: batch.receivedUTCMilliseconds,
       result: Receipt.resultStored, checkpointHash: batch.verified.sigStructureHash)
-    var bytes = [UInt8](repeating: 0, count: Receipt.maximumMessageByteCount)
+    return signed(maximumByteCount: Receipt.maximumMessageByteCount) {
+      (signer: inout FileKey, bytes) throws(SigningFailure) in
+      try receipt.sign(with: &signer, into: bytes)
+    }
+  }
+
+  /// What the gateway's key signs; nil when it does not.
+  func signed(
+    maximumByteCount: Int,
+    _ sign: (inout FileKey, consuming MutableSpan<UInt8>) throws(SigningFailure) -> Int
+  ) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: maximumByteCount)
     let count: Int? = key.withLock { signer in
       do throws(SigningFailure) {
-        return try receipt.sign(with: &signer, into: bytes.mutableSpan)
+        return try sign(&signer, bytes.mutableSpan)
       } catch {
         return nil
       }

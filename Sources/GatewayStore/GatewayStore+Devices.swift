@@ -1,11 +1,16 @@
 import Foundation
 import GRDB
+import Identity
 import Proofs
 import Records
 
 /// What is shown of a device in lists.
 public struct DeviceOverview: Sendable {
   public let device: Device
+  /// Nil for a device from before there were enrolments.
+  public let node: NodeOverview?
+  /// Nothing more is taken under its key, and why; nil while it is good.
+  public let closed: ClosedKey?
   public let batchCount: Int
   public let forkCount: Int
   public let newest: NewestBatch?
@@ -20,6 +25,12 @@ public struct DeviceOverview: Sendable {
   }
 }
 
+/// Why nothing more is taken under a key.
+public enum ClosedKey: Equatable, Sendable {
+  case succeeded
+  case revoked(RevocationReason, byOwner: Bool, utcMilliseconds: Int64)
+}
+
 /// How a device was asked for, and what was found.
 public enum DeviceLookup: Sendable {
   case found(Device)
@@ -31,26 +42,38 @@ public enum DeviceLookup: Sendable {
 }
 
 extension GatewayStore {
-  /// The device whose key hash is, or begins with, these hexadecimal digits: 16 at least.
+  /// The device whose key hash is, or begins with, these hexadecimal digits: 16 at least. A node's id gives
+  /// the device whose key the node has now.
   public func device(named name: String) throws -> DeviceLookup {
     let even = name.count.isMultiple(of: 2) ? name : String(name.dropLast())
     guard (16...64).contains(name.count), let low = [UInt8](hexadecimal: even) else {
       return .malformed
     }
-    let found = try database.read { database in
-      try Row.fetchAll(
+    let range = [Data(low), Data(low + [UInt8](repeating: 0xff, count: 33 - low.count))]
+    let wanted = name.lowercased()
+    return try database.read { database in
+      // Many more than begin alike by chance.
+      var found = try Row.fetchAll(
         database,
         sql: """
-          SELECT \(Device.columns) FROM device
-          WHERE key_hash >= ? AND key_hash < ? ORDER BY key_hash LIMIT 64
-          """,
-        arguments: [Data(low), Data(low + [UInt8](repeating: 0xff, count: 33 - low.count))]
-      ).map { try Device($0) }
+          SELECT \(Device.columns), key_hash AS name FROM device
+          WHERE key_hash >= ? AND key_hash < ? LIMIT 64
+          """, arguments: StatementArguments(range))
+      found += try Row.fetchAll(
+        database,
+        sql: """
+          SELECT \(Device.qualifiedColumns), node.hash AS name
+          FROM node JOIN device ON device.id = node.device
+          WHERE node.hash >= ? AND node.hash < ? LIMIT 64
+          """, arguments: StatementArguments(range))
+      let matching = found.filter {
+        Array($0["name"] as Data).hexadecimal.hasPrefix(wanted)
+      }
+      guard let first = matching.first else { return .unknown }
+      let device = try Device(first)
+      let isOne = matching.allSatisfy { ($0["id"] as Int64) == device.id }
+      return isOne ? .found(device) : .ambiguous
     }
-    let wanted = name.lowercased()
-    let matching = found.filter { $0.keyHash.hexadecimal.hasPrefix(wanted) }
-    guard let first = matching.first else { return .unknown }
-    return matching.count == 1 ? .found(first) : .ambiguous
   }
 
   /// Devices by key hash, from the one after `after` (32 bytes).
@@ -106,7 +129,30 @@ extension GatewayStore {
         checkpoint: try Checkpoint(decoding: message.span), receipt: held.receipt)
     }
     return DeviceOverview(
-      device: device, batchCount: batchCount, forkCount: forkCount, newest: newest)
+      device: device,
+      node: try StoredNode.find(database, ofDevice: device.id).map { NodeOverview($0) },
+      closed: try closedKey(device, database), batchCount: batchCount, forkCount: forkCount,
+      newest: newest)
+  }
+
+  private static func closedKey(_ device: Device, _ database: Database) throws -> ClosedKey? {
+    let revocation = try Row.fetchOne(
+      database,
+      sql: "SELECT reason, received_utc, message FROM revocation WHERE device = ?",
+      arguments: [device.id])
+    if let revocation {
+      guard let number = UInt8(exactly: revocation["reason"] as Int64),
+        let reason = RevocationReason(rawValue: number)
+      else { throw StoreDamage() }
+      return .revoked(
+        reason, byOwner: (revocation["message"] as Data?) != nil,
+        utcMilliseconds: revocation["received_utc"])
+    }
+    let holder = try Int64.fetchOne(
+      database,
+      sql: "SELECT node.device FROM device JOIN node ON node.id = device.node WHERE device.id = ?",
+      arguments: [device.id])
+    return holder == nil || holder == device.id ? nil : .succeeded
   }
 
   /// How many devices, batches and forks there are: the highest row number, since no row is ever removed.

@@ -67,6 +67,7 @@ extension GatewayStore {
           ) STRICT;
           """)
     }
+    registerIdentity(&migrator)
     return migrator
   }
 }

@@ -6,7 +6,8 @@ import GRDB
 /// whenever somebody asks, so that what is shown can't drift from what was verified.
 ///
 /// Invariants:
-/// - A row of `batch` is never changed or removed: its receipt has been given.
+/// - A row of `batch` is never removed, and its receipt and signed checkpoint never change: the receipt has
+///   been given. Its bytes change only to have leaves where they had hashes.
 /// - The rows of one (device, epoch) have growing batch numbers and sizes; `start` of each is the size of
 ///   the one before, or 0.
 /// - A transaction is on the disk when it returns (WAL with synchronous=FULL).
@@ -14,18 +15,25 @@ public final class GatewayStore: Sendable {
   public enum Failure: Error, Equatable {
     /// The folder or file can't be opened or written.
     case notUsable(String)
-    /// Another process has the database open for writing.
+    /// Another gateway has the store.
     case inUse
     /// A later version of this program made it.
     case newerVersion
   }
 
   let database: any DatabaseWriter
+  let closedKeys: ClosedKeys
+  /// Nil for a store in memory.
+  private let lock: StoreLock?
 
-  /// Opens the database at `path`, makes it when there is none, and brings its tables to this version.
+  /// Opens the database at `path`, makes it when there is none, and brings its tables to this version. One
+  /// store at a time is open in a folder: what a gateway knows of its store in memory (closed keys, early
+  /// batches, the order of its log) nobody else changes meanwhile. SQLite alone lets any number of
+  /// processes write in turns.
   public convenience init(path: String) throws(Failure) {
+    let lock = try StoreLock(ofStoreAt: path)
     do {
-      try self.init(DatabasePool(path: path, configuration: Self.configuration()))
+      try self.init(DatabasePool(path: path, configuration: Self.configuration()), lock)
     } catch let failure as Failure {
       throw failure
     } catch let error as DatabaseError {
@@ -38,10 +46,11 @@ public final class GatewayStore: Sendable {
 
   /// A store that ends with the process: for tests and simulations.
   public static func inMemory() throws -> GatewayStore {
-    try GatewayStore(DatabaseQueue(configuration: configuration()))
+    try GatewayStore(DatabaseQueue(configuration: configuration()), nil)
   }
 
-  private init(_ database: some DatabaseWriter) throws {
+  private init(_ database: some DatabaseWriter, _ lock: StoreLock?) throws {
+    self.lock = lock
     // A receipt that was given stands for a batch that is on the disk; WAL alone syncs only at its
     // checkpoints. GRDB chooses NORMAL when it opens a pool, so this comes after.
     //
@@ -56,6 +65,7 @@ public final class GatewayStore: Sendable {
     let migrator = Self.migrator()
     guard try !database.read(migrator.hasBeenSuperseded) else { throw Failure.newerVersion }
     try migrator.migrate(database)
+    closedKeys = try database.read { try ClosedKeys($0) }
     self.database = database
   }
 
@@ -71,5 +81,6 @@ public final class GatewayStore: Sendable {
   public func close() throws {
     try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     try database.close()
+    lock?.release()
   }
 }

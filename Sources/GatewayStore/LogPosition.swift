@@ -14,7 +14,7 @@ import Records
 ///     all else                                                    gap
 enum LogPosition {
   enum Verdict {
-    case repeated(BatchSummary, receipt: [UInt8])
+    case repeated(HeldBatch)
     /// The items go on where this tree ends.
     case continues(MerkleFrontier)
     /// `held` can't belong to one log with what was sent.
@@ -49,7 +49,7 @@ enum LogPosition {
     guard held.hash == batch.verified.sigStructureHash else {
       return .conflict(.fork, held: try held.message, expected: nil)
     }
-    return .repeated(held.summary, receipt: held.receipt)
+    return .repeated(held)
   }
 
   /// The first batch of an epoch: number 0 from leaf 0, or a later one whose items begin at leaf 0.

@@ -62,11 +62,32 @@ public struct Problem: Error, Equatable, Sendable {
   /// A device passes over it; whoever looks at its traffic has the proof.
   public var conciseDetails: [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)
-    let detailBytes = detail.map { clipped($0) }
+    let detailBytes = detail.map { Self.clipped($0) }
     let count = encode(detail: detailBytes, into: bytes.mutableSpan)
     precondition(count <= bytes.count, "a problem is longer than its bound")
     bytes.removeLast(bytes.count - count)
     return bytes
+  }
+
+  /// A problem without a reason code: of a request that is about neither batch nor key.
+  public static func conciseDetails(title: String, detail: String) -> [UInt8] {
+    let texts = (title: clipped(title), detail: clipped(detail))
+    var bytes = [UInt8](repeating: 0, count: maximumByteCount)
+    let count = encode(texts, into: bytes.mutableSpan)
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+
+  private static func encode(
+    _ texts: (title: [UInt8], detail: [UInt8]), into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.mapHead(count: 2)
+    encoder.integer(-1)
+    encoder.text(texts.title.span)
+    encoder.integer(-2)
+    encoder.text(texts.detail.span)
+    return encoder.byteCount
   }
 
   private func encode(detail: [UInt8]?, into bytes: consuming MutableSpan<UInt8>) -> Int {
@@ -108,10 +129,10 @@ public struct Problem: Error, Equatable, Sendable {
   }
 
   /// At most 512 bytes of a text, cut between characters.
-  private func clipped(_ text: String) -> [UInt8] {
+  private static func clipped(_ text: String) -> [UInt8] {
     var result: [UInt8] = []
     for character in text {
-      guard result.count + character.utf8.count <= Self.maximumDetailByteCount else { break }
+      guard result.count + character.utf8.count <= maximumDetailByteCount else { break }
       result.append(contentsOf: character.utf8)
     }
     return result

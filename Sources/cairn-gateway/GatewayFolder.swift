@@ -6,7 +6,7 @@ import Signers
 /// The gateway's folder: `gateway.key` (mode 0600), `gateway.pub` (32 bytes) and `gateway.sqlite`.
 enum GatewayFolder {
   /// Opens what is there and makes what is missing.
-  static func open(_ folder: String, enrolment: Gateway.Enrolment) throws(OperatorError) -> Gateway
+  static func open(_ folder: String, admission: Admission = .open) throws(OperatorError) -> Gateway
   {
     do {
       try FileManager.default.createDirectory(
@@ -17,7 +17,7 @@ enum GatewayFolder {
     }
     let store = try store(folder + "/gateway.sqlite")
     let key = try key(folder)
-    return Gateway(store: store, key: key, enrolment: enrolment)
+    return Gateway(store: store, key: key, admission: admission)
   }
 
   private static func store(_ path: String) throws(OperatorError) -> GatewayStore {
@@ -28,7 +28,9 @@ enum GatewayFolder {
       case .newerVersion:
         throw OperatorError(
           .newerStore, "\(path) was made by a later version of cairn-gateway: use that one")
-      case .inUse: throw OperatorError(.data, "\(path) is in use by another process")
+      case .inUse:
+        throw OperatorError(
+          .data, "\(path) is in use by another process: stop that gateway first")
       case .notUsable(let why): throw OperatorError(.data, "\(path): \(why)")
       }
     }

@@ -3,6 +3,7 @@ import CBOR
 import FixedMemory
 import Foundation
 import GatewayStore
+import Identity
 import Proofs
 import Records
 import Signers
@@ -42,8 +43,7 @@ struct Measure: ParsableCommand {
       for byte in 0..<4 { seed[byte] = UInt8(truncatingIfNeeded: (number + 1) >> (byte * 8)) }
       var key = try FileKey(seed: seed)
       keys.append(key.publicKey)
-      _ = try gateway.enrol(
-        [0x83, 0x01, 0x27, 0x58, 0x20] + key.publicKey.bytes.array, utcMilliseconds: 0)
+      _ = try gateway.enrol(try enrolment(&key), utcMilliseconds: 0)
       var log = (frontier: MerkleFrontier(), previous: Digest())
       for round in 0..<rounds {
         batches[round].append(try batch(&key, &log, UInt64(round)))
@@ -59,6 +59,17 @@ struct Measure: ParsableCommand {
     }
     try gateway.store.close()
     report(turns)
+  }
+
+  private func enrolment(_ key: inout FileKey) throws -> [UInt8] {
+    let enrolment = Enrolment(
+      version: 1, previous: nil, deviceKey: key.publicKey, storage: .file, anchor: nil, place: nil,
+      radio: nil, validFromUTCMilliseconds: nil)
+    var bytes = [UInt8](repeating: 0, count: Enrolment.maximumMessageByteCount)
+    let count = try enrolment.sign(
+      authorization: Span(), with: &key, into: bytes.mutableSpan
+    ).byteCount
+    return Array(bytes.prefix(count))
   }
 
   /// What something took: of this process's processors, and by the clock on the wall.

@@ -27,8 +27,20 @@ struct Serve: AsyncParsableCommand {
   @Flag(help: "Print one JSON object a line for everything that happens.")
   var events = false
 
-  @Option(help: "open: whoever posts a key is known from then on. closed: nobody new.")
+  @Option(
+    help: ArgumentHelp(
+      "Who may become known: open (whoever posts an enrolment), invite, list, closed (nobody new).",
+      valueName: "policy"))
   var enrolment: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Public keys of owners whose invites count; without it any owner's.", valueName: "file"))
+  var owners: String?
+
+  @Option(
+    help: ArgumentHelp("Public keys of devices that --enrolment list takes.", valueName: "file"))
+  var keys: String?
 
   @Option(
     help: ArgumentHelp(
@@ -55,8 +67,9 @@ struct Serve: AsyncParsableCommand {
       throw OperatorError(.configuration, "--data is missing: the folder of the store and the key")
     }
     let (host, port) = try Self.address(listen ?? file.listen ?? "127.0.0.1:8440")
-    let enrolment = try Self.enrolment(self.enrolment ?? file.enrolment ?? "open")
-    let gateway = try GatewayFolder.open(folder, enrolment: enrolment)
+    let admission = try Self.admission(
+      enrolment ?? file.enrolment ?? "open", owners: owners ?? file.owners, keys: keys ?? file.keys)
+    let gateway = try GatewayFolder.open(folder, admission: admission)
 
     var settings = GatewayApplication.Settings(host: host, port: port)
     settings.tls = try tls(file)
@@ -120,11 +133,44 @@ struct Serve: AsyncParsableCommand {
     return (host, port)
   }
 
-  static func enrolment(_ text: String) throws(OperatorError) -> Gateway.Enrolment {
-    switch text {
-    case "open": .open
-    case "closed": .closed
-    default: throw OperatorError(.configuration, "enrolment is open or closed, not \(text)")
+  static func admission(_ policy: String, owners: String?, keys: String?) throws(OperatorError)
+    -> Admission
+  {
+    var admission: Admission
+    switch policy {
+    case "open": admission = Admission(.open)
+    case "invite": admission = Admission(.invite)
+    case "list": admission = Admission(.list)
+    case "closed": admission = Admission(.closed)
+    default:
+      throw OperatorError(
+        .configuration, "enrolment is open, invite, list or closed, not \(policy)")
+    }
+    if let owners { admission.owners = try keyList(owners) }
+    if let keys { admission.keys = try keyList(keys) }
+    guard admission.policy != .list || keys != nil else {
+      throw OperatorError(.configuration, "enrolment list needs --keys: the devices to take")
+    }
+    guard admission.policy == .list || keys == nil else {
+      throw OperatorError(.configuration, "--keys is for --enrolment list, not \(policy)")
+    }
+    return admission
+  }
+
+  private static func keyList(_ path: String) throws(OperatorError) -> KeyList {
+    let text: String
+    do {
+      text = try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+      throw OperatorError(.configuration, "\(path): \(error.localizedDescription)")
+    }
+    do throws(KeyList.Failure) {
+      return try KeyList(text: text)
+    } catch {
+      throw OperatorError(
+        .configuration,
+        "\(path), line \(error.line): not a public key of 64 or 66 digits, or did:key"
+      )
     }
   }
 }

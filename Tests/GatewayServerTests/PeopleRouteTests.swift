@@ -83,7 +83,7 @@ import Verifier
       let response = try await client.get(path + "/receipts/6")
       #expect(response.headers[.contentType] == "application/cose; cose-type=\"cose-sign1\"")
       let leaf = try #require([UInt8](hexadecimal: "8601011a0002c308190f3cf61a00018b83"))
-      let keyBytes = Array(WorkedExample.enrolment.suffix(32))
+      let keyBytes = WorkedExample.publicKey
       let keyFound: FixedBytes<32>? = FixedBytes(keyBytes.span)
       let key = PublicKey(ed25519: try #require(keyFound))
       let receipt = response.bytes
@@ -96,12 +96,55 @@ import Verifier
     }
   }
 
-  @Test func theHeadIsTheSignedCheckpointItselfWhenAskedFor() async throws {
-    try await withExample { client, _ in
+  @Test func theHeadIsSignedByTheGatewayForDevicesAndReadableForPeople() async throws {
+    try await withExample { client, server in
+      let cose = try await client.get(path + "/head", accept: uplinkAccepts)
+      #expect(cose.headers[.contentType] == "application/cose; cose-type=\"cose-sign1\"")
+      let bytes = cose.bytes
+      let head = try DeviceHead(verifying: bytes.span, gatewayKey: server.gateway.publicKey)
+      #expect(head.deviceKeyHash.hexadecimal == WorkedExample.device)
+      #expect((head.epoch, head.batch, head.size) == (0, 1, 7))
+      #expect(head.nowUTCMilliseconds == TestServer.now)
+      let message = try await client.get(path + "/checkpoint", accept: "application/cose").bytes
+      #expect(try COSESign1.hash(of: message.span) == head.checkpointHash)
+      #expect(WorkedExample.batch1.hexadecimal.contains(message.hexadecimal))
       let json = try await client.get(path + "/head").json()
-      let cose = try await client.get(path + "/head", accept: "application/cose")
-      #expect(json["checkpoint"] as? String == cose.bytes.hexadecimal)
-      #expect(WorkedExample.batch1.hexadecimal.contains(cose.bytes.hexadecimal))
+      #expect(json["checkpoint"] as? String == message.hexadecimal)
+    }
+  }
+
+  private let uplinkAccepts =
+    "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
+
+  @Test func aKeyWithoutBatchesHasNoHeadAndTheAnswerIsAProblem() async throws {
+    let server = try TestServer()
+    try await server.application.test(.router) { client in
+      for isKnown in [false, true] {
+        if isKnown { _ = try await client.enrolExample() }
+        let cbor = try await client.get(path + "/head", accept: uplinkAccepts)
+        #expect(cbor.status.code == 404)
+        #expect(cbor.headers[.contentType] == "application/concise-problem-details+cbor")
+        // A map of title and detail.
+        #expect(cbor.bytes.starts(with: [0xa2, 0x20, 0x69] + Array("Not Found".utf8) + [0x21]))
+        let json = try await client.get(path + "/head")
+        #expect(json.status.code == 404)
+        #expect(json.headers[.contentType] == "application/problem+json")
+      }
+    }
+  }
+
+  @Test func aNodesIdLeadsToTheDeviceThatHasItsKey() async throws {
+    try await withExample { client, _ in
+      let device = try await client.get(path).json()
+      let node = try #require(device["node"] as? [String: Any])
+      let id = try #require(node["id"] as? String)
+      let message = try WorkedExample.enrolment
+      #expect(id == (try COSESign1.hash(of: message.span)).hexadecimal)
+      for name in [id, String(id.prefix(16)), id.uppercased()] {
+        let byNode = try await client.get("/v1/devices/" + name).json()
+        #expect(byNode["device"] as? String == WorkedExample.device)
+      }
+      #expect(try await client.get("/v1/devices/\(id)/readings").status.code == 200)
     }
   }
 
@@ -164,7 +207,7 @@ import Verifier
     let server = try TestServer()
     let planted = try withheld(WorkedExample.batch0)
     try await server.application.test(.router) { client in
-      _ = try await client.post("/v1/devices", WorkedExample.enrolment)
+      _ = try await client.enrolExample()
       let first = try await client.post("/v1/batches", planted)
       #expect(first.status.code == 200)
       // The device's own batch changes nothing any more (docs/gateway.md, "Planted batches").
@@ -206,7 +249,7 @@ import Verifier
       #expect(try await client.get("/v1/devices").text == "{\"devices\":[],\"next\":null}\n")
       let health = try await client.get("/healthz").json()
       #expect(health["status"] as? String == "ok")
-      _ = try await client.post("/v1/devices", WorkedExample.enrolment)
+      _ = try await client.enrolExample()
       #expect(try await client.get(path + "/head").status.code == 404)
       #expect(try await client.get(path + "/readings").status.code == 200)
       #expect(try await client.get("/").text.contains("has sent nothing yet"))

@@ -4,18 +4,36 @@ import GatewayStore
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import Identity
 import Proofs
 import Records
 import Signers
 import Synchronization
+import Testing
 
 @testable import GatewayServer
 
 /// The worked example of docs/proof-format.md: RFC 8032's first key, two batches, simulated hardware.
 enum WorkedExample {
   static let device = "21fe31dfa154a261626bf854046fd2271b7bed4b6abe45aa58877ef47f9721b9"
-  static let enrolment = bytes(
-    "8301275820d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+  static let publicKey = bytes(
+    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+  /// Nothing is known but the key.
+  static var enrolment: [UInt8] {
+    get throws {
+      let seed = bytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+      let found: FixedBytes<32>? = FixedBytes(seed.span)
+      var key = try FileKey(seed: try #require(found))
+      let enrolment = Enrolment(
+        version: 1, previous: nil, deviceKey: key.publicKey, storage: .file, anchor: nil,
+        place: nil, radio: nil, validFromUTCMilliseconds: nil)
+      var message = [UInt8](repeating: 0, count: Enrolment.maximumMessageByteCount)
+      let count = try enrolment.sign(
+        authorization: Span(), with: &key, into: message.mutableSpan
+      ).byteCount
+      return Array(message.prefix(count))
+    }
+  }
   static let batch0 = bytes(
     "8258b9d2845850a50127044821fe31dfa154a261106a636169726e2d636b707419018b013a000100008a010000",
     "0004010c1903e80158200000000000000000000000000000000000000000000000000000000000000000a05820",
@@ -87,9 +105,14 @@ extension TestClientProtocol {
     return try await execute(uri: path, method: .get, headers: headers)
   }
 
+  func enrolExample(accept: String? = nil) async throws -> TestResponse {
+    try await post(
+      "/v1/devices", try WorkedExample.enrolment, type: "application/cose", accept: accept)
+  }
+
   /// Enrols the worked example's device and delivers both its batches.
   func deliverExample() async throws {
-    _ = try await post("/v1/devices", WorkedExample.enrolment)
+    _ = try await enrolExample()
     _ = try await post("/v1/batches", WorkedExample.batch0)
     _ = try await post("/v1/batches", WorkedExample.batch1)
   }

@@ -2,9 +2,11 @@ import CBOR
 import FixedMemory
 import Foundation
 import GatewayStore
+import Identity
 import Proofs
 import Records
 import Signers
+import Testing
 
 /// A device as its gateway sees it: signs batches of whatever leaves a test gives it.
 final class TestDevice {
@@ -28,8 +30,22 @@ final class TestDevice {
     publicKey = key.publicKey
   }
 
-  /// The body of POST /v1/devices.
-  var enrolment: [UInt8] { [0x83, 0x01, 0x27, 0x58, 0x20] + publicKey.bytes.array }
+  /// The first enrolment: the body of POST /v1/devices.
+  var enrolment: [UInt8] {
+    get throws { try signedEnrolment() }
+  }
+
+  /// An enrolment with these figures.
+  func signedEnrolment(
+    version: UInt64 = 1, previous: Digest? = nil, place: Place? = nil, _ authorization: [UInt8] = []
+  ) throws -> [UInt8] {
+    let enrolment = Enrolment(
+      version: version, previous: previous, deviceKey: publicKey, storage: .file, anchor: nil,
+      place: place, radio: nil, validFromUTCMilliseconds: nil)
+    return try signedBytes(Enrolment.maximumMessageByteCount) {
+      try enrolment.sign(authorization: authorization.span, with: &key, into: $0).byteCount
+    }
+  }
 
   /// Signs the next batch. `change` may spoil the checkpoint before it is signed; `leading` stands in
   /// front of the leaves, which begin behind it.
@@ -174,9 +190,9 @@ enum TestGateway {
   }
 
   static func make(
-    _ store: GatewayStore? = nil, enrolment: Gateway.Enrolment = .open
+    _ store: GatewayStore? = nil, admission: Admission = .open
   ) throws -> Gateway {
-    Gateway(store: try store ?? .inMemory(), key: try key(), enrolment: enrolment)
+    Gateway(store: try store ?? .inMemory(), key: try key(), admission: admission)
   }
 
   static let now: Int64 = 1_795_000_000_000
@@ -186,7 +202,7 @@ extension Gateway {
   func receive(_ batch: [UInt8]) -> Answer { receive(batch, utcMilliseconds: TestGateway.now) }
 
   func enrol(_ device: TestDevice) throws {
-    _ = try enrol(device.enrolment, utcMilliseconds: TestGateway.now)
+    _ = try enrol(try device.enrolment, utcMilliseconds: TestGateway.now)
   }
 
   /// Batches and forks: what an attack must not change.
@@ -196,7 +212,7 @@ extension Gateway {
 extension Gateway.Answer {
   var receipt: [UInt8]? {
     switch self {
-    case .stored(let receipt, _), .repeated(let receipt, _): receipt
+    case .stored(let receipt, _), .repeated(let receipt, _), .filled(let receipt, _): receipt
     case .refused: nil
     }
   }
@@ -204,31 +220,105 @@ extension Gateway.Answer {
   var isStored: Bool {
     switch self {
     case .stored: true
-    case .repeated, .refused: false
+    case .repeated, .filled, .refused: false
+    }
+  }
+
+  var isFilled: Bool {
+    switch self {
+    case .filled: true
+    case .stored, .repeated, .refused: false
     }
   }
 
   var isRepeated: Bool {
     switch self {
     case .repeated: true
-    case .stored, .refused: false
+    case .stored, .filled, .refused: false
     }
   }
 
   var problem: Problem? {
     switch self {
     case .refused(let problem, _): problem
-    case .stored, .repeated: nil
+    case .stored, .repeated, .filled: nil
     }
   }
 
   var code: RefusalCode? { problem?.code }
 }
 
+/// The message that `sign` writes.
+func signedBytes(
+  _ maximumByteCount: Int, _ sign: (consuming MutableSpan<UInt8>) throws -> Int
+) rethrows -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: maximumByteCount)
+  let count = try sign(bytes.mutableSpan)
+  return Array(bytes.prefix(count))
+}
+
+/// An owner with a key on a desk, whose word gateways ask for.
+final class TestOwner {
+  private var key: FileKey
+  let publicKey: PublicKey
+  private var nonce: UInt8 = 0
+
+  init(seed: UInt8 = 200) throws {
+    var bytes = FixedBytes<32>()
+    bytes[1] = seed
+    key = try FileKey(seed: bytes)
+    publicKey = key.publicKey
+  }
+
+  /// An invite, or with a node a move.
+  func invite(
+    to gateway: Gateway, node: Digest? = nil, uses: Invite.Uses = .once,
+    expires: Int64 = TestGateway.now + 1
+  ) throws -> [UInt8] {
+    var nonce = FixedBytes<16>()
+    self.nonce += 1
+    nonce[0] = self.nonce
+    let invite = Invite(
+      ownerKey: publicKey, gatewayKeyHash: gateway.publicKey.hash, node: node,
+      expiresUTCMilliseconds: expires, uses: uses, nonce: nonce)
+    return try signedBytes(Invite.maximumMessageByteCount) {
+      try invite.sign(with: &key, into: $0).byteCount
+    }
+  }
+
+  func succession(of node: Digest, from old: PublicKey, to new: PublicKey) throws -> [UInt8] {
+    let succession = Succession(
+      ownerKey: publicKey, oldKeyHash: old.hash, newKey: new, issuedUTCMilliseconds: 5, node: node)
+    return try signedBytes(Succession.maximumMessageByteCount) {
+      try succession.sign(with: &key, into: $0).byteCount
+    }
+  }
+
+  func revocation(of device: PublicKey, node: Digest) throws -> [UInt8] {
+    let revocation = Revocation(
+      ownerKey: publicKey, deviceKeyHash: device.hash, reason: .lostOrStolen,
+      issuedUTCMilliseconds: 6, node: node)
+    return try signedBytes(Revocation.maximumMessageByteCount) {
+      try revocation.sign(with: &key, into: $0).byteCount
+    }
+  }
+}
+
 /// The worked example of docs/proof-format.md: RFC 8032's first key, two batches.
 enum WorkedExample {
-  static let enrolment = bytes(
-    "8301275820d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+  static var enrolment: [UInt8] {
+    get throws {
+      let seed = bytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+      let found: FixedBytes<32>? = FixedBytes(seed.span)
+      var key = try FileKey(seed: try #require(found))
+      let enrolment = Enrolment(
+        version: 1, previous: nil, deviceKey: key.publicKey, storage: .file, anchor: nil,
+        place: nil, radio: nil, validFromUTCMilliseconds: nil)
+      return try signedBytes(Enrolment.maximumMessageByteCount) {
+        try enrolment.sign(authorization: Span(), with: &key, into: $0).byteCount
+      }
+    }
+  }
   static let batch0 = bytes(
     "8258b9d2845850a50127044821fe31dfa154a261106a636169726e2d636b707419018b013a000100008a010000",
     "0004010c1903e80158200000000000000000000000000000000000000000000000000000000000000000a05820",

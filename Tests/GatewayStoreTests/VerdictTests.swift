@@ -2,6 +2,7 @@ import CBOR
 import FixedMemory
 import Foundation
 import GRDB
+import Identity
 import Proofs
 import Records
 import Testing
@@ -157,7 +158,10 @@ import Verifier
     let second = try gateway.enrol(device.enrolment, utcMilliseconds: 2)
     #expect(first.isNew)
     #expect(!second.isNew)
-    #expect(first.answer == [0x82, 0x01, 0x58, 0x20] + device.publicKey.hash.array)
+    let message = try device.enrolment
+    let node = try COSESign1.hash(of: message.span)
+    let hashes = [0x58, 0x20] + device.publicKey.hash.array + [0x58, 0x20] + node.array
+    #expect(first.answer == [0x84, 0x01] + hashes + [0x01])
     #expect(second.answer == first.answer)
   }
 
@@ -178,39 +182,59 @@ import Verifier
     #expect(gateway.receive(batch).code == .unknownKey)
   }
 
-  @Test func whatIsNotAKeyIsRefusedByItsFault() throws {
+  @Test func whatIsNoEnrolmentIsRefusedByItsFault() throws {
     let gateway = try TestGateway.make()
     let good = try TestDevice().enrolment
     var cases: [([UInt8], RefusalCode)] = [
       ([], .malformed), (good + [0], .malformed), (Array(good.dropLast()), .malformed),
-      ([UInt8](repeating: 0, count: 257), .tooLarge),
+      ([UInt8](repeating: 0, count: 1025), .tooLarge),
+      // What devices posted before there were enrolments: a key that nobody has signed.
+      ([0x83, 0x01, 0x27, 0x58, 0x20] + (try TestDevice().publicKey.bytes.array), .malformed),
+      // Far deeper than anything here: 0x81 is an array of one.
+      ([UInt8](repeating: 0x81, count: 1024), .malformed),
     ]
-    var version = good
-    version[1] = 2
-    cases.append((version, .unsupportedVersion))
-    var algorithm = good
-    algorithm[2] = 0x25
-    cases.append((algorithm, .unknownAlgorithm))
-    // ES256 has 33 bytes that begin with 2 or 3.
-    algorithm[2] = 0x26
-    cases.append((algorithm, .malformed))
-    cases.append(([0x83, 0x01, 0x26, 0x58, 0x21, 4] + good.dropFirst(5), .malformed))
+    var signature = good
+    signature[good.count - 1] ^= 1
+    cases.append((signature, .badSignature))
+    // Version of the fields: behind tag, array, protected 2 + 30 and the array of the fields.
+    let version = try #require(good.indices.first { good[$0...].starts(with: [0x8a, 0x01, 0x01]) })
+    var later = good
+    later[version + 1] = 2
+    cases.append((later, .unsupportedVersion))
     for (body, code) in cases {
       #expect(throws: Problem(code)) { try gateway.enrol(body, utcMilliseconds: 0) }
     }
+    for index in good.indices {
+      var flipped = good
+      flipped[index] ^= 0x10
+      #expect(throws: Problem.self, "byte \(index)") {
+        try gateway.enrol(flipped, utcMilliseconds: 0)
+      }
+    }
     #expect(try gateway.store.counts().devices == 0)
+  }
+
+  /// Says that it has a key, and signs with nothing.
+  private struct PaperSigner: Signer {
+    let publicKey: PublicKey
+
+    mutating func sign(_ message: Span<UInt8>) throws(SigningFailure) -> Signature { Signature() }
   }
 
   @Test(arguments: ImpossibleKey.all)
   func aKeyThatNobodyCanHoldIsRefusedAndNotKept(_ key: ImpossibleKey) throws {
     let gateway = try TestGateway.make()
     let bytes = try #require([UInt8](hexadecimal: key.hexadecimal))
-    try #require(bytes.count == 32)
-    // −8 and −19 both stand for Ed25519.
-    for algorithm: UInt8 in [0x27, 0x32] {
-      #expect(throws: Problem(.malformed, detail: Gateway.impossibleKeyDetail)) {
-        try gateway.enrol([0x83, 0x01, algorithm, 0x58, 0x20] + bytes, utcMilliseconds: 0)
-      }
+    let publicKey: PublicKey? = PublicKey(algorithm: .ed25519, bytes: bytes.span)
+    var signer = PaperSigner(publicKey: try #require(publicKey))
+    let enrolment = Enrolment(
+      version: 1, previous: nil, deviceKey: signer.publicKey, storage: .file, anchor: nil,
+      place: nil, radio: nil, validFromUTCMilliseconds: nil)
+    let message = try signedBytes(Enrolment.maximumMessageByteCount) {
+      try enrolment.sign(authorization: Span(), with: &signer, into: $0).byteCount
+    }
+    #expect(throws: Problem(.malformed, detail: Gateway.impossibleKeyDetail)) {
+      try gateway.enrol(message, utcMilliseconds: 0)
     }
     #expect(try gateway.store.counts().devices == 0)
   }
@@ -225,7 +249,7 @@ import Verifier
     let store = try GatewayStore.inMemory()
     let device = try TestDevice()
     try TestGateway.make(store).enrol(device)
-    let closed = try TestGateway.make(store, enrolment: .closed)
+    let closed = try TestGateway.make(store, admission: .closed)
     try closed.enrol(device)
     #expect(throws: Problem(.enrolmentRequired)) { try closed.enrol(try TestDevice(seed: 9)) }
     #expect(closed.receive(try device.seal([TestLeaf.boot()])).isStored)

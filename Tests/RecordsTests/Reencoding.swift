@@ -140,7 +140,8 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
       position.altitudeCentimetres.map(integer) ?? .simple(22),
       position.accuracyCentimetres.map(integer) ?? .simple(22),
     ]
-  case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: return nil
+  case .challenge: items.append(.bytes(array(try leaf.challengeHash())))
+  case .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: return nil
   }
   return Item.array(items).encoded
 }
