@@ -42,12 +42,15 @@ import Verifier
     try connection.send(.adopt)
     #expect(try connection.receiveAnswer() == 0)
     // A head of somebody else's gateway, or of another device, is none.
-    try connection.send(.head(bytes: head(node, epoch: 8, seed: 78).span))
+    let foreign = try head(node, epoch: 8, seed: 78)
+    try connection.send(.head(bytes: foreign.span))
     #expect(try connection.receiveAnswer() == RefusalCode.unknownKey.rawValue)
     let stranger = try AgentNode.gatewayKey(seed: 3).publicKey
-    try connection.send(.head(bytes: head(node, epoch: 8, of: stranger).span))
+    let another = try head(node, epoch: 8, of: stranger)
+    try connection.send(.head(bytes: another.span))
     #expect(try connection.receiveAnswer() == RefusalCode.keyMismatch.rawValue)
-    try connection.send(.head(bytes: head(node, epoch: 5).span))
+    let right = try head(node, epoch: 5)
+    try connection.send(.head(bytes: right.span))
     #expect(try connection.receiveAnswer() == 0)
     _ = agent.words()
     #expect(try agent.end().status == 0)
