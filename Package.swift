@@ -47,11 +47,13 @@ let boardTargets: [Target] = [
   module("Records", ["CBOR", "FixedMemory"], noHeap),
   module("Sampling", ["Records"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
+  module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
   module("Delivery", ["Records", "CBOR", "FixedMemory"], noHeap),
   module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
-  module("Verifier", ["Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
+  module(
+    "Verifier", ["Identity", "Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
   .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
@@ -129,6 +131,7 @@ let hostTargets: [Target] = [
     [
       "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
       .product(name: "GRDB", package: "GRDB.swift"),
+      .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
   module(
     "GatewayServer",
@@ -167,6 +170,7 @@ let boardTests: [Target] = [
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
+  tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
   tests(
     "DeviceLog",
@@ -236,6 +240,7 @@ let package = Package(
     ? []
     : [
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+      .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     ],

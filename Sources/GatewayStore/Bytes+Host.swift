@@ -1,5 +1,6 @@
 import FixedMemory
 import Foundation
+import Proofs
 
 /// Bytes of fixed length as the types that the store and the HTTP side speak.
 extension FixedBytes {
@@ -8,6 +9,16 @@ extension FixedBytes {
     self.init(data.span)
   }
 
+  /// A copy of the bytes.
+  public var array: [UInt8] { span.array }
+
+  var data: Data { Data(array) }
+
+  /// Lower-case hexadecimal, two characters a byte.
+  public var hexadecimal: String { array.hexadecimal }
+}
+
+extension PublicKeyBytes {
   /// A copy of the bytes.
   public var array: [UInt8] { span.array }
 

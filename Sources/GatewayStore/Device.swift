@@ -20,11 +20,11 @@ public struct Device: Equatable, Sendable {
 
   init(_ row: Row) throws {
     guard let algorithm = SignatureAlgorithm(coseNumber: row["algorithm"]),
-      let bytes = FixedBytes<32>(row["public_key"] as Data),
+      let key = PublicKey(algorithm: algorithm, bytes: Array(row["public_key"] as Data).span),
       let keyHash = Digest(row["key_hash"] as Data)
     else { throw StoreDamage() }
     id = row["id"]
-    key = PublicKey(algorithm: algorithm, bytes: bytes)
+    self.key = key
     self.keyHash = keyHash
     enrolledUTCMilliseconds = row["enrolled_utc"]
   }
@@ -92,14 +92,14 @@ extension Gateway {
 
   /// What an operator reads when nobody can hold the private half of a key that was posted.
   static let impossibleKeyDetail =
-    "These 32 bytes are not an Ed25519 public key: all zero, of small order, or no point of the "
-    + "curve. Look at the key file of the device."
+    "These bytes are not a public key: all zero, of small order, or no point of the curve. "
+    + "Look at the key file of the device."
 
   /// Takes a public key: [1, algorithm, key]. Trust on first use: whoever posts it first is it.
   /// Refuses, as `malformed`, bytes that can't be anybody's key.
   public func enrol(_ body: [UInt8], utcMilliseconds: Int64) throws(Problem) -> Enrolled {
     let key = try Self.decodeKey(body.span)
-    guard SignatureCheck.isPossibleKey(key) else {
+    guard SignatureCheck.isPossibleKey(key, es256: ES256()) else {
       throw Problem(.malformed, detail: Self.impossibleKeyDetail)
     }
     let enrolled: Enrolled?
@@ -150,9 +150,11 @@ extension Gateway {
       guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
         throw .unknownAlgorithm
       }
-      guard let bytes = FixedBytes<32>(try decoder.byteString()) else { throw .outsideFormat }
+      guard let key = PublicKey(algorithm: algorithm, bytes: try decoder.byteString()) else {
+        throw .outsideFormat
+      }
       try decoder.finish()
-      return PublicKey(algorithm: algorithm, bytes: bytes)
+      return key
     } catch {
       throw Problem(.init(error))
     }

@@ -83,7 +83,8 @@ public final class Gateway: Sendable {
     }
     do throws(Refusal) {
       let verified = try VerifiedCheckpoint(
-        verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key)
+        verifying: batch.span.extracting(outline.head.checkpointRange), key: device.key,
+        es256: ES256())
       return CheckedBatch(
         bytes: batch, device: device, verified: verified, start: outline.start,
         checkpointRange: outline.head.checkpointRange, receivedUTCMilliseconds: utcMilliseconds)

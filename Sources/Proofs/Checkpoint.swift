@@ -7,10 +7,6 @@ import FixedMemory
 ///                    -65537: [1, epoch, batch, first, size, boot, t0, t1, flags, prev] }
 ///     checkpoint = 18([ <<protected>>, {}, root, signature ])
 public struct Checkpoint: Equatable, Sendable {
-  public static var formatVersion: Int64 { 1 }
-  public static var type: StaticString { "cairn-ckpt" }
-  /// Number of the verifiable data structure RFC9162_SHA256 (RFC 9942 section 5).
-  public static var rfc9162SHA256: Int64 { 1 }
   /// Bit 0 of `flags`: the measurements come from chip models, not from hardware.
   public static var simulatedFlag: UInt64 { 1 }
 
@@ -67,19 +63,7 @@ public struct Checkpoint: Equatable, Sendable {
   /// Writes the protected header's content and says how many bytes it takes.
   public func encodeProtected(into bytes: consuming MutableSpan<UInt8>) -> Int {
     var encoder = CBOREncoder(bytes)
-    // Bytewise order of the encoded keys: 01, 04, 10, 19018b, 3a00010000.
-    encoder.mapHead(count: 5)
-    encoder.integer(COSESign1.Label.algorithm)
-    encoder.integer(algorithm.coseNumber)
-    encoder.integer(COSESign1.Label.keyID)
-    encoder.byteString(keyID.span)
-    encoder.integer(COSESign1.Label.type)
-    encoder.text(Self.type)
-    encoder.integer(COSESign1.Label.verifiableDataStructure)
-    encoder.integer(Self.rfc9162SHA256)
-    encoder.integer(COSESign1.Label.cairn)
-    encoder.arrayHead(count: 10)
-    encoder.integer(Self.formatVersion)
+    DocumentHeader(algorithm: algorithm, keyID: keyID).encode(as: .checkpoint, into: &encoder)
     encoder.unsigned(epoch)
     encoder.unsigned(batch)
     encoder.unsigned(first)
@@ -94,33 +78,17 @@ public struct Checkpoint: Equatable, Sendable {
 
   /// Reads a checkpoint message strictly. The signature is the caller's to check.
   public init(decoding message: Span<UInt8>) throws(CBORDecoder.Failure) {
-    let parts = try COSESign1(decoding: message)
-    guard parts.unprotected == .empty, let payload = parts.payload,
-      let root = Digest(message.extracting(payload))
-    else { throw .outsideFormat }
-    try self.init(decodingProtected: message.extracting(parts.protected), root: root)
+    let (protected, payload) = try COSESign1.document(message)
+    guard let root = Digest(message.extracting(payload)) else { throw .outsideFormat }
+    try self.init(decodingProtected: message.extracting(protected), root: root)
   }
 
   /// Reads the protected header's content; `root` comes from the payload, or from a proof.
   public init(decodingProtected bytes: Span<UInt8>, root: Digest) throws(CBORDecoder.Failure) {
     var decoder = CBORDecoder(bytes)
-    try decoder.expectMap(count: 5)
-    try decoder.expectInteger(COSESign1.Label.algorithm)
-    guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
-      throw .unknownAlgorithm
-    }
-    try decoder.expectInteger(COSESign1.Label.keyID)
-    guard let keyID = KeyID(try decoder.byteString()) else { throw .outsideFormat }
-    try decoder.expectInteger(COSESign1.Label.type)
-    try decoder.expectText(Self.type)
-    try decoder.expectInteger(COSESign1.Label.verifiableDataStructure)
-    try decoder.expectInteger(Self.rfc9162SHA256)
-    try decoder.expectInteger(COSESign1.Label.cairn)
-    let fieldCount = try decoder.arrayHead()
-    guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
-    guard fieldCount == 10 else { throw .outsideFormat }
-    self.algorithm = algorithm
-    self.keyID = keyID
+    let header = try DocumentHeader(of: .checkpoint, from: &decoder)
+    algorithm = header.algorithm
+    keyID = header.keyID
     epoch = try decoder.unsigned()
     batch = try decoder.unsigned()
     first = try decoder.unsigned()
@@ -129,8 +97,7 @@ public struct Checkpoint: Equatable, Sendable {
     firstLeafMilliseconds = try decoder.integer()
     lastLeafMilliseconds = try decoder.integer()
     flags = try decoder.unsigned()
-    guard let previous = Digest(try decoder.byteString()) else { throw .outsideFormat }
-    self.previous = previous
+    previous = try decoder.digest()
     self.root = root
     try decoder.finish()
     guard first < size, size <= UInt64(Int64.max), firstLeafMilliseconds >= 0,
@@ -141,11 +108,7 @@ public struct Checkpoint: Equatable, Sendable {
   /// SHA-256 of what the signature covers: `prev` of the next checkpoint, payload of receipts. The
   /// protected bytes come as they were sent, since −8 and −19 both stand for Ed25519.
   public static func sigStructureHash(protected: Span<UInt8>, root: Digest) -> Digest {
-    var buffer = InlineArray<191, UInt8>(repeating: 0)
-    let count = COSESign1.encodeSigStructure(
-      protected: protected, externalData: Span(), payload: root.span, into: buffer.mutableSpan)
-    precondition(count <= 191, "protected header longer than a checkpoint's")
-    return SHA256.hash(buffer.span.extracting(0..<count))
+    COSESign1.sigStructureHash(protected: protected, payload: root.span)
   }
 
   /// Signs and writes the whole message; returns its byte count and the hash of what was signed.
@@ -154,15 +117,9 @@ public struct Checkpoint: Equatable, Sendable {
   ) throws(SigningFailure) -> (byteCount: Int, sigStructureHash: Digest) {
     var protected = InlineArray<142, UInt8>(repeating: 0)
     let protectedCount = encodeProtected(into: protected.mutableSpan)
-    var structure = InlineArray<191, UInt8>(repeating: 0)
-    let structureCount = COSESign1.encodeSigStructure(
-      protected: protected.span.extracting(0..<protectedCount), externalData: Span(),
-      payload: root.span, into: structure.mutableSpan)
-    let signed = structure.span.extracting(0..<structureCount)
-    let signature = try signer.sign(signed)
-    let byteCount = COSESign1.encodeMessage(
+    let signed = try COSESign1.sign(
       protected: protected.span.extracting(0..<protectedCount), payload: root.span,
-      signature: signature, into: bytes)
-    return (byteCount, SHA256.hash(signed))
+      with: &signer, into: bytes)
+    return (signed.byteCount, signed.hash)
   }
 }

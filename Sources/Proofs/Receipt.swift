@@ -7,8 +7,6 @@ import FixedMemory
 ///                   -65537: [1, SHA-256(device key), epoch, batch, size, received UTC ms, result] }
 ///     payload   = SHA-256 of the Sig_structure of the batch's checkpoint
 public struct Receipt: Equatable, Sendable {
-  public static var formatVersion: Int64 { 1 }
-  public static var type: StaticString { "cairn-rcpt" }
   /// The batch is verified and durably stored.
   public static var resultStored: UInt64 { 0 }
 
@@ -54,16 +52,7 @@ public struct Receipt: Equatable, Sendable {
 
   func encodeProtected(into bytes: consuming MutableSpan<UInt8>) -> Int {
     var encoder = CBOREncoder(bytes)
-    encoder.mapHead(count: 4)
-    encoder.integer(COSESign1.Label.algorithm)
-    encoder.integer(algorithm.coseNumber)
-    encoder.integer(COSESign1.Label.keyID)
-    encoder.byteString(keyID.span)
-    encoder.integer(COSESign1.Label.type)
-    encoder.text(Self.type)
-    encoder.integer(COSESign1.Label.cairn)
-    encoder.arrayHead(count: 7)
-    encoder.integer(Self.formatVersion)
+    DocumentHeader(algorithm: algorithm, keyID: keyID).encode(as: .receipt, into: &encoder)
     encoder.byteString(deviceKeyHash.span)
     encoder.unsigned(epoch)
     encoder.unsigned(batch)
@@ -79,46 +68,27 @@ public struct Receipt: Equatable, Sendable {
   ) throws(SigningFailure) -> Int {
     var protected = InlineArray<111, UInt8>(repeating: 0)
     let protectedCount = encodeProtected(into: protected.mutableSpan)
-    var structure = InlineArray<160, UInt8>(repeating: 0)
-    let structureCount = COSESign1.encodeSigStructure(
-      protected: protected.span.extracting(0..<protectedCount), externalData: Span(),
-      payload: checkpointHash.span, into: structure.mutableSpan)
-    let signature = try signer.sign(structure.span.extracting(0..<structureCount))
-    return COSESign1.encodeMessage(
+    return try COSESign1.sign(
       protected: protected.span.extracting(0..<protectedCount), payload: checkpointHash.span,
-      signature: signature, into: bytes)
+      with: &signer, into: bytes
+    ).byteCount
   }
 
   /// Reads a receipt strictly. The signature is the caller's to check.
   public init(decoding message: Span<UInt8>) throws(CBORDecoder.Failure) {
-    let parts = try COSESign1(decoding: message)
-    guard parts.unprotected == .empty, let payload = parts.payload,
-      let checkpointHash = Digest(message.extracting(payload))
-    else { throw .outsideFormat }
-    var decoder = CBORDecoder(message.extracting(parts.protected))
-    try decoder.expectMap(count: 4)
-    try decoder.expectInteger(COSESign1.Label.algorithm)
-    guard let algorithm = SignatureAlgorithm(coseNumber: try decoder.integer()) else {
-      throw .unknownAlgorithm
-    }
-    try decoder.expectInteger(COSESign1.Label.keyID)
-    guard let keyID = KeyID(try decoder.byteString()) else { throw .outsideFormat }
-    try decoder.expectInteger(COSESign1.Label.type)
-    try decoder.expectText(Self.type)
-    try decoder.expectInteger(COSESign1.Label.cairn)
-    let fieldCount = try decoder.arrayHead()
-    guard try decoder.integer() == Self.formatVersion else { throw .unknownVersion }
-    guard fieldCount == 7 else { throw .outsideFormat }
-    guard let deviceKeyHash = Digest(try decoder.byteString()) else { throw .outsideFormat }
-    self.algorithm = algorithm
-    self.keyID = keyID
-    self.deviceKeyHash = deviceKeyHash
+    let (protected, payload) = try COSESign1.document(message)
+    guard let checkpointHash = Digest(message.extracting(payload)) else { throw .outsideFormat }
+    self.checkpointHash = checkpointHash
+    var decoder = CBORDecoder(message.extracting(protected))
+    let header = try DocumentHeader(of: .receipt, from: &decoder)
+    algorithm = header.algorithm
+    keyID = header.keyID
+    deviceKeyHash = try decoder.digest()
     epoch = try decoder.unsigned()
     batch = try decoder.unsigned()
     size = try decoder.unsigned()
     receivedUTCMilliseconds = try decoder.integer()
     result = try decoder.unsigned()
-    self.checkpointHash = checkpointHash
     try decoder.finish()
   }
 }

@@ -82,7 +82,7 @@ public struct FileKey: ~Copyable, Signer {
     }
     precondition(result == 0, "an Ed25519 seed gives a key whatever its bytes")
     self.secretKey = secretKey
-    self.publicKey = PublicKey(algorithm: .ed25519, bytes: publicKey)
+    self.publicKey = PublicKey(ed25519: publicKey)
     self.epoch = format.epoch
     self.path = path
   }

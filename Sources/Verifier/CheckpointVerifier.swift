@@ -12,7 +12,9 @@ public struct VerifiedCheckpoint: Equatable, Sendable {
 
   /// Reads a checkpoint message strictly and checks its signature against a key that is known already:
   /// the message can choose neither key nor algorithm.
-  public init(verifying message: Span<UInt8>, key: PublicKey) throws(Refusal) {
+  public init(
+    verifying message: Span<UInt8>, key: PublicKey, es256: some ES256Verifying = WithoutES256()
+  ) throws(Refusal) {
     let parts: COSESign1
     let checkpoint: Checkpoint
     do throws(CBORDecoder.Failure) {
@@ -23,25 +25,17 @@ public struct VerifiedCheckpoint: Equatable, Sendable {
     }
     try self.init(
       checkpoint: checkpoint, protected: message.extracting(parts.protected),
-      signature: parts.signature, key: key)
+      signature: parts.signature, key: key, es256: es256)
   }
 
-  init(checkpoint: Checkpoint, protected: Span<UInt8>, signature: Signature, key: PublicKey)
-    throws(Refusal)
-  {
-    guard checkpoint.keyID == key.keyID else { throw Refusal(.unknownKey) }
-    guard checkpoint.algorithm == key.algorithm else { throw Refusal(.unknownAlgorithm) }
-    var structure = InlineArray<191, UInt8>(repeating: 0)
-    let count = COSESign1.encodeSigStructure(
-      protected: protected, externalData: Span(), payload: checkpoint.root.span,
-      into: structure.mutableSpan)
-    guard count <= structure.count else { throw Refusal(.malformed) }
-    let signed = structure.span.extracting(0..<count)
-    guard SignatureCheck.verifies(signature, of: signed, by: key) else {
-      throw Refusal(.badSignature)
-    }
+  init(
+    checkpoint: Checkpoint, protected: Span<UInt8>, signature: Signature, key: PublicKey,
+    es256: some ES256Verifying
+  ) throws(Refusal) {
+    let header = DocumentHeader(algorithm: checkpoint.algorithm, keyID: checkpoint.keyID)
+    sigStructureHash = try header.check(
+      signature, protected: protected, payload: checkpoint.root.span, by: key, es256: es256)
     self.checkpoint = checkpoint
-    self.sigStructureHash = SHA256.hash(signed)
     self.signature = signature
   }
 }

@@ -9,7 +9,8 @@ public enum LogReceiptVerifier {
   /// Checks that `leafHash` is in the tree that the receipt's protected header and proof speak of.
   /// Returns the checkpoint whose signature serves the receipt, and the leaf's index.
   public static func verifyInclusion(
-    receipt message: Span<UInt8>, leafHash: Digest, root: Digest, key: PublicKey
+    receipt message: Span<UInt8>, leafHash: Digest, root: Digest, key: PublicKey,
+    es256: some ES256Verifying = WithoutES256()
   ) throws(Refusal) -> (checkpoint: VerifiedCheckpoint, index: UInt64) {
     let (parts, checkpoint) = try taken(message, root)
     guard case .inclusionProof(let range) = parts.unprotected else { throw Refusal(.malformed) }
@@ -21,7 +22,7 @@ public enum LogReceiptVerifier {
     guard proof.size == checkpoint.size else { throw Refusal(.sizeMismatch) }
     let verified = try VerifiedCheckpoint(
       checkpoint: checkpoint, protected: message.extracting(parts.protected),
-      signature: parts.signature, key: key)
+      signature: parts.signature, key: key, es256: es256)
     guard
       MerkleProof.includes(
         leafHash: leafHash, index: proof.index, size: proof.size, path: proof.path, root: root)
@@ -34,7 +35,7 @@ public enum LogReceiptVerifier {
   /// never what the message says. Returns the checkpoint whose signature serves the receipt.
   public static func verifyConsistency(
     receipt message: Span<UInt8>, olderSize: UInt64, olderRoot: Digest, root: Digest,
-    key: PublicKey
+    key: PublicKey, es256: some ES256Verifying = WithoutES256()
   ) throws(Refusal) -> VerifiedCheckpoint {
     let (parts, checkpoint) = try taken(message, root)
     guard case .consistencyProof(let range) = parts.unprotected else { throw Refusal(.malformed) }
@@ -47,7 +48,7 @@ public enum LogReceiptVerifier {
     }
     let verified = try VerifiedCheckpoint(
       checkpoint: checkpoint, protected: message.extracting(parts.protected),
-      signature: parts.signature, key: key)
+      signature: parts.signature, key: key, es256: es256)
     guard
       MerkleProof.isConsistent(
         size1: olderSize, root1: olderRoot, size2: proof.newerSize, root2: root, path: proof.path)

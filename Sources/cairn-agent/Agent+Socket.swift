@@ -63,7 +63,7 @@ extension Agent {
     do throws(Refusal) {
       guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
       let receipt = try Receipt(
-        verifying: bytes, gatewayKey: PublicKey(algorithm: .ed25519, bytes: gatewayKey))
+        verifying: bytes, gatewayKey: PublicKey(ed25519: gatewayKey))
       guard receipt.deviceKeyHash == key.publicKey.hash else { throw Refusal(.keyMismatch) }
       switch place(at: sequence) {
       case .checkpoint(let checkpoint, let hash):

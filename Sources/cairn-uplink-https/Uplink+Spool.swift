@@ -33,7 +33,7 @@ extension Uplink {
     var span = bytes.mutableSpan
     do throws(FileFailure) {
       guard try readFile(paths.publicKey, into: &span) == 32 else { return nil }
-      return PublicKey(algorithm: .ed25519, bytes: bytes)
+      return PublicKey(ed25519: bytes)
     } catch {
       if error == .notFound { return nil }
       endForState(

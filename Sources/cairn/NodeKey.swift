@@ -48,7 +48,7 @@ func readPublicKey(_ path: FixedPath) throws(KeyProblem) -> PublicKey {
   guard let key = FixedBytes<32>(span.span.extracting(0..<count)) else {
     throw .wrongByteCount(count)
   }
-  return PublicKey(algorithm: .ed25519, bytes: key)
+  return PublicKey(ed25519: key)
 }
 
 /// The same, or the end of the program.

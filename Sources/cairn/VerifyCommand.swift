@@ -171,7 +171,7 @@ enum VerifyCommand {
     let path = pathOrEnd(arguments.value(of: .key))
     let count = read(path, into: &span, .key)
     if let raw = FixedBytes<32>(span.span.extracting(0..<count)) {
-      return PublicKey(algorithm: .ed25519, bytes: raw)
+      return PublicKey(ed25519: raw)
     }
     var end = count
     while end > 0, span.span[end - 1] == 0x0a || span.span[end - 1] == 0x0d { end -= 1 }
@@ -195,7 +195,7 @@ enum VerifyCommand {
       }
       bytes[index] = high << 4 | low
     }
-    return PublicKey(algorithm: .ed25519, bytes: bytes)
+    return PublicKey(ed25519: bytes)
   }
 
   private static func hexDigit(_ letter: UInt8) -> UInt8? {

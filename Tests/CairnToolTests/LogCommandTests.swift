@@ -7,7 +7,11 @@ import Testing
 import Verifier
 
 func hexadecimal<let count: Int>(_ bytes: FixedBytes<count>) -> String {
-  (0..<count).map { byte in
+  hexadecimal(bytes.span)
+}
+
+func hexadecimal(_ bytes: Span<UInt8>) -> String {
+  bytes.indices.map { byte in
     let text = String(bytes[byte], radix: 16)
     return text.count == 1 ? "0" + text : text
   }.joined()

@@ -46,7 +46,9 @@ final class TestNode {
 
   func run(_ words: String...) throws -> Ending { try Tool.run(words + options) }
 
-  private func bytes(of key: FixedBytes<32>) -> Data { Data((0..<32).map { key[$0] }) }
+  private func bytes(of key: PublicKeyBytes) -> Data {
+    Data((0..<key.count).map { key.span[$0] })
+  }
 
   func fixedPath(_ url: URL) throws -> FixedPath {
     guard let path = FixedPath(Array(url.path.utf8).span) else { throw PathTooLong() }

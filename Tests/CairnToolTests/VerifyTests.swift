@@ -75,7 +75,7 @@ func everyFlippedBitMakesADocumentInvalid(name: String) throws {
 
 @Test func aKeyIsTakenInEachOfItsForms() throws {
   let node = try exportedNode()
-  let digits = hexadecimal(node.publicKey.bytes)
+  let digits = hexadecimal(node.publicKey.bytes.span)
   let did = node.publicKey.didKey
   let didText = String(decoding: (0..<did.count).map { did.span[$0] }, as: UTF8.self)
   try Data((digits.uppercased() + "\n").utf8).write(to: node.folder.appending(path: "hex"))
@@ -153,7 +153,7 @@ func everyFlippedBitMakesADocumentInvalid(name: String) throws {
   }
   try Data(receipt).write(to: node.folder.appending(path: "r"))
   let ending = try Tool.run([
-    "verify", node.path("r"), "--key", hexadecimal(gateway.publicKey.bytes),
+    "verify", node.path("r"), "--key", hexadecimal(gateway.publicKey.bytes.span),
   ])
   #expect(ending.status == 0 && ending.output.hasPrefix("valid: gateway's receipt"))
 }

@@ -85,7 +85,7 @@ import Verifier
       let leaf = try #require([UInt8](hexadecimal: "8601011a0002c308190f3cf61a00018b83"))
       let keyBytes = Array(WorkedExample.enrolment.suffix(32))
       let keyFound: FixedBytes<32>? = FixedBytes(keyBytes.span)
-      let key = PublicKey(algorithm: .ed25519, bytes: try #require(keyFound))
+      let key = PublicKey(ed25519: try #require(keyFound))
       let receipt = response.bytes
       let verified = try LogReceiptVerifier.verifyInclusion(
         receipt: receipt.span, leafHash: MerkleTree.leafHash(leaf.span), root: root, key: key)

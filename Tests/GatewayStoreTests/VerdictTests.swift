@@ -189,8 +189,12 @@ import Verifier
     version[1] = 2
     cases.append((version, .unsupportedVersion))
     var algorithm = good
-    algorithm[2] = 0x26
+    algorithm[2] = 0x25
     cases.append((algorithm, .unknownAlgorithm))
+    // ES256 has 33 bytes that begin with 2 or 3.
+    algorithm[2] = 0x26
+    cases.append((algorithm, .malformed))
+    cases.append(([0x83, 0x01, 0x26, 0x58, 0x21, 4] + good.dropFirst(5), .malformed))
     for (body, code) in cases {
       #expect(throws: Problem(code)) { try gateway.enrol(body, utcMilliseconds: 0) }
     }

@@ -32,8 +32,10 @@ import Testing
   let opened = try open(folder.path())
   let publicKey = opened.publicKey
   #expect(
-    publicKey.bytes
-      == (try fixed(hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))))
+    publicKey
+      == PublicKey(
+        ed25519: try fixed(
+          hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))))
   var bytes = [UInt8](repeating: 0, count: KeyFileFormat.maximumByteCount + 1)
   var span = bytes.mutableSpan
   let count = KeyFileFormat(
@@ -160,8 +162,8 @@ func whatIsNotExactlyAKeyFileIsRefused(
 @Test func aFlippedBitIsRefusedOrGivesAnotherSeedOrEpoch() throws {
   let folder = try KeyFolder()
   let whole = keyFile(epoch: "epoch 120")
-  let original: FixedBytes<32> = try fixed(
-    hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
+  let original = PublicKey(
+    ed25519: try fixed(hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")))
   let seed = 35..<99
   let epoch = 106..<109
   for position in whole.indices {
@@ -171,7 +173,7 @@ func whatIsNotExactlyAKeyFileIsRefused(
       try folder.write(flipped)
       do throws(FileKey.Failure) {
         let key = try open(folder.path())
-        let (publicKey, newEpoch) = (key.publicKey.bytes, key.epoch)
+        let (publicKey, newEpoch) = (key.publicKey, key.epoch)
         #expect((publicKey != original) == seed.contains(position), "byte \(position) bit \(bit)")
         #expect((newEpoch != 120) == epoch.contains(position), "byte \(position) bit \(bit)")
         #expect(seed.contains(position) || epoch.contains(position))
@@ -269,8 +271,8 @@ func whatAPowerCutLeftBesideTheKeyIsReplaced(stale: String) throws {
   try folder.write([1, 2, 3], mode: 0o600, to: "key.pub")
   for _ in 0..<2 {
     try key.writePublicKey(to: Array(folder.path("key.pub").utf8).span)
-    let expected = key.publicKey.bytes
-    #expect(try fixed(folder.read("key.pub")) == expected)
+    let expected = key.publicKey
+    #expect(try PublicKey(ed25519: fixed(folder.read("key.pub"))) == expected)
     #expect(try folder.mode("key.pub") == 0o644)
     #expect(try folder.names == ["key", "key.pub"])
   }

@@ -14,7 +14,7 @@ private struct Example {
 
   init() throws {
     let example = try CheckpointExample()
-    key = PublicKey(algorithm: .ed25519, bytes: try fixed(example.bytes("public key")))
+    key = PublicKey(ed25519: try fixed(example.bytes("public key")))
     batches = [try example.bytes("batch 0"), try example.bytes("batch 1")]
     var frontier = MerkleFrontier()
     before.append(frontier)
