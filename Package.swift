@@ -129,7 +129,7 @@ let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
-      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
+      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
       .product(name: "GRDB", package: "GRDB.swift"),
       .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
@@ -213,7 +213,7 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
       "FixedMemory",
     ]),
   tests(

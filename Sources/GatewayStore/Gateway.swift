@@ -23,7 +23,9 @@ public final class Gateway: Sendable {
 
   public let store: GatewayStore
   public let publicKey: PublicKey
-  private let key: Mutex<FileKey>
+  /// What this gateway answered for, in order.
+  public let log: GatewayLog
+  let key: Mutex<FileKey>
   private let knownDevices = KnownDevices()
   let enrolment: Enrolment
 
@@ -32,6 +34,7 @@ public final class Gateway: Sendable {
     self.store = store
     self.enrolment = enrolment
     publicKey = key.publicKey
+    log = GatewayLog(firstKey: publicKey)
     self.key = Mutex(key)
   }
 
@@ -159,6 +162,8 @@ public final class Gateway: Sendable {
       return .refused(problem, batch.subject)
     }
     let summary = try database.insert(batch, content: content, receipt: receipt)
+    try log.append(
+      .message(.receipt, receipt), utcMilliseconds: batch.receivedUTCMilliseconds, in: database)
     return .stored(receipt: receipt, summary)
   }
 
