@@ -93,7 +93,9 @@ public struct GatewayAnswer: ~Escapable {
       return .tryLater(afterSeconds: problem.retryAfterSeconds ?? retryAfterSeconds)
     case .malformed, .notDeterministic, .tooLarge, .unsupportedVersion, .unsupportedMediaType,
       .leafMalformed, .keyMismatch, .unknownAlgorithm, .badSignature, .enrolmentRequired,
-      .keyRevoked, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder, .unknownPosition, nil:
+      .keyRevoked, .inviteExpired, .inviteUsed, .inviteForeign, .ownerUnknown,
+      .enrolmentOutdated, .successionForeign, .moveRequired, .moveForeign, .revocationForeign,
+      .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder, .unknownPosition, nil:
       return .refused(code: problem.code)
     }
   }

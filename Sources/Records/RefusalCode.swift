@@ -29,6 +29,26 @@ public enum RefusalCode: UInt16, Sendable {
   /// The owner or the operator has revoked this key.
   case keyRevoked = 25
 
+  // Enrolment.
+  /// The invite's time is over.
+  case inviteExpired = 26
+  /// Another enrolment has used this invite, and it is good for one.
+  case inviteUsed = 27
+  /// The invite names another gateway.
+  case inviteForeign = 28
+  /// This gateway takes no nodes of this owner.
+  case ownerUnknown = 29
+  /// The enrolment does not follow the newest that the gateway has of this key.
+  case enrolmentOutdated = 30
+  /// A succession that is not the node's owner's, or names another node or key.
+  case successionForeign = 31
+  /// Place or radio are others, and the node's owner has not signed a move.
+  case moveRequired = 32
+  /// A move for another node, or an invite that is not of the node's owner.
+  case moveForeign = 33
+  /// A revocation that is not the node's owner's, or names another node or key.
+  case revocationForeign = 34
+
   // The log.
   /// An earlier batch is missing.
   case gap = 40
@@ -72,6 +92,15 @@ extension RefusalCode {
     case .badSignature: "bad-signature"
     case .enrolmentRequired: "enrolment-required"
     case .keyRevoked: "key-revoked"
+    case .inviteExpired: "invite-expired"
+    case .inviteUsed: "invite-used"
+    case .inviteForeign: "invite-foreign"
+    case .ownerUnknown: "owner-unknown"
+    case .enrolmentOutdated: "enrolment-outdated"
+    case .successionForeign: "succession-foreign"
+    case .moveRequired: "move-required"
+    case .moveForeign: "move-foreign"
+    case .revocationForeign: "revocation-foreign"
     case .gap: "gap"
     case .fork: "fork"
     case .closedEpoch: "closed-epoch"
@@ -100,7 +129,16 @@ extension RefusalCode {
     case .unknownAlgorithm: "The signature's algorithm is not the one of this key."
     case .badSignature: "The signature does not verify."
     case .enrolmentRequired: "This gateway takes no device without an invite."
-    case .keyRevoked: "This device's key is revoked."
+    case .keyRevoked: "This device's key is revoked, or another key has succeeded it."
+    case .inviteExpired: "The invite's time is over."
+    case .inviteUsed: "The invite is good for one enrolment, and another one has used it."
+    case .inviteForeign: "The invite is for another gateway."
+    case .ownerUnknown: "The gateway takes no nodes of this owner."
+    case .enrolmentOutdated: "The enrolment does not follow the newest that the gateway has."
+    case .successionForeign: "The succession is not for this node and key, or not by its owner."
+    case .moveRequired: "Place or radio have changed, and the owner has signed no move."
+    case .moveForeign: "The invite or move is not for this node, or not by its owner."
+    case .revocationForeign: "The revocation is not for this node and key, or not by its owner."
     case .gap: "An earlier batch is missing."
     case .fork: "Another checkpoint stands at this position: two histories are signed."
     case .closedEpoch: "A later epoch has closed the one of this batch."
@@ -134,6 +172,16 @@ extension RefusalCode {
     case .badSignature: "Look whether the spool and the key file belong to one device."
     case .enrolmentRequired: "Put an invite of this gateway's operator into cairn.ini."
     case .keyRevoked: "Ask the owner; a new key needs a new enrolment."
+    case .inviteExpired, .inviteUsed, .inviteForeign:
+      "Let the owner make a new invite for this gateway, and put it into cairn.ini."
+    case .ownerUnknown: "Tell the gateway's operator the owner's public key."
+    case .enrolmentOutdated:
+      "Look for a second card or copy of this key, or a gateway that was reset."
+    case .successionForeign:
+      "Let the owner make a succession from this node's newest key to this device's, and put it into cairn.ini."
+    case .moveRequired, .moveForeign:
+      "Let the owner make a move for this node, or put the former place and radio back into cairn.ini."
+    case .revocationForeign: "Look at the owner's key, the node and the key that were given."
     case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
     case .fork: "Find the second card or copy of this key, stop it, then open a new epoch."
     case .unknownPosition:
@@ -152,8 +200,10 @@ extension RefusalCode {
       422
     case .tooLarge: 413
     case .unsupportedMediaType: 415
-    case .keyMismatch, .gap, .fork, .closedEpoch: 409
-    case .enrolmentRequired, .keyRevoked: 403
+    case .keyMismatch, .gap, .fork, .closedEpoch, .enrolmentOutdated: 409
+    case .enrolmentRequired, .keyRevoked, .inviteExpired, .inviteUsed, .inviteForeign,
+      .ownerUnknown, .successionForeign, .moveRequired, .moveForeign, .revocationForeign:
+      403
     case .rateLimited: 429
     case .storageFull, .unavailable: 503
     case .unknownPosition: 0

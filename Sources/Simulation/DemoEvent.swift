@@ -203,7 +203,9 @@ public struct DemoRefusal: Equatable, Sendable {
     case .unknownKey, .gap, .closedEpoch, .rateLimited, .unavailable: true
     case .malformed, .notDeterministic, .tooLarge, .unsupportedVersion, .unsupportedMediaType,
       .leafMalformed, .keyMismatch, .unknownAlgorithm, .badSignature, .enrolmentRequired,
-      .keyRevoked, .fork, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder,
+      .keyRevoked, .inviteExpired, .inviteUsed, .inviteForeign, .ownerUnknown,
+      .enrolmentOutdated, .successionForeign, .moveRequired, .moveForeign, .revocationForeign,
+      .fork, .wrongPrev, .sizeMismatch, .rootMismatch, .timeDisorder,
       .unknownPosition, .storageFull, nil:
       false
     }
