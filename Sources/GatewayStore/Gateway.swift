@@ -115,6 +115,9 @@ public final class Gateway: Sendable {
       return try store.database.writeWithoutTransaction { database in
         var answers: [Answer] = []
         try database.inTransaction(.immediate) {
+          if let first = batches.first {
+            try log.beginIfEmpty(utcMilliseconds: first.receivedUTCMilliseconds, in: database)
+          }
           for batch in batches { answers.append(try judge(batch, database)) }
           return .commit
         }

@@ -87,7 +87,8 @@ public final class GatewayLog: Sendable {
   }
 
   /// Begins a log that is empty: the gateway's key, then the receipts and forks that a store of an
-  /// earlier version holds, in the order in which they came. Does nothing when there is a log.
+  /// earlier version holds, in the order in which they came. Does nothing when there is a log. Comes
+  /// before a transaction's own receipts and forks, which are leaves by themselves.
   func beginIfEmpty(utcMilliseconds now: Int64, in database: Database) throws {
     var end = try pendingEnd(database)
     guard end.frontier.size == 0 else { return }
@@ -115,9 +116,12 @@ public final class GatewayLog: Sendable {
     let known = state.withLock { $0.committed }
     let size = try Self.storedSize(database)
     let end: End
-    if let known, known.frontier.size == size { end = known } else {
+    if let known, known.frontier.size == size {
+      end = known
+    } else {
       end = try Self.storedEnd(database)
     }
+    setPending(end)
     database.afterNextTransaction(
       onCommit: { _ in self.finish(isCommitted: true) },
       onRollback: { _ in self.finish(isCommitted: false) })
