@@ -51,6 +51,12 @@ public struct PublicKeyBytes: Equatable, Sendable {
     @_transparent
     borrowing get { storage.span.extracting(0..<count) }
   }
+
+  /// One of the bytes in use. Outside of them is a bug of the caller.
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count, "outside of a public key's bytes")
+    return storage[index]
+  }
 }
 
 /// A public key with the algorithm that it is bound to: a message can't choose another.
