@@ -36,7 +36,8 @@ extension Gateway {
         throw Problem(error)
       }
       return try keep(
-        device, revocation.reason, message: message, .message(.revocation, message), utcMilliseconds, database
+        device, revocation.reason, message: message, .message(.revocation, message),
+        utcMilliseconds, database
       )
     }
   }

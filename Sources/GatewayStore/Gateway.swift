@@ -58,6 +58,9 @@ public final class Gateway: Sendable {
     case refused(Problem, Subject?)
   }
 
+  /// Batches that wait for the one before them.
+  public var earlyCount: Int { early.count }
+
   /// What was decided about one batch.
   public struct Decision: Sendable {
     public let batch: CheckedBatch
