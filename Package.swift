@@ -216,7 +216,8 @@ let hostTests: [Target] = [
     "GatewayStore",
     [
       "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
-      "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+      "FixedMemory", "Identity", "TestSupport",
+      .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
