@@ -67,6 +67,7 @@ test: ship outside ## every test
 	swift test --skip-build
 	$(MAKE) test-optimised
 	$(PYTHON) Tests/Outside/selftest.py
+	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) run SECONDS=15
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export

@@ -183,7 +183,9 @@ let boardTests: [Target] = [
   tests("AgentMessages", ["AgentMessages", "Records", "CBOR", "FixedMemory"]),
   tests(
     "Verifier",
-    ["Verifier", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
+    [
+      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport",
+    ]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
@@ -214,8 +216,9 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
-      "FixedMemory",
+      "GatewayStore", "Verifier", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
+      "FixedMemory", "Identity", "TestSupport",
+      .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
