@@ -137,7 +137,7 @@ let hostTargets: [Target] = [
   module(
     "GatewayServer",
     [
-      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "FixedMemory",
+      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
       .product(name: "HummingbirdTLS", package: "hummingbird"),

@@ -8,6 +8,8 @@ enum MediaType {
   static let problemJSON = "application/problem+json"
   static let json = "application/json"
   static let csv = "text/csv; charset=utf-8; header=present"
+  static let senMLJSON = "application/senml+json"
+  static let senMLCBOR = "application/senml+cbor"
   static let html = "text/html; charset=utf-8"
 
   /// Type and subtype in lower case, without parameters.

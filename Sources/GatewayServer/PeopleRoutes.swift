@@ -102,13 +102,8 @@ struct PeopleRoutes: Sendable {
     query.from = try reader.time("from")
     query.to = try reader.time("to")
     let page = try store.readings(of: device, query)
-    if type == MediaType.csv {
-      var response = Response.text(ReadingsCSV.text(page.leaves), type: MediaType.csv)
-      // Where the list goes on: CSV has no place for it.
-      if let next = page.next, let name = HTTPField.Name("Cairn-Next") {
-        response.headers[name] = next.description
-      }
-      return response
+    if type != MediaType.json {
+      return rows(page, of: context.parameters.get("id") ?? "", device, type: type)
     }
     return .json(
       .object([
@@ -122,13 +117,43 @@ struct PeopleRoutes: Sendable {
       ]))
   }
 
+  /// The formats that have no place for where the list goes on: headers say it.
+  private func rows(_ page: ReadingsPage, of id: String, _ device: Device, type: String)
+    -> Response
+  {
+    var response: Response
+    if type == MediaType.csv {
+      response = .text(ReadingsCSV.text(page.leaves), type: type)
+    } else {
+      // By the node's id where it was asked for so: a name that outlives the key.
+      let name = id.count == 64 ? id.lowercased() : device.keyHash.hexadecimal
+      let (records, withoutTimeCount) = SenML.records(page.leaves)
+      response =
+        type == MediaType.senMLCBOR
+        ? .bytes(SenML.cbor(records, baseName: name + ":"), type: type)
+        : .text(SenML.json(records, baseName: name + ":"), type: type)
+      if withoutTimeCount > 0, let field = HTTPField.Name("Cairn-Without-Time") {
+        response.headers[field] = String(withoutTimeCount)
+      }
+    }
+    if let next = page.next, let field = HTTPField.Name("Cairn-Next") {
+      response.headers[field] = next.description
+    }
+    return response
+  }
+
   /// `format=` wins over Accept: it can be typed into a browser.
   private func format(_ request: Request, _ reader: QueryReader) throws -> String {
     switch reader.text("format") {
-    case nil: return try negotiated(request, [MediaType.json, MediaType.csv])
+    case nil:
+      return try negotiated(
+        request, [MediaType.json, MediaType.csv, MediaType.senMLJSON, MediaType.senMLCBOR])
     case "json": return MediaType.json
     case "csv": return MediaType.csv
-    default: throw RequestProblem(.badRequest, "format= is json or csv.")
+    case "senml": return MediaType.senMLJSON
+    case "senml-cbor": return MediaType.senMLCBOR
+    default:
+      throw RequestProblem(.badRequest, "format= is json, csv, senml or senml-cbor.")
     }
   }
 

@@ -53,7 +53,7 @@ extension Gateway {
     } catch {
       throw Problem(error.code, detail: Self.detailOfKey(error.code, message))
     }
-    return try writing { database throws in
+    return try writing(utcMilliseconds) { database throws in
       try take(enrolment, message, utcMilliseconds: utcMilliseconds, database)
     }
   }
@@ -76,12 +76,14 @@ extension Gateway {
   /// One transaction, on the disk when this returns. A problem or a failure undoes it; keys that it closes
   /// are closed when it has ended well.
   func writing<Value>(
+    _ utcMilliseconds: Int64,
     _ work: (Database) throws -> (value: Value, closed: (device: Int64, reason: ClosedKeys.Reason)?)
   ) throws(Problem) -> Value {
     do {
       return try store.database.writeWithoutTransaction { database in
         var result: (value: Value, closed: (device: Int64, reason: ClosedKeys.Reason)?)?
         try database.inTransaction(.immediate) {
+          try log.beginIfEmpty(utcMilliseconds: utcMilliseconds, in: database)
           result = try work(database)
           return .commit
         }
@@ -130,7 +132,8 @@ extension Gateway {
     let node = try database.write(decision, device: device, own: own, named: named)
     try database.insertEnrolment(
       verified, message, node: node, device: device, utcMilliseconds: utcMilliseconds)
-    try appendToLog(.enrolment(message), utcMilliseconds: utcMilliseconds, database)
+    try log.append(
+      .message(.enrolment, message), utcMilliseconds: utcMilliseconds, in: database)
     var closed: (device: Int64, reason: ClosedKeys.Reason)?
     if case .succeeded = decision, let named { closed = (named.device, .succeeded) }
     return (enrolled(decision.node.id, isNew: true), closed)

@@ -23,7 +23,7 @@ extension Gateway {
     } catch {
       throw Problem(error)
     }
-    return try writing { database throws in
+    return try writing(utcMilliseconds) { database throws in
       guard let device = try Device.find(database, keyHash: revocation.deviceKeyHash) else {
         throw Problem(.unknownKey)
       }
@@ -36,7 +36,8 @@ extension Gateway {
         throw Problem(error)
       }
       return try keep(
-        device, revocation.reason, message: message, .revocation(message), utcMilliseconds, database
+        device, revocation.reason, message: message, .message(.revocation, message),
+        utcMilliseconds, database
       )
     }
   }
@@ -45,7 +46,7 @@ extension Gateway {
   public func revoke(
     keyHash: Digest, reason: RevocationReason, utcMilliseconds: Int64
   ) throws(Problem) -> Revoked {
-    try writing { database throws in
+    try writing(utcMilliseconds) { database throws in
       guard let device = try Device.find(database, keyHash: keyHash) else {
         throw Problem(.unknownKey)
       }
@@ -58,7 +59,7 @@ extension Gateway {
 
   /// The first word counts: a key is revoked once.
   private func keep(
-    _ device: Device, _ reason: RevocationReason, message: [UInt8]?, _ entry: OwnLogEntry,
+    _ device: Device, _ reason: RevocationReason, message: [UInt8]?, _ entry: GatewayLog.Entry,
     _ utcMilliseconds: Int64, _ database: Database
   ) throws -> (value: Revoked, closed: (device: Int64, reason: ClosedKeys.Reason)?) {
     let held = try Int.fetchOne(
@@ -74,7 +75,7 @@ extension Gateway {
         INSERT INTO revocation (device, reason, received_utc, message) VALUES (?, ?, ?, ?)
         """,
       arguments: [device.id, Int(reason.rawValue), utcMilliseconds, message.map { Data($0) }])
-    try appendToLog(entry, utcMilliseconds: utcMilliseconds, database)
+    try log.append(entry, utcMilliseconds: utcMilliseconds, in: database)
     return (
       Revoked(keyHash: device.keyHash, reason: reason, isNew: true), (device.id, .revoked)
     )

@@ -15,7 +15,9 @@ import Verifier
 public final class Gateway: Sendable {
   public let store: GatewayStore
   public let publicKey: PublicKey
-  private let key: Mutex<FileKey>
+  /// What this gateway answered for, in order.
+  public let log: GatewayLog
+  let key: Mutex<FileKey>
   private let knownDevices = KnownDevices()
   let early = EarlyBatches()
   let admission: Admission
@@ -25,6 +27,7 @@ public final class Gateway: Sendable {
     self.store = store
     self.admission = admission
     publicKey = key.publicKey
+    log = GatewayLog(firstKey: publicKey)
     self.key = Mutex(key)
   }
 
@@ -54,6 +57,9 @@ public final class Gateway: Sendable {
     case filled(receipt: [UInt8], BatchSummary)
     case refused(Problem, Subject?)
   }
+
+  /// Batches that wait for the one before them.
+  public var earlyCount: Int { early.count }
 
   /// What was decided about one batch.
   public struct Decision: Sendable {
@@ -123,6 +129,9 @@ public final class Gateway: Sendable {
       return try store.database.writeWithoutTransaction { database in
         var decisions: [Decision] = []
         try database.inTransaction(.immediate) {
+          if let first = batches.first {
+            try log.beginIfEmpty(utcMilliseconds: first.receivedUTCMilliseconds, in: database)
+          }
           for batch in batches { try decide(batch, into: &decisions, database) }
           return .commit
         }
@@ -170,9 +179,9 @@ public final class Gateway: Sendable {
       return .refused(problem, batch.subject)
     case .conflict(let code, let held, let expected):
       if try Fork.keep(code: code, held: held, batch, database), code == .fork {
-        try appendToLog(
+        try log.append(
           .fork(held: held, sent: batch.message), utcMilliseconds: batch.receivedUTCMilliseconds,
-          database)
+          in: database)
       }
       let problem = Problem(
         code, detail: code == .fork ? "Two signed checkpoints for one position are kept." : nil,
@@ -207,6 +216,8 @@ public final class Gateway: Sendable {
       return .refused(problem, batch.subject)
     }
     let summary = try database.insert(batch, content: content, receipt: receipt)
+    try log.append(
+      .message(.receipt, receipt), utcMilliseconds: batch.receivedUTCMilliseconds, in: database)
     return .stored(receipt: receipt, summary)
   }
 

@@ -165,6 +165,30 @@ extension GatewayStore {
     }
   }
 
+  /// What the store holds, for whoever watches it grow.
+  public struct Sizes: Equatable, Sendable {
+    public let devices: Int
+    public let nodes: Int
+    public let enrolments: Int
+    public let revocations: Int
+    public let batches: Int
+    public let forks: Int
+    /// Of the database's pages.
+    public let byteCount: Int
+  }
+
+  public func sizes() throws -> Sizes {
+    try database.read { database in
+      func number(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
+      func count(_ table: String) throws -> Int { try number("SELECT max(id) FROM \(table)") }
+      return Sizes(
+        devices: try count("device"), nodes: try count("node"),
+        enrolments: try count("enrolment"), revocations: try count("revocation"),
+        batches: try count("batch"), forks: try count("fork"),
+        byteCount: try number("PRAGMA page_count") * number("PRAGMA page_size"))
+    }
+  }
+
   /// The forks of a device, oldest first.
   public func forks(of device: Device) throws -> [Fork] {
     try database.read { database in

@@ -67,6 +67,39 @@ extension GatewayStore {
           ) STRICT;
           """)
     }
+    // Filled by `GatewayLog.begin`, which knows the gateway's key: receipts and forks of before come into
+    // the log then.
+    migrator.registerMigration("log") { database in
+      try database.execute(
+        sql: """
+          -- Leaves of the gateway's own log (docs/identity.md). Rows are never changed or removed.
+          CREATE TABLE log (
+            id INTEGER PRIMARY KEY,             -- the leaf's index
+            kind INTEGER NOT NULL,
+            utc INTEGER NOT NULL,
+            bytes BLOB NOT NULL                 -- the leaf: columns before it are for finding
+          ) STRICT;
+          CREATE INDEX log_rare ON log (kind, id) WHERE kind <> 1;
+
+          -- Roots of complete subtrees of 2^8, 2^16, … leaves.
+          CREATE TABLE log_subtree (
+            level INTEGER NOT NULL,
+            position INTEGER NOT NULL,          -- leaves before it, divided by 2^level
+            hash BLOB NOT NULL,
+            PRIMARY KEY (level, position)
+          ) STRICT, WITHOUT ROWID;
+
+          -- Heads that ended the use of a key.
+          CREATE TABLE log_head (size INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT;
+
+          -- Beginnings of SHA-256 of leaves and of their documents, as far as somebody has asked.
+          CREATE TABLE log_name (
+            name BLOB NOT NULL,                 -- 8 bytes
+            leaf INTEGER NOT NULL,
+            PRIMARY KEY (name, leaf)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     registerIdentity(&migrator)
     return migrator
   }

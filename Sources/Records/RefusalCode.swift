@@ -177,14 +177,14 @@ extension RefusalCode {
     case .enrolmentRequired: "Put an invite of this gateway's operator into site.ini."
     case .keyRevoked: "Ask the owner; a new key needs a new enrolment."
     case .inviteExpired, .inviteUsed, .inviteForeign:
-      "Let the owner make a new invite for this gateway, and put it into cairn.ini."
+      "Let the owner make a new invite for this gateway, and put it into site.ini."
     case .ownerUnknown: "Tell the gateway's operator the owner's public key."
     case .enrolmentOutdated:
       "Look for a second card or copy of this key, or a gateway that was reset."
     case .successionForeign:
-      "Let the owner make a succession from this node's newest key to this device's, and put it into cairn.ini."
+      "Let the owner make a succession from this node's newest key to this device's, and put it into site.ini."
     case .moveRequired, .moveForeign:
-      "Let the owner make a move for this node, or put the former place and radio back into cairn.ini."
+      "Let the owner make a move for this node, or put the former place and radio back into site.ini."
     case .revocationForeign: "Look at the owner's key, the node and the key that were given."
     case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
     case .fork: "Find the second card or copy of this key, stop it, then open a new epoch."

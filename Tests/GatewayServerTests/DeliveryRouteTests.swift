@@ -107,7 +107,7 @@ import Verifier
       }
       for path in ["/v1/devices", "/v1/revocations"] {
         let cases: [(Int, String?, UInt8)] = [
-          (1025, "application/cose", 3), (1024, "application/cose", 1),
+          (1025, "application/cose", 3), (500, "application/cose", 1),
           (1024, "application/cbor", 5),
           (10, nil, 5), (10, "application/json", 5),
         ]

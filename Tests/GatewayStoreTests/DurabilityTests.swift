@@ -61,10 +61,20 @@ import Testing
       // The process before ended without a word: nothing is closed.
       let gateway = try TestGateway.make(try folder.open())
       let answer = gateway.receive(step, utcMilliseconds: now)
-      #expect(answer.receipt == expected.receipt, "step \(index)")
+      // A batch that was held until its turn is had from then on; what a restart forgets, from when it came
+      // again (docs/gateway.md, "Early batches").
+      #expect(
+        try undated(answer.receipt) == undated(expected.receipt), "step \(index)")
       #expect(answer.problem == expected.problem, "step \(index)")
     }
     #expect(try TestGateway.make(try folder.open()).rows == steady.rows)
+  }
+
+  private func undated(_ message: [UInt8]?) throws -> Receipt? {
+    guard let message else { return nil }
+    var receipt = try Receipt(decoding: message.span)
+    receipt.receivedUTCMilliseconds = 0
+    return receipt
   }
 
   @Test func aTransactionThatFailsMidwayLeavesNothingOfItsBatches() throws {
@@ -137,8 +147,10 @@ import Testing
       try gateway.check(batches[$0], utcMilliseconds: TestGateway.now)
     }
     let answers = gateway.store(checked)
-    #expect(answers.map(\.isStored) == [true, true, false, false, true, true, true])
+    #expect(answers.map(\.isStored) == [true, true, false, false, true, false, true])
     #expect(answers[2].code == .gap)
+    // It was held, and stored with the one before it.
+    #expect(answers[5].isRepeated)
     #expect(answers[3].receipt == answers[1].receipt)
   }
 

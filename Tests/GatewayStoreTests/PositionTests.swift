@@ -39,11 +39,14 @@ import Verifier
     #expect(start.code == .gap)
     #expect(start.problem?.expected == .init(epoch: 0, batch: 0, size: 0))
     #expect(gateway.receive(batches[0]).isStored)
-    let later = gateway.receive(batches[2])
+    // The second was held meanwhile: the gateway goes on behind it.
+    #expect(gateway.receive(batches[1]).isRepeated)
+    let fourth = try next(4)
+    let later = gateway.receive(fourth)
     #expect(later.code == .gap)
-    #expect(later.problem?.expected == .init(epoch: 0, batch: 1, size: 2))
-    #expect(gateway.receive(batches[1]).isStored)
+    #expect(later.problem?.expected == .init(epoch: 0, batch: 2, size: 4))
     #expect(gateway.receive(batches[2]).isStored)
+    #expect(gateway.receive(fourth).isRepeated)
   }
 
   @Test func anyOrderOfFiveBatchesEndsWithAllOfThemStored() throws {

@@ -191,7 +191,7 @@ import Verifier
       // What devices posted before there were enrolments: a key that nobody has signed.
       ([0x83, 0x01, 0x27, 0x58, 0x20] + (try TestDevice().publicKey.bytes.array), .malformed),
       // Far deeper than anything here: 0x81 is an array of one.
-      ([UInt8](repeating: 0x81, count: 1024), .malformed),
+      ([UInt8](repeating: 0x81, count: 500), .malformed),
     ]
     var signature = good
     signature[good.count - 1] ^= 1
