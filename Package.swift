@@ -88,7 +88,8 @@ let boardPrograms: [Target] = [
     "cairn-agent",
     [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Identity", "Spool", "Signers",
-      "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory",
+      "CBOR",
       "Buses",
     ], noHeap, isStatic: true),
   program(

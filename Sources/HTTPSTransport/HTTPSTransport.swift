@@ -1,9 +1,9 @@
 import CLibCurl
 import FixedMemory
 
-/// Posts bytes to one gateway over HTTPS, or gets what it has, and reads a bounded answer. One handle, so that connection and
-/// TLS session are used again. Blocking: each call returns within `Timeouts.totalMilliseconds`, and at once when
-/// the descriptor that it was told to watch becomes readable.
+/// Posts bytes to one gateway over HTTPS, or gets what it has, and reads a bounded answer. One handle, so that
+/// connection and TLS session are used again. Blocking: each call returns within `Timeouts.totalMilliseconds`,
+/// and at once when the descriptor that it was told to watch becomes readable.
 ///
 /// What it insists on: certificate and host name verified, TLS 1.2 or later, no redirects, no proxies, no
 /// cookies, no credentials in addresses, plain HTTP to loopback only (or when allowed). The proxy variables

@@ -106,7 +106,8 @@ enum KeyTable {
 
     // A succession has about 330 bytes: 440 characters, in lines that libinih takes.
     .init(
-      .enrolmentAuthorization1, .enrolment, "authorization_first", .base64url(limit: 160), .refused),
+      .enrolmentAuthorization1, .enrolment, "authorization_first",
+      .base64url(limit: 160), .refused),
     .init(
       .enrolmentAuthorization2, .enrolment, "authorization_second", .base64url(limit: 160), .unset),
     .init(

@@ -1,4 +1,5 @@
 import Buses
+import DeviceLog
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
