@@ -127,5 +127,5 @@ private let gapBytes = bytes(
     #expect(code.remedy.description.hasSuffix("."))
     #expect(code == .unknownPosition || (400...599).contains(code.httpStatus))
   }
-  #expect(count == 23)
+  #expect(count == 32)
 }

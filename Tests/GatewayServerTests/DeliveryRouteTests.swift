@@ -67,7 +67,7 @@ import Verifier
       let problem = try response.json()
       #expect(problem["code"] as? Int == 1)
       #expect(
-        (problem["detail"] as? String)?.hasPrefix("These 32 bytes are not an Ed25519 public key")
+        (problem["detail"] as? String)?.hasPrefix("These bytes are not a public key")
           == true)
     }
     #expect(try server.gateway.store.counts().devices == 0)
