@@ -3,15 +3,15 @@ import NodeConfiguration
 
 /// What the tool can be asked for. One or two words name it.
 enum Command: UInt8 {
-  case status, keyShow, logList, logShow, logExport, verify, configCheck
+  case status, keyShow, keyAdopt, logList, logShow, logExport, verify, configCheck
 
-  static var count: Int { 7 }
+  static var count: Int { 8 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
     switch self {
     case .status: "status"
-    case .keyShow: "key"
+    case .keyShow, .keyAdopt: "key"
     case .logList, .logShow, .logExport: "log"
     case .verify: "verify"
     case .configCheck: "config"
@@ -23,6 +23,7 @@ enum Command: UInt8 {
     switch self {
     case .status, .verify: nil
     case .keyShow, .logShow: "show"
+    case .keyAdopt: "adopt"
     case .logList: "list"
     case .logExport: "export"
     case .configCheck: "check"
@@ -34,14 +35,14 @@ enum Command: UInt8 {
     switch self {
     case .logShow, .logExport: "EPOCH/BATCH"
     case .verify: "FILE"
-    case .status, .keyShow, .logList, .configCheck: nil
+    case .status, .keyShow, .keyAdopt, .logList, .configCheck: nil
     }
   }
 
   var needsOperand: Bool {
     switch self {
     case .logShow, .verify: true
-    case .status, .keyShow, .logList, .logExport, .configCheck: false
+    case .status, .keyShow, .keyAdopt, .logList, .logExport, .configCheck: false
     }
   }
 

@@ -5,6 +5,7 @@ enum Help {
     case nil: overview
     case .status: status
     case .keyShow: keyShow
+    case .keyAdopt: keyAdopt
     case .logList: logList
     case .logShow: logShow
     case .logExport: logExport
@@ -20,6 +21,7 @@ enum Help {
       cairn status                       all of this node on one screen, and why
                                          whatever is missing is missing
       cairn key show                     the node's public key and its names
+      cairn key adopt                    this hardware is the node from here on
       cairn log list                     the batches in the log
       cairn log show EPOCH/BATCH         one batch, each leaf in words
       cairn log export [EPOCH/BATCH] --to FOLDER
@@ -63,6 +65,18 @@ enum Help {
       The node's public key and its names: kid, the full hash that receipts and
       gateways use, did:key. Read from STATE/agent/device.pub; the private key is
       neither needed nor read.
+
+    """
+  }
+
+  private static var keyAdopt: StaticString {
+    """
+    cairn key adopt [--json]
+
+      A key signs on one board and card. On other hardware the agent signs nothing and
+      waits for this command, by root or its own user: it says that this board is the
+      node from here on, and that the other one is off or gets a key of its own. Two
+      boards that sign with one key fork its log.
 
     """
   }

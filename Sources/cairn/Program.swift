@@ -27,6 +27,7 @@ struct Program {
     switch command {
     case .status: status = StatusCommand.run(arguments, &output)
     case .keyShow: status = KeyCommand.show(arguments, &output)
+    case .keyAdopt: status = KeyAdoptCommand.run(arguments, &output)
     case .logList: status = LogListCommand.run(arguments, &output)
     case .logShow: status = LogShowCommand.run(arguments, &output)
     case .logExport: status = LogExportCommand.run(arguments, &output)
