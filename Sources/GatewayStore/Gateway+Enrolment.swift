@@ -131,7 +131,8 @@ extension Gateway {
     let device = try known?.id ?? database.insertDevice(key, utcMilliseconds: utcMilliseconds)
     let node = try database.write(decision, device: device, own: own, named: named)
     try database.insertEnrolment(
-      verified, message, node: node, device: device, utcMilliseconds: utcMilliseconds)
+      verified, message, node: node, device: device, usesInvite: decision.usesInvite,
+      utcMilliseconds: utcMilliseconds)
     try log.append(
       .message(.enrolment, message), utcMilliseconds: utcMilliseconds, in: database)
     var closed: (device: Int64, reason: ClosedKeys.Reason)?
@@ -180,8 +181,9 @@ extension Gateway {
   ) -> String? {
     switch (code, verified.authorization) {
     case (.enrolmentOutdated, _):
-      return own.map { "Version \($0.version) is held; only the next one can follow it." }
-        ?? "This gateway has no version of this key: only the first can come first."
+      return own.map {
+        "Version \($0.version) is held; a later one can follow it, and the next names its hash."
+      }
     case (.inviteExpired, .invite(let invite)):
       let seconds = (utcMilliseconds - invite.expiresUTCMilliseconds) / 1000
       return "By this gateway's clock it was good until \(seconds) s ago."
@@ -221,8 +223,14 @@ extension Database {
       let row = lastInsertedRowID
       try execute(sql: "UPDATE device SET node = ? WHERE id = ?", arguments: [row, device])
       return row
-    case .nextVersion, .repeated:
+    case .nextVersion, .moved, .repeated:
       guard let own else { throw StoreDamage() }
+      return own.id
+    case .gainedOwner(let node):
+      guard let own else { throw StoreDamage() }
+      try execute(
+        sql: "UPDATE node SET owner = ? WHERE id = ?",
+        arguments: [node.ownerKey?.bytes.data, own.id])
       return own.id
     case .succeeded:
       guard let named else { throw StoreDamage() }
@@ -234,7 +242,7 @@ extension Database {
 
   fileprivate func insertEnrolment(
     _ verified: VerifiedEnrolment, _ message: [UInt8], node: Int64, device: Int64,
-    utcMilliseconds: Int64
+    usesInvite: Bool, utcMilliseconds: Int64
   ) throws {
     try execute(
       sql: """
@@ -245,9 +253,8 @@ extension Database {
         node, device, Int64(verified.enrolment.version), verified.hash.data, utcMilliseconds,
         Data(message),
       ])
-    // A later version may still carry the invite that made the node, which then allows nothing.
-    if case .invite(let invite) = verified.authorization, invite.uses == .once,
-      verified.enrolment.version == 1 || invite.node != nil, let hash = verified.authorizationHash
+    if usesInvite, case .invite(let invite) = verified.authorization, invite.uses == .once,
+      let hash = verified.authorizationHash
     {
       try execute(
         sql: "INSERT OR IGNORE INTO used_invite (hash, enrolment) VALUES (?, ?)",

@@ -6,9 +6,13 @@ import Records
 /// Who may enrol what, as docs/identity.md has it: one set of rules for the gateway that admits and for the
 /// auditor who looks at it later. Pure: clock and store come in as arguments.
 ///
-///     version 1, nothing or an invite    →  a node that is new
-///     version 1, a succession            →  a node goes on under another key
-///     version n + 1, nothing or a move   →  a node's next version under the same key
+///     key new here, nothing or an invite      →  a node that is new
+///     key new here, a succession              →  a node goes on under another key
+///     key known, a later version              →  a node's next version under the same key
+///     … of a node without owner, an invite    →  from here on it has that owner
+///
+/// A gateway need not have seen every version: a device has been at other gateways, or this one has begun
+/// anew. Whatever version comes first here makes the node.
 public enum EnrolmentRules {
   /// What is known of a node before an enrolment.
   public struct Node: Equatable, Sendable {
@@ -87,14 +91,29 @@ public enum EnrolmentRules {
     /// Had before, as the node's newest: nothing changes.
     case repeated(Node)
     case newNode(Node)
+    /// Nothing that takes an owner's word has changed.
     case nextVersion(Node)
+    /// Another version, with a move of the node's owner, which has been used by it.
+    case moved(Node)
+    /// Another version, with an invite by which a node that nobody owned has an owner from here on.
+    case gainedOwner(Node)
     /// The node's key is another one from here on, and the old one is refused as a revoked one is.
     case succeeded(Node)
 
     public var node: Node {
       switch self {
-      case .repeated(let node), .newNode(let node), .nextVersion(let node), .succeeded(let node):
+      case .repeated(let node), .newNode(let node), .nextVersion(let node), .moved(let node),
+        .gainedOwner(let node), .succeeded(let node):
         node
+      }
+    }
+
+    /// True when an invite for one enrolment is used up by it, if the enrolment has one.
+    public var usesInvite: Bool {
+      switch self {
+      case .newNode, .moved, .gainedOwner: true
+      // The document by which the node came may still be there, and allows nothing more.
+      case .repeated, .nextVersion, .succeeded: false
       }
     }
   }
@@ -111,7 +130,6 @@ public enum EnrolmentRules {
       if node.enrolmentHash == enrolment.hash { return .repeated(node) }
       return try nextVersion(enrolment, of: node, circumstances)
     }
-    guard enrolment.enrolment.version == 1 else { throw Refusal(.enrolmentOutdated) }
     switch enrolment.authorization {
     case .none:
       guard circumstances.takesNodesWithoutOwner else { throw Refusal(.enrolmentRequired) }
@@ -133,34 +151,58 @@ public enum EnrolmentRules {
   private static func nextVersion(
     _ enrolment: VerifiedEnrolment, of node: Node, _ circumstances: Circumstances
   ) throws(Refusal) -> Admission {
-    let (next, overflow) = node.version.addingReportingOverflow(1)
-    guard !overflow, enrolment.enrolment.version == next,
-      enrolment.enrolment.previous == node.enrolmentHash
-    else { throw Refusal(.enrolmentOutdated) }
-    if try !isMove(enrolment, of: node, circumstances), node.ownerKey != nil {
-      guard enrolment.enrolment.place == node.place, enrolment.enrolment.radio == node.radio else {
-        throw Refusal(.moveRequired)
-      }
+    guard follows(enrolment, node) else { throw Refusal(.enrolmentOutdated) }
+    guard let owner = node.ownerKey else { return try ofNobody(enrolment, node, circumstances) }
+    let after = Node(after: enrolment, of: node, owner: owner)
+    if try isMove(enrolment, of: node, owner, circumstances) { return .moved(after) }
+    guard enrolment.enrolment.place == node.place, enrolment.enrolment.radio == node.radio else {
+      throw Refusal(.moveRequired)
     }
-    return .nextVersion(Node(after: enrolment, of: node, owner: node.ownerKey))
+    return .nextVersion(after)
+  }
+
+  /// A version that is later than the newest. The one that comes right after it names it; between the two
+  /// there may be others, which went elsewhere.
+  private static func follows(_ enrolment: VerifiedEnrolment, _ node: Node) -> Bool {
+    let version = enrolment.enrolment.version
+    guard version > node.version else { return false }
+    return version - node.version > 1 || enrolment.enrolment.previous == node.enrolmentHash
+  }
+
+  /// Another version of a node without an owner: its key says alone where it stands. With an invite it has
+  /// an owner from here on.
+  private static func ofNobody(
+    _ enrolment: VerifiedEnrolment, _ node: Node, _ circumstances: Circumstances
+  ) throws(Refusal) -> Admission {
+    switch enrolment.authorization {
+    case .none:
+      return .nextVersion(Node(after: enrolment, of: node, owner: nil))
+    case .invite(let invite):
+      if let named = invite.node, named != node.id { throw Refusal(.moveForeign) }
+      try check(invite, of: enrolment, circumstances)
+      return .gainedOwner(Node(after: enrolment, of: node, owner: invite.ownerKey))
+    case .succession:
+      throw Refusal(.successionForeign)
+    }
   }
 
   /// True when the owner has signed a move for this version. The document by which the node or its key came
   /// may still be there: it allows nothing more.
   private static func isMove(
-    _ enrolment: VerifiedEnrolment, of node: Node, _ circumstances: Circumstances
+    _ enrolment: VerifiedEnrolment, of node: Node, _ owner: PublicKey,
+    _ circumstances: Circumstances
   ) throws(Refusal) -> Bool {
     switch enrolment.authorization {
     case .none:
       return false
     case .invite(let invite):
-      guard let owner = node.ownerKey, invite.ownerKey == owner else { throw Refusal(.moveForeign) }
+      guard invite.ownerKey == owner else { throw Refusal(.moveForeign) }
       guard let named = invite.node else { return false }
       guard named == node.id else { throw Refusal(.moveForeign) }
       try check(invite, of: enrolment, circumstances)
       return true
     case .succession(let succession):
-      guard let owner = node.ownerKey, succession.ownerKey == owner, succession.node == node.id,
+      guard succession.ownerKey == owner, succession.node == node.id,
         succession.newKey == enrolment.enrolment.deviceKey
       else { throw Refusal(.successionForeign) }
       return false

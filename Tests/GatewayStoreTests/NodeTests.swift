@@ -92,14 +92,12 @@ import Testing
     #expect(code(invited, to: try TestGateway.make(gateway.store)) == nil)
   }
 
-  @Test func aVersionFollowsTheOneBeforeAndOnlyIt() throws {
+  @Test func aLaterVersionFollowsTheNewestAndNoOther() throws {
     let gateway = try TestGateway.make()
     let device = try TestDevice()
     let first = try device.enrolment
     let node = try post(first, to: gateway).get().node
     let firstHash = try COSESign1.hash(of: first.span)
-    let third = try device.signedEnrolment(version: 3, previous: firstHash)
-    #expect(code(third, to: gateway) == .enrolmentOutdated)
     let stray = try device.signedEnrolment(version: 2, previous: Digest())
     #expect(code(stray, to: gateway) == .enrolmentOutdated)
     // Nobody owns it: it says itself where it stands.
@@ -110,9 +108,34 @@ import Testing
     #expect(try !post(first, to: gateway).get().isNew)
     let other = try device.signedEnrolment(version: 2, previous: firstHash, place: there)
     #expect(code(other, to: gateway) == .enrolmentOutdated)
-    // Nothing before it is here.
-    let unknown = try TestDevice(seed: 9).signedEnrolment(version: 2, previous: firstHash)
-    #expect(code(unknown, to: gateway) == .enrolmentOutdated)
+    // Two versions went to another gateway meanwhile.
+    let fifth = try device.signedEnrolment(version: 5, previous: digest(4), place: here)
+    #expect(try post(fifth, to: gateway).get().version == 5)
+    // This gateway has nothing of that key: what it sees first makes the node.
+    let elsewhere = try TestDevice(seed: 9).signedEnrolment(version: 2, previous: firstHash)
+    let made = try post(elsewhere, to: gateway).get()
+    #expect(made.isNew && made.version == 2)
+    #expect(try made.node == COSESign1.hash(of: elsewhere.span))
+  }
+
+  @Test func aNodeThatNobodyOwnedHasAnOwnerSinceItShowedAnInvite() throws {
+    let gateway = try TestGateway.make()
+    let (owner, stranger) = (try TestOwner(), try TestOwner(seed: 201))
+    let (device, other) = (try TestDevice(), try TestDevice(seed: 8))
+    let first = try device.enrolment
+    let node = try post(first, to: gateway).get().node
+    let invite = try owner.invite(to: gateway)
+    let second = try device.signedEnrolment(
+      version: 2, previous: try COSESign1.hash(of: first.span), invite)
+    #expect(try post(second, to: gateway).get().node == node)
+    // It is used, and in the store: another process knows the owner too.
+    #expect(code(try other.signedEnrolment(invite), to: gateway) == .inviteUsed)
+    let restarted = try TestGateway.make(gateway.store)
+    let (from, to) = (device.publicKey, other.publicKey)
+    let strangers = try stranger.succession(of: node, from: from, to: to)
+    #expect(code(try other.signedEnrolment(strangers), to: restarted) == .successionForeign)
+    let succession = try owner.succession(of: node, from: from, to: to)
+    #expect(try post(try other.signedEnrolment(succession), to: restarted).get().node == node)
   }
 
   @Test func anOwnedNodeMovesByItsOwnersWordOnly() throws {

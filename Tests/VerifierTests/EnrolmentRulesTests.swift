@@ -152,7 +152,7 @@ private func refusal(
   #expect(again == .repeated(node))
 }
 
-@Test func aVersionFollowsTheNewestAndNoOther() throws {
+@Test func aLaterVersionFollowsTheNewestAndNoOther() throws {
   let parties = try Parties()
   let node = try parties.node()
   let next = try parties.enrolment(version: 2, previous: node.id)
@@ -165,11 +165,7 @@ private func refusal(
   }
   #expect(after.id == node.id && after.ownerKey == node.ownerKey)
   #expect(after.version == 2 && after.enrolmentHash == next.hash)
-  // Not known here, the wrong number, the wrong hash, an older one again.
-  #expect(refusal(next, parties.circumstances()) == .enrolmentOutdated)
-  #expect(refusal(next, parties.circumstances(takesAll: true)) == .enrolmentOutdated)
-  let third = try parties.enrolment(version: 3, previous: node.id)
-  #expect(refusal(third, parties.circumstances(node: node)) == .enrolmentOutdated)
+  // The wrong hash, an older one again, another first one.
   let wrong = try parties.enrolment(version: 2, previous: Digest())
   #expect(refusal(wrong, parties.circumstances(node: node)) == .enrolmentOutdated)
   let first = try parties.enrolment(parties.invite())
@@ -179,6 +175,93 @@ private func refusal(
   var last = node
   last.version = .max
   #expect(refusal(next, parties.circumstances(node: last)) == .enrolmentOutdated)
+}
+
+@Test func versionsThatWentElsewhereAreNotAskedFor() throws {
+  let parties = try Parties()
+  let node = try parties.node()
+  // The fourth, after two that this gateway has never seen.
+  let fourth = try parties.enrolment(version: 4, previous: SHA256.hash([3].span))
+  let after = try EnrolmentRules.admission(of: fourth, in: parties.circumstances(node: node))
+  #expect(after == .nextVersion(.init(after: fourth, of: node, owner: node.ownerKey)))
+  // What was skipped does not come afterwards, and place and radio still take a move.
+  let second = try parties.enrolment(version: 2, previous: node.id)
+  #expect(refusal(second, parties.circumstances(node: after.node)) == .enrolmentOutdated)
+  let moved = try parties.enrolment(
+    version: 9, previous: SHA256.hash([3].span), place: Parties.there)
+  #expect(refusal(moved, parties.circumstances(node: node)) == .moveRequired)
+}
+
+@Test func whateverVersionComesFirstMakesTheNode() throws {
+  let parties = try Parties()
+  let node = try parties.node()
+  let invited = try parties.enrolment(parties.invite(), version: 3, previous: node.id)
+  let admission = try EnrolmentRules.admission(of: invited, in: parties.circumstances())
+  #expect(admission == .newNode(.init(after: invited, of: nil, owner: parties.owner)))
+  #expect(admission.node.id == invited.hash && admission.node.version == 3)
+  let alone = try parties.enrolment(version: 2, previous: node.id)
+  #expect(refusal(alone, parties.circumstances()) == .enrolmentRequired)
+  #expect(refusal(alone, parties.circumstances(takesAll: true)) == nil)
+  let succession = try parties.succession(node: node.id)
+  let succeeded = try parties.enrolment(
+    succession, version: 5, previous: Digest(), byNewDevice: true)
+  #expect(refusal(succeeded, parties.circumstances(succeeded: node)) == nil)
+}
+
+@Test func aNodeThatNobodyOwnsGetsAnOwnerByAnInvite() throws {
+  var parties = try Parties()
+  let alone = try parties.enrolment()
+  let node = try EnrolmentRules.admission(of: alone, in: parties.circumstances(takesAll: true)).node
+  func next(_ authorization: [UInt8], place: Place? = Parties.here) throws -> VerifiedEnrolment {
+    try parties.enrolment(authorization, version: 2, previous: node.id, place: place)
+  }
+  for authorization in [try parties.invite(), try parties.invite(node: node.id)] {
+    // The invite is the owner's word for another place too.
+    for place in [Parties.here, Parties.there] {
+      let enrolment = try next(authorization, place: place)
+      let admission = try EnrolmentRules.admission(
+        of: enrolment, in: parties.circumstances(node: node))
+      #expect(
+        admission == .gainedOwner(.init(after: enrolment, of: node, owner: parties.owner)))
+      #expect(admission.usesInvite && admission.node.id == node.id)
+      // From here on a stranger has no say.
+      let strangers = try parties.enrolment(
+        parties.invite(byStranger: true), version: 3, previous: enrolment.hash)
+      #expect(refusal(strangers, parties.circumstances(node: admission.node)) == .moveForeign)
+    }
+  }
+  let good = try next(parties.invite())
+  #expect(refusal(good, parties.circumstances(ownerKnown: false, node: node)) == .ownerUnknown)
+  #expect(refusal(good, parties.circumstances(usedBy: Digest(), node: node)) == .inviteUsed)
+  let foreign = try next(parties.invite(gateway: Digest()))
+  #expect(refusal(foreign, parties.circumstances(node: node)) == .inviteForeign)
+  let another = try next(parties.invite(node: Digest()))
+  #expect(refusal(another, parties.circumstances(node: node)) == .moveForeign)
+  let succession = try next(
+    parties.succession(node: node.id, old: Digest(), to: parties.device))
+  #expect(refusal(succession, parties.circumstances(node: node)) == .successionForeign)
+  parties.now = .max
+  #expect(refusal(good, parties.circumstances(node: node)) == .inviteExpired)
+}
+
+@Test func anInviteIsUsedByWhatItAllowsAndByNothingElse() throws {
+  let parties = try Parties()
+  let invite = try parties.invite()
+  let node = try parties.node()
+  func admission(_ authorization: [UInt8], place: Place? = Parties.here) throws
+    -> EnrolmentRules.Admission
+  {
+    try EnrolmentRules.admission(
+      of: parties.enrolment(authorization, version: 2, previous: node.id, place: place),
+      in: parties.circumstances(node: node))
+  }
+  #expect(try admission([]).usesInvite == false)
+  #expect(try admission(invite).usesInvite == false)
+  #expect(try admission(parties.invite(node: node.id)).usesInvite)
+  #expect(try admission(parties.invite(node: node.id), place: Parties.there).usesInvite)
+  #expect(
+    try EnrolmentRules.admission(of: parties.enrolment(invite), in: parties.circumstances())
+      .usesInvite)
 }
 
 @Test func anotherPlaceOrRadioTakesAMoveOfTheOwner() throws {
@@ -224,12 +307,9 @@ private func refusal(
   let used = try parties.enrolment(
     parties.invite(node: node.id), version: 2, previous: node.id, place: Parties.there)
   #expect(refusal(used, parties.circumstances(usedBy: Digest(), node: node)) == .inviteUsed)
-  // A move makes no node, and a node without an owner is moved by nobody's word.
+  // A move makes no node.
   let first = try parties.enrolment(parties.invite(node: node.id))
   #expect(refusal(first, parties.circumstances()) == .moveForeign)
-  var free = node
-  free.ownerKey = nil
-  #expect(refusal(used, parties.circumstances(node: free)) == .moveForeign)
 }
 
 @Test func aSuccessionHandsANodeFromOneKeyToAnother() throws {
