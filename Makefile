@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-ARCH ?= amd64
+HOST_ARCH := $(shell dpkg --print-architecture)
+ARCH ?= $(HOST_ARCH)
 SECONDS ?=
 SPEED ?= 3600
 BUILD := build
@@ -15,6 +16,8 @@ VENV := $(BUILD)/outside
 PYTHON := $(VENV)/bin/python
 
 # The packages that the board's libraries, the gateway's SQLite and the checks come from.
+# `make ship` for another architecture brings its libraries itself; to run its programs here takes an emulator.
+CROSS_PACKAGES := qemu-user-static
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
@@ -48,18 +51,32 @@ outside: $(VENV)/.ready ## prepares somebody else's verifiers in a Python enviro
 build: setup ## builds everything as full Swift, for gateway, simulator and tests
 	swift build
 
-ship: setup ## builds the stripped programs of a board in build/ARCH: Embedded Swift, no allocation
+ship: setup ## builds the stripped programs of a board in build/ARCH (amd64, arm64, armhf): Embedded Swift
+ifeq ($(ARCH),$(HOST_ARCH))
 	@mkdir -p $(SHIP)
 	@for program in $(SHIP_PROGRAMS); do \
 	  EMBEDDED=1 swift build -c release --scratch-path $(EMBEDDED_SCRATCH) --product $$program || exit 1; \
 	  strip -o $(SHIP)/$$program $(EMBEDDED_SCRATCH)/release/$$program; \
 	done
+else
+	@Boards/Cross/ship.sh $(ARCH) $(SHIP_PROGRAMS)
+endif
 	@ls -l $(addprefix $(SHIP)/,$(SHIP_PROGRAMS)) | awk '{ printf "  %-32s %9d bytes\n", $$9, $$5 }'
 
+ifeq ($(ARCH),$(HOST_ARCH))
+RUN_PROGRAMS := $(SHIP)
+else
+RUN_PROGRAMS := $(SHIP)/emulated
+endif
+
 run: ship ## the main job, live: a virtual board, agent, uplink and gateway on this machine
+ifneq ($(ARCH),$(HOST_ARCH))
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(CROSS_PACKAGES)"
+	@Boards/Cross/emulated.sh $(ARCH) $(SHIP_PROGRAMS)
+endif
 	@swift build --product cairn-gateway
 	@swift build --product cairn-simulate
-	@"$$(swift build --show-bin-path)/cairn-simulate" run --folder $(BUILD)/run --programs $(SHIP) \
+	@"$$(swift build --show-bin-path)/cairn-simulate" run --folder $(BUILD)/run --programs $(RUN_PROGRAMS) \
 	  --speed $(SPEED) $(if $(SECONDS),--seconds $(SECONDS))
 
 test: ship outside ## every test
@@ -93,4 +110,4 @@ format: ## brings the sources into the project's format
 	swift format -i --recursive Sources Tests Package.swift
 
 clean: ## removes all that was built, and the state of `make run`
-	rm -rf .build .build-release $(EMBEDDED_SCRATCH) $(BUILD)
+	rm -rf .build .build-release $(EMBEDDED_SCRATCH) $(EMBEDDED_SCRATCH)-* $(BUILD)

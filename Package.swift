@@ -9,6 +9,20 @@ import PackageDescription
 let isEmbedded = Context.environment["EMBEDDED"] == "1"
 let isBoardOnly = isEmbedded || Context.environment["BOARD_ONLY"] == "1"
 
+/// Where headers and libraries of another architecture lie, and its name for the linker (Boards/Cross).
+let sysroot = Context.environment["CROSS_SYSROOT"]
+let crossLink: [LinkerSetting] =
+  if let sysroot, let target = Context.environment["CROSS_TARGET"] {
+    [
+      .unsafeFlags([
+        "-use-ld=lld", "-Xclang-linker", "--target=\(target)",
+        "-Xclang-linker", "--sysroot=\(sysroot)",
+      ])
+    ]
+  } else { [] }
+
+let has32BitWords = Context.environment["CROSS_TARGET"]?.hasPrefix("arm-") ?? false
+
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error), .enableExperimentalFeature("Lifetimes"),
 ]
@@ -20,10 +34,12 @@ let board: [SwiftSetting] =
       .enableExperimentalFeature("Embedded"),
       .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
     ] : [])
+/// The compiler refuses what allocates. Not where words have 32 bits: there even UInt64(someUInt32) brings in
+/// types of the standard library that could allocate, and Boards/Cross looks at the linked program instead.
+let noAllocations: [SwiftSetting] =
+  isEmbedded && !has32BitWords ? [.unsafeFlags(["-no-allocations"])] : []
 /// Cannot allocate: the compiler refuses a heap allocation in the ship build.
-let noHeap: [SwiftSetting] =
-  board + [.strictMemorySafety()]
-  + (isEmbedded ? [.unsafeFlags(["-no-allocations"])] : [])
+let noHeap: [SwiftSetting] = board + [.strictMemorySafety()] + noAllocations
 
 /// A module of noHeap or board code.
 func module(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting])
@@ -65,7 +81,7 @@ let boardTargets: [Target] = [
   // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
   module(
     "HTTPSTransport", ["FixedMemory", "CLibCurl"],
-    board + (isEmbedded ? [.unsafeFlags(["-no-allocations"])] : [])),
+    board + noAllocations),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
 ]
@@ -80,7 +96,8 @@ func program(
     swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
     // One file for any distribution, and nothing to load at start.
     linkerSettings: isEmbedded && isStatic
-      ? [.unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"])] : [])
+      ? [.unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"])] + crossLink
+      : crossLink)
 }
 
 let boardPrograms: [Target] = [
