@@ -21,7 +21,7 @@ CROSS_PACKAGES := qemu-user-static
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship run test test-optimised check bench size format clean
+.PHONY: help setup outside build ship deb run test test-optimised check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,13 @@ else
 	@Boards/Cross/ship.sh $(ARCH) $(SHIP_PROGRAMS)
 endif
 	@ls -l $(addprefix $(SHIP)/,$(SHIP_PROGRAMS)) | awk '{ printf "  %-32s %9d bytes\n", $$9, $$5 }'
+
+# The programs of this machine are asked for their manual pages.
+deb: ship ## Debian packages of ARCH, in build/deb
+ifneq ($(ARCH),$(HOST_ARCH))
+	@$(MAKE) --no-print-directory ship ARCH=$(HOST_ARCH)
+endif
+	@Boards/Debian/deb.sh $(ARCH)
 
 ifeq ($(ARCH),$(HOST_ARCH))
 RUN_PROGRAMS := $(SHIP)

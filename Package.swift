@@ -206,6 +206,8 @@ let boardTests: [Target] = [
     ]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
+  tests(
+    "NodeFiles", ["NodeFiles", "NodeConfiguration", "LinuxPlatform", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
   tests(

@@ -2,9 +2,11 @@
 #define _FILE_OFFSET_BITS 64
 #include "CLinuxPlatform.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -158,4 +160,23 @@ uint64_t cairn_random_word(void) {
   while (getrandom(&word, sizeof word, GRND_NONBLOCK) < 0 && errno == EINTR) {
   }
   return word;
+}
+
+int cairn_folder_next(
+    const uint8_t *folder, const uint8_t *previous, uint8_t *name, int64_t capacity) {
+  DIR *stream = opendir((const char *)folder);
+  if (!stream) return -errno;
+  int found = 0;
+  struct dirent *entry;
+  while ((errno = 0, entry = readdir(stream)) != NULL) {
+    size_t count = strlen(entry->d_name);
+    if ((int64_t)count >= capacity) continue;
+    if (strcmp(entry->d_name, (const char *)previous) <= 0) continue;
+    if (found && strcmp(entry->d_name, (const char *)name) >= 0) continue;
+    memcpy(name, entry->d_name, count + 1);
+    found = 1;
+  }
+  int error = errno;
+  closedir(stream);
+  return error ? -error : found;
 }

@@ -2,6 +2,8 @@
 #include "CLinuxPlatform.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,4 +88,22 @@ int cairn_socket_is_at(const uint8_t *path) {
   struct stat status;
   if (lstat((const char *)path, &status) < 0) return -errno;
   return S_ISSOCK(status.st_mode) != 0;
+}
+
+int cairn_service_notify(const uint8_t *state, int64_t count) {
+  const char *path = getenv("NOTIFY_SOCKET");
+  if (!path || (path[0] != '/' && path[0] != '@')) return 0;
+  struct sockaddr_un address;
+  int error = address_of((const uint8_t *)path, &address);
+  if (error < 0) return error;
+  socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+  /* An abstract name begins with NUL and has no end mark (unix(7)). */
+  if (path[0] == '@') address.sun_path[0] = 0; else length += 1;
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) return -errno;
+  ssize_t sent = sendto(
+      descriptor, state, (size_t)count, MSG_NOSIGNAL, (const struct sockaddr *)&address, length);
+  int result = sent < 0 ? -errno : 0;
+  close(descriptor);
+  return result;
 }

@@ -51,6 +51,11 @@ public func readFile(
   }
 }
 
+/// True when something stands at the path, a link that leads nowhere excepted.
+public func fileExists(_ path: FixedPath) -> Bool {
+  unsafe path.withPointer { unsafe cairn_file_exists($0) } == 1
+}
+
 /// Replaces a file so that after a power cut either the old content is there or all of the new one:
 /// a new file beside it, fsync, rename, fsync of the directory. The old file is untouched on failure.
 public func atomicReplace(

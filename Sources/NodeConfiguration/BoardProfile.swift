@@ -68,27 +68,32 @@ public struct BoardProfile: ~Copyable {
     return nil
   }
 
-  /// True when one of the profile's `compatible` strings stands in `tree`: the bytes of
-  /// /proc/device-tree/compatible, strings that each end with a zero byte (Devicetree Specification
-  /// 0.4, section 2.3.1).
-  public func matches(deviceTree tree: Span<UInt8>) -> Bool {
+  /// How well the profile fits a device tree: the place, from 0, of the first string of `tree` that is one of
+  /// the profile's. Nil when none is. `tree` has the bytes of /proc/device-tree/compatible: strings from the
+  /// most to the least specific, each with a zero byte at its end (Devicetree Specification 0.4, section 2.3.1).
+  public func rank(deviceTree tree: Span<UInt8>) -> Int? {
+    var start = 0
+    var rank = 0
+    while start < tree.count {
+      var end = start
+      while end < tree.count, tree[end] != 0 { end += 1 }
+      if end > start, names(tree.extracting(start..<end)) { return rank }
+      start = end + 1
+      rank += 1
+    }
+    return nil
+  }
+
+  /// True when one of the profile's `compatible` strings stands in `tree`.
+  public func matches(deviceTree tree: Span<UInt8>) -> Bool { rank(deviceTree: tree) != nil }
+
+  private func names(_ string: Span<UInt8>) -> Bool {
     let strings = compatible.span
     var start = 0
     while start < strings.count {
       var end = start
       while end < strings.count, strings[end] != UInt8(ascii: " ") { end += 1 }
-      if end > start, contains(strings.extracting(start..<end), in: tree) { return true }
-      start = end + 1
-    }
-    return false
-  }
-
-  private func contains(_ string: Span<UInt8>, in tree: Span<UInt8>) -> Bool {
-    var start = 0
-    while start < tree.count {
-      var end = start
-      while end < tree.count, tree[end] != 0 { end += 1 }
-      if string.equals(tree.extracting(start..<end)) { return true }
+      if end > start, string.equals(strings.extracting(start..<end)) { return true }
       start = end + 1
     }
     return false

@@ -39,14 +39,19 @@ public struct ProgramOptions: ~Copyable {
     return true
   }
 
-  /// All words were handed over. A program that reaches devices `requiresBoard`.
-  public mutating func finish(requiresBoard: Bool, problems: inout ProblemList) {
-    if let option = awaited {
-      awaited = nil
-      refuse(option, " needs a value", .missingArgument, problems: &problems)
-    } else if requiresBoard, !given[Int(Option.board.rawValue)] {
-      refuse(.board, " is needed: a profile of Boards/", .missingArgument, problems: &problems)
-    }
+  /// All words were handed over.
+  public mutating func finish(problems: inout ProblemList) {
+    guard let option = awaited else { return }
+    awaited = nil
+    refuse(option, " needs a value", .missingArgument, problems: &problems)
+  }
+
+  /// The profile that was found to be this board's: as if it had been named.
+  public mutating func take(boardPath path: PathText) { boardPath = path }
+
+  /// Refuses to go on without a profile; `why` none was found.
+  public func refuseWithoutBoard(_ why: Message, problems: inout ProblemList) {
+    problems.refuse(.arguments, line: 0, .missingArgument, why)
   }
 
   /// Refuses a word that neither `take` nor the program knows.

@@ -14,7 +14,7 @@ public struct BoardProgram {
   public let version: StaticString
   /// What --help prints, without a line's end.
   public let help: StaticString
-  /// It reaches devices, so that --board is needed.
+  /// It reaches devices, so that it needs a board profile: named with --board, or found (`BoardChoice`).
   public let requiresBoard: Bool
 
   public init(
@@ -49,7 +49,8 @@ public struct BoardProgram {
         end(.refused, ": /proc/self/cmdline can't be read; is /proc mounted?")
       }
     }
-    options.finish(requiresBoard: requiresBoard, problems: &problems)
+    options.finish(problems: &problems)
+    if requiresBoard, problems.isUsable { BoardChoice.choose(for: &options, problems: &problems) }
     problems.writeAll(options: options, to: .error)
     guard problems.isUsable else { NodeFiles.end(.usage) }
     return options

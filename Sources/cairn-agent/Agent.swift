@@ -96,8 +96,10 @@ struct Agent: ~Copyable {
     startSensors()
     commit()
     announce()
+    ServiceManager.tellReady()
     var poller = Poller()
     while !isAsked(signals) {
+      ServiceManager.tellAlive()
       tick()
       takeReceiver()
       measureWhatIsDue()
@@ -107,6 +109,7 @@ struct Agent: ~Copyable {
       keepTheLog()
       wait(&poller, signals)
     }
+    ServiceManager.tellStopping()
     closeLog()
   }
 

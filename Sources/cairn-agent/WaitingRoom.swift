@@ -67,6 +67,9 @@ struct WaitingRoom: ~Copyable {
 
   /// One wait. False when the program is asked to end.
   private mutating func turn(_ signals: borrowing TerminationSignals, milliseconds: Int64) -> Bool {
+    // It waits as it should: a service manager that waits for a beginning would start it anew.
+    ServiceManager.tellReady()
+    ServiceManager.tellAlive()
     var poller = Poller()
     let signalSlot = poller.watch(signals.pollDescriptor)
     socket.watch(&poller)

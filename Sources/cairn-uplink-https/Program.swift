@@ -12,6 +12,10 @@ struct Program {
     let options = program.start()
     let files = program.configuration(options)
     let paths = program.paths(options)
+    // A turn may have two requests, each as long as configured; waiting for key and spool is no failure.
+    ServiceManager.allowSilence(
+      seconds: UInt32(files.site.delivery.timeoutMilliseconds / 1000) * 2 + 120)
+    ServiceManager.tellReady()
     let lock = lockFolder(paths)
     // Made before libcurl's threads, so that none of them takes the signals.
     let signals: TerminationSignals

@@ -70,8 +70,10 @@ struct Uplink: ~Copyable {
   /// Runs until SIGTERM or SIGINT.
   mutating func run() {
     say("delivers to the configured gateway")
+    ServiceManager.tellReady()
     goToCursor()
     while !isAsked() {
+      ServiceManager.tellAlive()
       let isAgentNew = connectToAgent()
       followSpool()
       if isAgentNew { greetAgent() }

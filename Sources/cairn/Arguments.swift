@@ -43,7 +43,7 @@ struct Arguments: ~Copyable {
       }
     }
     if let awaited { refuse(awaited.text, nil, " needs ", awaited.valueName) }
-    options.finish(requiresBoard: false, problems: &problems)
+    options.finish(problems: &problems)
     guard problems.isUsable else {
       problems.writeAll(options: options, to: .error)
       end(.usage, "`cairn help` shows what can be asked")

@@ -4,7 +4,7 @@ import Testing
 @testable import NodeConfiguration
 
 /// The options, what was found, and the words that were left for the program.
-private func read(_ words: [String], requiresBoard: Bool = true) -> (
+private func read(_ words: [String]) -> (
   paths: [String], found: [Found], rest: [String]
 ) {
   var problems = ProblemList()
@@ -13,7 +13,7 @@ private func read(_ words: [String], requiresBoard: Bool = true) -> (
   for word in words where !options.take(Array(word.utf8).span, problems: &problems) {
     rest.append(word)
   }
-  options.finish(requiresBoard: requiresBoard, problems: &problems)
+  options.finish(problems: &problems)
   let paths = [
     options.configPath.string, options.boardPath.string, options.stateFolder.string,
     options.runFolder.string,
@@ -32,13 +32,9 @@ private func read(_ words: [String], requiresBoard: Bool = true) -> (
   }
 
   @Test func optionsThatAreNotGivenHaveTheirDefaults() {
-    let result = read([], requiresBoard: false)
+    let result = read([])
     #expect(result.paths == ["/etc/cairn/site.ini", "", "/var/lib/cairn/agent", "/run/cairn"])
     #expect(result.found == [])
-  }
-
-  @Test func aProgramThatReachesDevicesNeedsABoard() {
-    #expect(read([]).found.map(\.reason) == [.missingArgument])
   }
 
   @Test(arguments: [

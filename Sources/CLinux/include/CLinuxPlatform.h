@@ -48,6 +48,14 @@ int cairn_file_rename(const uint8_t *from, const uint8_t *to);
 int cairn_file_unlink(const uint8_t *path);
 int cairn_file_change_mode(const uint8_t *path, uint32_t mode);
 
+/* The name in a folder that comes next after `previous` in the order of bytes, with its NUL; an empty `previous`
+   comes before all. 1, 0 when none comes after it, or -errno. Names of `capacity` bytes or more are passed over. */
+int cairn_folder_next(
+    const uint8_t *folder, const uint8_t *previous, uint8_t *name, int64_t capacity);
+
+/* Tells whoever started this program (sd_notify(3)). 0 also when nobody asked to be told. */
+int cairn_service_notify(const uint8_t *state, int64_t count);
+
 /* A random number, for spreading pauses and not for secrets; 0 when the kernel has none yet. */
 uint64_t cairn_random_word(void);
 

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Puts the Debian packages of one architecture together, from the programs in build/ARCH.
+#   Boards/Debian/deb.sh arm64
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+architecture=$1
+programs=build/$architecture
+version=$(sed -n 's/^var agentVersion: StaticString { "\(.*\)" }$/\1/p' Sources/cairn-agent/Program.swift)
+work=build/deb/work-$architecture
+# Times in the packages are the last commit's, so that two builds of it are the same.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+rm -rf "$work"
+mkdir -p build/deb
+. Boards/Debian/control.sh
+
+# put PACKAGE MODE FILE... FOLDER
+put() {
+  local package=$1 mode=$2
+  shift 2
+  local folder=$work/$package${*: -1}
+  mkdir -p "$folder"
+  install -m "$mode" "${@:1:$#-1}" "$folder"
+}
+
+# put_as PACKAGE MODE FILE PATH
+put_as() {
+  mkdir -p "$work/$1$(dirname "$4")"
+  install -m "$2" "$3" "$work/$1$4"
+}
+
+# What every package has: licence, changes, and what lintian is told.
+document() {
+  local package=$1 folder=$work/$1/usr/share/doc/$1
+  mkdir -p "$folder"
+  { printf 'cairn (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md of the sources.\n\n -- %s  %s\n' \
+    "$version" "$maintainer" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")"; } | gzip -9n >"$folder/changelog.gz"
+  printf '%s\n' 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/' \
+    'Upstream-Name: Cairn' '' 'Files: *' 'Copyright: 2026 the Cairn authors' 'License: Apache-2.0' \
+    ' On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.' >"$folder/copyright"
+  chmod 644 "$folder"/*
+}
+
+manual() { # PACKAGE PROGRAM SECTION WHAT
+  mkdir -p "$work/$1/usr/share/man/man$3"
+  Boards/Debian/manual.sh "$2" "$3" "$4" "$version" | gzip -9n >"$work/$1/usr/share/man/man$3/$2.$3.gz"
+}
+
+build() { # PACKAGE ARCHITECTURE
+  local package=$1 folder=$work/$1
+  document "$package"
+  mkdir -p "$folder/DEBIAN"
+  for script in postinst prerm postrm; do
+    if [ -f "Boards/Debian/$package.$script" ]; then
+      install -m 755 "Boards/Debian/$package.$script" "$folder/DEBIAN/$script"
+    fi
+  done
+  (cd "$folder" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+  control "$package" "$2" "$folder" >"$folder/DEBIAN/control"
+  find "$folder" -type d -exec chmod 755 {} +
+  find "$folder" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Zxz --build "$folder" "build/deb/${package}_${version}_$2.deb" >/dev/null
+  ls -l "build/deb/${package}_${version}_$2.deb" | awk '{ printf "  %-52s %9d bytes\n", $9, $5 }'
+}
+
+put_as cairn-common 644 Boards/Systemd/cairn.sysusers /usr/lib/sysusers.d/cairn.conf
+put_as cairn-common 644 Boards/Systemd/cairn.tmpfiles /usr/lib/tmpfiles.d/cairn.conf
+put cairn-common 644 Udev/70-cairn.rules /usr/lib/udev/rules.d
+put cairn-common 644 Boards/*.ini /usr/share/cairn/boards
+put cairn-common 644 docs/*.md docs/site.ini.sample docs/board.ini.sample README.md /usr/share/doc/cairn-common
+build cairn-common all
+
+for package in cairn-agent cairn-uplink-https; do
+  put $package 755 "$programs/$package" /usr/bin
+  put $package 644 Boards/Systemd/$package.service /usr/lib/systemd/system
+done
+put_as cairn-agent 644 Boards/Debian/cairn-agent.lintian-overrides /usr/share/lintian/overrides/cairn-agent
+manual cairn-agent cairn-agent 8 "measures, signs, keeps a log that anyone can check"
+manual cairn-uplink-https cairn-uplink-https 8 "delivers a Cairn log to its gateway"
+build cairn-agent "$architecture"
+build cairn-uplink-https "$architecture"
+
+put cairn 755 "$programs/cairn" /usr/bin
+manual cairn cairn 1 "what a node measures, proves and delivers"
+build cairn "$architecture"
+rm -rf "$work"
