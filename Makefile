@@ -18,10 +18,11 @@ PYTHON := $(VENV)/bin/python
 # The packages that the board's libraries, the gateway's SQLite and the checks come from.
 # `make ship` for another architecture brings its libraries itself; to run its programs here takes an emulator.
 CROSS_PACKAGES := qemu-user-static
+SERVICE_PACKAGES := systemd udev lintian util-linux
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run test test-optimised check bench size format clean
+.PHONY: help setup outside build ship deb run test test-optimised test-services check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +93,7 @@ test: ship outside ## every test
 	$(MAKE) test-optimised
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
+	$(MAKE) test-services
 	$(MAKE) run SECONDS=15
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export
@@ -101,6 +103,10 @@ test: ship outside ## every test
 test-optimised: setup ## the tests of board modules once more, optimised
 	BOARD_ONLY=1 swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-release
 	BOARD_ONLY=1 swift test -c release --skip-build -Xswiftc -enable-testing --scratch-path .build-release
+
+test-services: deb ## units, udev rules and packages, as far as this machine can tell
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(SERVICE_PACKAGES)"
+	python3 Tests/Services/selftest.py
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

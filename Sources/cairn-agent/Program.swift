@@ -72,7 +72,7 @@ struct Program {
     """
     cairn-agent: measures, signs, and keeps a log that anyone can check
 
-      --board FILE    board profile: buses and serial lines (Boards/)      needed
+      --board FILE    board profile: buses and serial lines (Boards/)      found
       --config FILE   site file: sensors, intervals, gateway               /etc/cairn/site.ini
       --state FOLDER  holds agent/ with key and log                        /var/lib/cairn
       --run FOLDER    sockets, and what relative virtual buses stand below /run/cairn

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Units, udev rules, packages and service notification, as far as a build machine can tell."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ARCHITECTURE = subprocess.run(
+    ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+).stdout.strip()
+PROGRAMS = ROOT / "build" / ARCHITECTURE
+DEB = ROOT / "build" / "deb"
+# The most that each unit may be exposed to, by systemd-analyze security.
+EXPOSURE = {"cairn-agent": 1.0, "cairn-uplink-https": 1.3}
+
+passed = failed = 0
+
+
+def check(sentence, holds, detail=""):
+    global passed, failed
+    if holds:
+        passed += 1
+    else:
+        failed += 1
+        print(f"FAILED: {sentence}" + (f": {detail}" if detail else ""))
+
+
+def exposure(path):
+    result = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(path)],
+        capture_output=True, text=True, env={**os.environ, "SYSTEMD_COLORS": "0"},
+    )
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
+    return float(found.group(1)) if found else None
+
+
+def units(folder):
+    for name, bound in EXPOSURE.items():
+        path = ROOT / "Boards" / "Systemd" / f"{name}.service"
+        level = exposure(path)
+        print(f"  {name:20} exposure {level} (bound {bound})")
+        check(f"{name} is exposed to {bound} at most", level is not None and level <= bound, level)
+        text = path.read_text()
+        opened = folder / f"{name}.service"
+        opened.write_text(text.replace("NoNewPrivileges=yes", "").replace(
+            "CapabilityBoundingSet=\n", "").replace("ProtectSystem=strict", ""))
+        check(f"an opened {name} is found", (exposure(opened) or 0) > bound)
+        unknown = subprocess.run(
+            ["systemd-analyze", "verify", "--recursive-errors=no", "--man=no", str(path)],
+            capture_output=True, text=True,
+        ).stderr
+        # The programs are not installed here.
+        told = [line for line in unknown.splitlines() if "is not executable" not in line]
+        check(f"systemd reads every line of {name}", not any(name in line for line in told), told)
+    agent = (ROOT / "Boards/Systemd/cairn-agent.service").read_text()
+    uplink = (ROOT / "Boards/Systemd/cairn-uplink-https.service").read_text()
+    check("the agent has no network", "PrivateNetwork=yes" in agent and "AF_INET" not in agent)
+    check("the uplink has no devices and no key",
+          "PrivateDevices=yes" in uplink and "InaccessiblePaths=-/var/lib/cairn/agent/agent.key" in uplink)
+
+
+def udev_says(rules):
+    """What udev says of a rules file, beside that it reads it. In a mount namespace of its own."""
+    script = (
+        "mkdir -p /run/udev/rules.d && mount -t tmpfs none /run/udev/rules.d && "
+        f"cp '{rules}' /run/udev/rules.d/70-cairn.rules && udevadm test /sys/class/mem/null 2>&1"
+    )
+    command = ["unshare", "-m", "sh", "-c", script]
+    if os.geteuid() != 0:
+        command.insert(1, "-r")
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    lines = [line for line in output.splitlines() if "70-cairn.rules" in line]
+    check("udev reads the rules", any("Reading rules file" in line for line in lines), output[:200])
+    # Groups come with the packages' users.
+    return [
+        line for line in lines if "Reading rules file" not in line and "Unknown group" not in line
+    ]
+
+
+def rules(folder):
+    source = ROOT / "Udev" / "70-cairn.rules"
+    check("udev has nothing to say about the rules", udev_says(source) == [], udev_says(source))
+    text = source.read_text()
+    for wrong in [
+        text.replace('SYMLINK+="cairn', 'SYMLINKS+="cairn', 1),
+        text.replace('GOTO="cairn_serial"', 'GOTO="cairn_nowhere"', 1),
+    ]:
+        broken = folder / "broken.rules"
+        broken.write_text(wrong)
+        check("udev says what is wrong with broken rules", udev_says(broken) != [])
+    ids = set(re.findall(r"([0-9a-f]{4}):([0-9a-f]{4})", (ROOT / "Udev/README.md").read_text()))
+    for vendor, product in ids:
+        check(f"{vendor}:{product} of the table has a rule",
+              re.search(rf'"{vendor}".*"[0-9a-f|]*{product}', text) is not None)
+
+
+def notices(folder, address, program, arguments, count):
+    """The first messages of a program to its service manager, and how it ended."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(address)
+    receiver.settimeout(60)
+    name = "@" + address[1:] if address.startswith("\0") else address
+    process = subprocess.Popen(
+        [PROGRAMS / program, *arguments], env={**os.environ, "NOTIFY_SOCKET": name},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        return [receiver.recv(512).decode() for _ in range(count)]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        receiver.close()
+
+
+def notification(folder):
+    (folder / "agent").mkdir()
+    (folder / "uplink").mkdir()
+    (folder / "site.ini").write_text("[gateway]\nurl = http://127.0.0.1:9\n[spool]\nsize = 1 MiB\nsegment = 128 KiB\n")
+    (folder / "board.ini").write_text("[board]\nname = test\n")
+    state = ["--config", str(folder / "site.ini"), "--state", str(folder), "--run", str(folder)]
+    for address in [str(folder / "notify"), f"\0cairn-test-{os.getpid()}"]:
+        told = notices(folder, address, "cairn-agent", state, 2)
+        check("the agent says that it has begun, and then that it is alive",
+              told == ["READY=1", "WATCHDOG=1"], told)
+        told = notices(folder, address + "u", "cairn-uplink-https", state, 3)
+        check("the uplink says how long it may be silent, and that it has begun",
+              told[0] == "WATCHDOG_USEC=480000000" and "READY=1" in told[1:], told)
+
+
+def contents(package):
+    listing = subprocess.run(
+        ["dpkg-deb", "--contents", str(package)], capture_output=True, text=True, check=True
+    ).stdout
+    return {line.split()[-1].lstrip("."): line.split()[:2] for line in listing.splitlines()}
+
+
+def packages():
+    found = {path.name.split("_")[0]: path for path in DEB.glob(f"*_{ARCHITECTURE}.deb")}
+    found |= {path.name.split("_")[0]: path for path in DEB.glob("*_all.deb")}
+    wanted = {
+        "cairn-agent": ["/usr/bin/cairn-agent", "/usr/lib/systemd/system/cairn-agent.service"],
+        "cairn-uplink-https": [
+            "/usr/bin/cairn-uplink-https", "/usr/lib/systemd/system/cairn-uplink-https.service"],
+        "cairn": ["/usr/bin/cairn"],
+        "cairn-common": [
+            "/usr/lib/sysusers.d/cairn.conf", "/usr/lib/tmpfiles.d/cairn.conf",
+            "/usr/lib/udev/rules.d/70-cairn.rules", "/usr/share/cairn/boards/generic.ini"],
+    }
+    for name, paths in wanted.items():
+        check(f"there is a package {name}", name in found)
+        if name not in found:
+            continue
+        files = contents(found[name])
+        for path in paths:
+            check(f"{name} holds {path}", path in files)
+        check(f"all of {name} is root's", all(owner == "root/root" for _, owner in files.values()))
+        check(f"nothing of {name} is in /var or /etc",
+              not any(path.startswith(("/var", "/etc")) for path in files))
+    result = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error", *map(str, found.values())],
+        capture_output=True, text=True)
+    check("lintian finds no error", result.returncode == 0, result.stdout)
+    for script in (ROOT / "Boards" / "Debian").glob("*.p*"):
+        text = script.read_text()
+        check(f"{script.name} is a script that sh reads",
+              subprocess.run(["sh", "-n", script]).returncode == 0)
+        check(f"{script.name} removes nothing below /var/lib/cairn",
+              not re.search(r"\b(rm|rmdir|shred|find)\b[^\n]*/var/lib", text))
+
+
+def main():
+    for tool in ["systemd-analyze", "udevadm", "lintian", "dpkg-deb"]:
+        if not shutil.which(tool):
+            sys.exit(f"selftest.py: {tool} is missing; make test-services installs it")
+    with tempfile.TemporaryDirectory(prefix="cairn-services-") as name:
+        folder = pathlib.Path(name)
+        units(folder)
+        rules(folder)
+        notification(folder)
+    packages()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
