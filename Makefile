@@ -20,6 +20,7 @@ PYTHON := $(VENV)/bin/python
 CROSS_PACKAGES := qemu-user-static
 SERVICE_PACKAGES := systemd udev lintian util-linux
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
+	libqrencode-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
 .PHONY: help setup outside build ship deb run test test-optimised test-services check bench size format clean
@@ -94,6 +95,8 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
+	$(PYTHON) Tests/Outside/sealed_keys.py
+	$(PYTHON) Tests/Outside/sealed_keys.py --program $(SHIP)/cairn
 	$(MAKE) run SECONDS=15
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export

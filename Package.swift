@@ -54,6 +54,8 @@ let boardTargets: [Target] = [
   .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
   .systemLibrary(
     name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+  .systemLibrary(
+    name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
   .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
 
   module("FixedMemory", ["CLinux"], noHeap),
@@ -120,6 +122,7 @@ let boardPrograms: [Target] = [
     [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
+      "Identity", "Signers", "CQREncode",
     ], noHeap),
 ]
 
@@ -215,7 +218,7 @@ let boardTests: [Target] = [
     [
       "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
-      "TestSupport",
+      "Identity", "CLinux", "TestSupport",
     ]),
   // The whole program, between an agent and a gateway that the tests play.
   tests(

@@ -1,4 +1,4 @@
-/* libsodium: Ed25519, SHA-256, random bytes, memory that is locked and wiped. */
+/* libsodium: Ed25519, SHA-256, Argon2id, XChaCha20-Poly1305, random bytes, memory that is locked and wiped. */
 #ifndef CAIRN_CSODIUM_H
 #define CAIRN_CSODIUM_H
 
@@ -25,6 +25,35 @@ static inline void cairn_random_bytes(uint8_t *bytes, int64_t count) {
 
 static inline void cairn_wipe(uint8_t *bytes, int64_t count) {
   if (bytes) sodium_memzero(bytes, (size_t)count);
+}
+
+/* A key of 32 bytes from a passphrase and 16 bytes of salt. libsodium allocates the memory, and gives it back.
+   0, or -1 when there is not so much. */
+static inline int cairn_argon2id(
+    uint8_t *key, const uint8_t *passphrase, uint64_t count, const uint8_t *salt, uint32_t passes,
+    uint32_t kibibytes) {
+  if (!key || !passphrase || !salt) return -1;
+  return crypto_pwhash(
+      key, 32, (const char *)passphrase, count, salt, passes, (size_t)kibibytes * 1024,
+      crypto_pwhash_ALG_ARGON2ID13);
+}
+
+/* XChaCha20-Poly1305: `sealed` has room for 16 bytes more than `content`; nonce 24 bytes, key 32. */
+static inline int cairn_seal(
+    uint8_t *sealed, const uint8_t *content, uint64_t count, const uint8_t *header, uint64_t header_count,
+    const uint8_t *nonce, const uint8_t *key) {
+  if (!sealed || !content || !header || !nonce || !key) return -1;
+  return crypto_aead_xchacha20poly1305_ietf_encrypt(
+      sealed, 0, content, count, header, header_count, 0, nonce, key);
+}
+
+/* 0, or -1 when a bit of `sealed` or of the header is not what was sealed, or the key is another. */
+static inline int cairn_unseal(
+    uint8_t *content, const uint8_t *sealed, uint64_t count, const uint8_t *header, uint64_t header_count,
+    const uint8_t *nonce, const uint8_t *key) {
+  if (!content || !sealed || !header || !nonce || !key) return -1;
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(
+      content, 0, 0, sealed, count, header, header_count, nonce, key);
 }
 
 #endif

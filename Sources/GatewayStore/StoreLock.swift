@@ -5,11 +5,11 @@ import Synchronization
 /// The folder of a store, which one gateway at a time has: flock(2) on the folder itself. Nothing is left in
 /// it, and the lock ends with the process, however that ends. Not on the database's file: SQLite's own
 /// locks on it are lost when another descriptor of it is closed.
-final class StoreLock: Sendable {
+public final class StoreLock: Sendable {
   private let descriptor: Mutex<CInt?>
 
   /// Does not wait for whoever has the folder.
-  init(ofStoreAt path: String) throws(GatewayStore.Failure) {
+  public init(ofStoreAt path: String) throws(GatewayStore.Failure) {
     var folder = (path as NSString).deletingLastPathComponent
     if folder.isEmpty { folder = "." }
     let number = cairn_file_open(
@@ -26,7 +26,7 @@ final class StoreLock: Sendable {
   deinit { release() }
 
   /// Lets the next one have the folder.
-  func release() {
+  public func release() {
     descriptor.withLock { number in
       if let open = number { _ = cairn_file_close(open) }
       number = nil

@@ -78,6 +78,19 @@ public func atomicReplace(
   }
 }
 
+/// Makes a new file, durably. Fails with `system(EEXIST)` when anything stands at the path, be it a link; nothing is
+/// left of it on any other failure.
+public func createFile(
+  _ path: FixedPath, with bytes: Span<UInt8>, mode: UInt32
+) throws(FileFailure) {
+  do throws(SystemError) {
+    try writeNew(path, bytes, mode: mode)
+    try synchroniseDirectory(of: path)
+  } catch {
+    throw FileFailure(error)
+  }
+}
+
 private func writeNew(
   _ path: FixedPath, _ bytes: Span<UInt8>, mode: UInt32
 ) throws(SystemError) {

@@ -46,8 +46,27 @@ public struct FileKey: ~Copyable, Signer {
     guard sodium_init() >= 0 else { throw .noRandomness }
     let keyPath = try KeyPath(path)
     var format = try Self.read(keyPath)
-    defer { Self.wipe(&format.seed) }
+    defer { wipe(&format.seed) }
     self = try Self(format: format, path: keyPath)
+  }
+
+  /// Reads the key at `path` for somebody who keeps or compares it and leaves the file alone: root may, whosever
+  /// file it is. Recording an epoch fails.
+  public init(reading path: Span<UInt8>) throws(Failure) {
+    guard sodium_init() >= 0 else { throw .noRandomness }
+    var format = try Self.read(KeyPath(path), asRoot: cairn_effective_user() == 0)
+    defer { wipe(&format.seed) }
+    self = try Self(format: format, path: KeyPath())
+  }
+
+  /// A new key that is nowhere but in memory. Recording an epoch fails.
+  public init() throws(Failure) {
+    guard sodium_init() >= 0 else { throw .noRandomness }
+    var format = KeyFileFormat(seed: FixedBytes(), epoch: 0)
+    defer { wipe(&format.seed) }
+    var span = format.seed.mutableSpan
+    span.withUnsafeMutableBufferPointer { cairn_random_bytes($0.baseAddress, Int64($0.count)) }
+    self = try Self(format: format, path: KeyPath())
   }
 
   /// Makes a new key and its file, with mode 0600, durable before this returns. Whoever calls has
@@ -58,7 +77,7 @@ public struct FileKey: ~Copyable, Signer {
     guard sodium_init() >= 0 else { throw .noRandomness }
     let keyPath = try KeyPath(path)
     var format = KeyFileFormat(seed: FixedBytes(), epoch: 0, hardware: hardware)
-    defer { Self.wipe(&format.seed) }
+    defer { wipe(&format.seed) }
     var span = format.seed.mutableSpan
     span.withUnsafeMutableBufferPointer { cairn_random_bytes($0.baseAddress, Int64($0.count)) }
     try Self.write(format, to: keyPath)
@@ -71,7 +90,7 @@ public struct FileKey: ~Copyable, Signer {
     self = try Self(format: KeyFileFormat(seed: seed, epoch: 0), path: KeyPath())
   }
 
-  private init(format: KeyFileFormat, path: KeyPath) throws(Failure) {
+  init(format: KeyFileFormat, path: KeyPath) throws(Failure) {
     // Locked, kept out of core dumps, between pages that can't be touched.
     guard
       let secretKey = sodium_malloc(Int(crypto_sign_ed25519_SECRETKEYBYTES))?
@@ -123,20 +142,32 @@ public struct FileKey: ~Copyable, Signer {
   }
 
   private func rewrite(epoch: UInt64, hardware: HardwareIdentity) throws(Failure) {
-    var format = KeyFileFormat(seed: FixedBytes(), epoch: epoch, hardware: hardware)
-    defer { Self.wipe(&format.seed) }
-    for index in 0..<32 { format.seed[index] = secretKey[index] }
+    var format = content(epoch: epoch, hardware: hardware)
+    defer { wipe(&format.seed) }
     try Self.write(format, to: path)
   }
 
-  private static func wipe(_ seed: inout FixedBytes<32>) {
-    var span = seed.mutableSpan
-    span.withUnsafeMutableBufferPointer { cairn_wipe($0.baseAddress, Int64($0.count)) }
+  /// What a file of this key holds. Whoever takes it wipes the seed.
+  func content(epoch: UInt64, hardware: HardwareIdentity) -> KeyFileFormat {
+    var format = KeyFileFormat(seed: FixedBytes(), epoch: epoch, hardware: hardware)
+    for index in 0..<32 { format.seed[index] = secretKey[index] }
+    return format
+  }
+
+  /// Writes the key's file at a path where none is, or one of the same key: with mode 0600, durably, and, when root
+  /// does it, for the user whose the folder is. Whoever calls has the folder's lock and has looked what is there.
+  public func restore(to path: Span<UInt8>, epoch: UInt64, hardware: HardwareIdentity)
+    throws(Failure)
+  {
+    let target = try KeyPath(path)
+    var format = content(epoch: epoch, hardware: hardware)
+    defer { wipe(&format.seed) }
+    try Self.write(format, to: target, asRestored: true)
   }
 }
 
 extension FileKey {
-  private static func read(_ path: KeyPath) throws(Failure) -> KeyFileFormat {
+  private static func read(_ path: KeyPath, asRoot: Bool = false) throws(Failure) -> KeyFileFormat {
     // One byte more than a key file has, so that a longer one is seen.
     var bytes = InlineArray<256, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
@@ -151,7 +182,7 @@ extension FileKey {
     if count == -Int64(ELOOP) { throw .notAFile }
     guard count >= 0 else { throw .system(errno: Int32(-count)) }
     guard state.is_regular != 0 else { throw .notAFile }
-    guard state.mode & 0o077 == 0, state.owner == cairn_effective_user() else {
+    guard state.mode & 0o077 == 0, asRoot || state.owner == cairn_effective_user() else {
       throw .readableByOthers(mode: state.mode, owner: state.owner)
     }
     do throws(KeyFileFormat.Failure) {
@@ -164,7 +195,9 @@ extension FileKey {
     }
   }
 
-  private static func write(_ format: KeyFileFormat, to path: KeyPath) throws(Failure) {
+  private static func write(
+    _ format: KeyFileFormat, to path: KeyPath, asRestored: Bool = false
+  ) throws(Failure) {
     var bytes = InlineArray<256, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     let count = format.encode(into: &span)
@@ -172,7 +205,7 @@ extension FileKey {
       path.file.span.withUnsafeBufferPointer { file in
         path.temporary.span.withUnsafeBufferPointer { temporary in
           path.folder.span.withUnsafeBufferPointer { folder in
-            cairn_key_file_replace(
+            (asRestored ? cairn_key_file_restore : cairn_key_file_replace)(
               file.baseAddress, temporary.baseAddress, folder.baseAddress, content.baseAddress,
               Int64(count))
           }

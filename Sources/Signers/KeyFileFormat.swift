@@ -73,26 +73,20 @@ struct KeyFileFormat {
 
   init(decoding bytes: Span<UInt8>) throws(Failure) {
     var offset = 0
-    guard Self.take("cairn-key ", bytes, &offset) else { throw .malformed }
-    guard Self.take("1\n", bytes, &offset) else { throw .unsupportedVersion }
-    guard Self.take("algorithm ed25519\n", bytes, &offset), Self.take("seed ", bytes, &offset),
-      bytes.count - offset >= 64
+    guard take("cairn-key ", bytes, &offset) else { throw .malformed }
+    guard take("1\n", bytes, &offset) else { throw .unsupportedVersion }
+    guard take("algorithm ed25519\n", bytes, &offset), take("seed ", bytes, &offset)
     else { throw .malformed }
     seed = FixedBytes()
-    for index in 0..<32 {
-      guard let high = hexValue(bytes[offset]), let low = hexValue(bytes[offset + 1]) else {
-        throw .malformed
-      }
-      seed[index] = high << 4 | low
-      offset += 2
-    }
-    guard Self.take(Self.middle, bytes, &offset) else { throw .malformed }
-    epoch = try Self.number(bytes, &offset)
-    guard Self.take("\nboard ", bytes, &offset) else { throw .malformed }
+    guard takeHex(&seed, 0..<32, bytes, &offset) else { throw .malformed }
+    guard take(Self.middle, bytes, &offset) else { throw .malformed }
+    guard let epoch = takeNumber(bytes, &offset) else { throw .malformed }
+    self.epoch = epoch
+    guard take("\nboard ", bytes, &offset) else { throw .malformed }
     let board = Self.word(bytes, &offset)
-    guard Self.take("\ncard ", bytes, &offset) else { throw .malformed }
+    guard take("\ncard ", bytes, &offset) else { throw .malformed }
     let card = Self.word(bytes, &offset)
-    guard Self.take("\n", bytes, &offset), offset == bytes.count else { throw .malformed }
+    guard take("\n", bytes, &offset), offset == bytes.count else { throw .malformed }
     hardware = HardwareIdentity(
       board: board.equals(Self.unknown) ? Span() : board,
       card: card.equals(Self.unknown) ? Span() : card)
@@ -110,51 +104,10 @@ struct KeyFileFormat {
     return bytes.extracting(start..<offset)
   }
 
-  /// A decimal number without leading zeros.
-  private static func number(_ bytes: Span<UInt8>, _ offset: inout Int) throws(Failure) -> UInt64 {
-    let start = offset
-    var value: UInt64 = 0
-    while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
-      let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = tens.addingReportingOverflow(UInt64(bytes[offset] - UInt8(ascii: "0")))
-      guard !overflow, !carry else { throw .malformed }
-      value = sum
-      offset += 1
-    }
-    let digitCount = offset - start
-    guard digitCount == 1 || (digitCount > 1 && bytes[start] != UInt8(ascii: "0")) else {
-      throw .malformed
-    }
-    return value
-  }
-
-  private static func take(_ text: StaticString, _ bytes: Span<UInt8>, _ offset: inout Int)
-    -> Bool
-  {
-    let count = text.utf8CodeUnitCount
-    guard bytes.count - offset >= count,
-      bytes.extracting(offset..<offset + count).equals(text)
-    else { return false }
-    offset += count
-    return true
-  }
-
   private func put(_ text: StaticString, _ bytes: inout MutableSpan<UInt8>, _ count: inout Int) {
     for index in 0..<text.utf8CodeUnitCount {
       bytes[count] = text.utf8Start[index]
       count += 1
     }
-  }
-}
-
-private func hexDigit(_ value: UInt8) -> UInt8 {
-  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-}
-
-private func hexValue(_ digit: UInt8) -> UInt8? {
-  switch digit {
-  case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-  case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-  default: nil
   }
 }

@@ -22,7 +22,7 @@ struct Arguments: ~Copyable {
   private var first: Int?
   private var second: Int?
   private var operand: Int?
-  private var values = InlineArray<6, Int?>(repeating: nil)
+  private var values = InlineArray<15, Int?>(repeating: nil)
 
   init() {
     do throws(FileFailure) {
@@ -75,6 +75,10 @@ struct Arguments: ~Copyable {
         return nil
       }
       if has(option) { refuse(option.text, nil, " is given twice") }
+      if option.valueName == nil {
+        values[Int(option.rawValue)] = index
+        return nil
+      }
       return option
     }
     if words[index].equals("--help") || words[index].equals("-h") {

@@ -4,17 +4,20 @@ import NodeConfiguration
 /// What the tool can be asked for. One or two words name it.
 enum Command: UInt8 {
   case status, keyShow, keyAdopt, logList, logShow, logExport, verify, configCheck
+  case keyBackup, keyRestore
+  case ownerNew, ownerShow, ownerInvite, ownerMove, ownerSucceed, ownerRevoke
 
-  static var count: Int { 8 }
+  static var count: Int { 16 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
     switch self {
     case .status: "status"
-    case .keyShow, .keyAdopt: "key"
+    case .keyShow, .keyAdopt, .keyBackup, .keyRestore: "key"
     case .logList, .logShow, .logExport: "log"
     case .verify: "verify"
     case .configCheck: "config"
+    case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     }
   }
 
@@ -22,11 +25,18 @@ enum Command: UInt8 {
   var secondWord: StaticString? {
     switch self {
     case .status, .verify: nil
-    case .keyShow, .logShow: "show"
+    case .keyShow, .logShow, .ownerShow: "show"
     case .keyAdopt: "adopt"
     case .logList: "list"
     case .logExport: "export"
     case .configCheck: "check"
+    case .keyBackup: "backup"
+    case .keyRestore: "restore"
+    case .ownerNew: "new"
+    case .ownerInvite: "invite"
+    case .ownerMove: "move"
+    case .ownerSucceed: "succeed"
+    case .ownerRevoke: "revoke"
     }
   }
 
@@ -34,15 +44,18 @@ enum Command: UInt8 {
   var operand: StaticString? {
     switch self {
     case .logShow, .logExport: "EPOCH/BATCH"
-    case .verify: "FILE"
-    case .status, .keyShow, .keyAdopt, .logList, .configCheck: nil
+    case .verify, .keyRestore: "FILE"
+    case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
+    case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
     }
   }
 
   var needsOperand: Bool {
     switch self {
-    case .logShow, .verify: true
-    case .status, .keyShow, .keyAdopt, .logList, .logExport, .configCheck: false
+    case .logShow, .verify, .keyRestore, .ownerNew, .ownerShow, .ownerInvite, .ownerMove,
+      .ownerSucceed, .ownerRevoke:
+      true
+    case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
     }
   }
 
@@ -50,16 +63,35 @@ enum Command: UInt8 {
     switch option {
     case .json: true
     case .last: self == .logList
-    case .to: self == .logExport
-    case .key, .leaf, .batch: self == .verify
+    case .to: self == .logExport || self == .keyBackup || signsForOwner
+    case .key: self == .verify || self == .ownerRevoke
+    case .leaf, .batch: self == .verify
+    case .qr: self == .keyShow || self == .ownerShow
+    case .passphraseFile:
+      self == .keyBackup || self == .keyRestore || self == .ownerNew || self == .ownerShow
+        || signsForOwner
+    case .gateway, .expires, .often: self == .ownerInvite || self == .ownerMove
+    case .node: signsForOwner && self != .ownerInvite
+    case .old, .new: self == .ownerSucceed
+    case .reason: self == .ownerRevoke
+    }
+  }
+
+  private var signsForOwner: Bool {
+    switch self {
+    case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
+    case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
+      .verify, .configCheck, .ownerNew, .ownerShow:
+      false
     }
   }
 
   /// Options of the tool's own; --config, --board, --state and --run every program has.
   enum Option: UInt8 {
     case json, last, to, key, leaf, batch
+    case qr, passphraseFile, gateway, expires, often, node, old, new, reason
 
-    static var count: Int { 6 }
+    static var count: Int { 15 }
 
     var text: StaticString {
       switch self {
@@ -69,18 +101,32 @@ enum Command: UInt8 {
       case .key: "--key"
       case .leaf: "--leaf"
       case .batch: "--batch"
+      case .qr: "--qr"
+      case .passphraseFile: "--passphrase-file"
+      case .gateway: "--gateway"
+      case .expires: "--expires"
+      case .often: "--often"
+      case .node: "--node"
+      case .old: "--old"
+      case .new: "--new"
+      case .reason: "--reason"
       }
     }
 
     /// What its value is called; nil when it has none.
     var valueName: StaticString? {
       switch self {
-      case .json: nil
+      case .json, .qr, .often: nil
       case .last: "a number from 1 to 4294967295"
-      case .to: "a folder"
+      case .to: "a folder or a file"
       case .key: "a key: a file, or 64 hexadecimal digits"
       case .leaf: "a file with one leaf"
       case .batch: "a batch's file"
+      case .passphraseFile: "a file that only you can read"
+      case .gateway, .old, .new: "a key: a file, hexadecimal digits, or a did:key"
+      case .expires: "a time from now such as 7d, or a UTC date"
+      case .node: "a node's id, 64 hexadecimal digits"
+      case .reason: "lost, retired, compromised or unsaid"
       }
     }
 

@@ -8,11 +8,14 @@ struct Console {
   var hasColour = false
   /// The locale is UTF-8, so that ° and ± can be shown.
   var hasUnicode = false
+  /// Standard output is a terminal.
+  var isTerminal = false
 
   init() {
+    isTerminal = cairn_is_terminal(1) == 1
     hasUnicode = Self.isUnicodeLocale()
     hasColour =
-      cairn_is_terminal(1) == 1 && !Self.isSet("NO_COLOR\0") && !Self.equals("TERM\0", "dumb")
+      isTerminal && !Self.isSet("NO_COLOR\0") && !Self.equals("TERM\0", "dumb")
       && Self.isSet("TERM\0")
   }
 

@@ -11,6 +11,14 @@ enum Help {
     case .logExport: logExport
     case .verify: verify
     case .configCheck: configCheck
+    case .keyBackup: keyBackup
+    case .keyRestore: keyRestore
+    case .ownerNew: ownerNew
+    case .ownerShow: ownerShow
+    case .ownerInvite: ownerInvite
+    case .ownerMove: ownerMove
+    case .ownerSucceed: ownerSucceed
+    case .ownerRevoke: ownerRevoke
     }
   }
 
@@ -22,12 +30,18 @@ enum Help {
                                          whatever is missing is missing
       cairn key show                     the node's public key and its names
       cairn key adopt                    this hardware is the node from here on
+      cairn key backup --to FILE         the node's key under a passphrase
+      cairn key restore FILE             and back
       cairn log list                     the batches in the log
       cairn log show EPOCH/BATCH         one batch, each leaf in words
       cairn log export [EPOCH/BATCH] --to FOLDER
                                          a batch that anyone can check
       cairn verify FILE --key KEY        check a batch, checkpoint or receipt
       cairn config check                 what is wrong in the configuration
+      cairn owner new OWNER-FILE         on a desk: the key of who owns nodes
+      cairn owner show OWNER-FILE        its public half
+      cairn owner invite, move, succeed, revoke OWNER-FILE
+                                         what an owner says about a node
       cairn help COMMAND, cairn --version
 
       --json           for programs; with every command
@@ -60,11 +74,12 @@ enum Help {
 
   private static var keyShow: StaticString {
     """
-    cairn key show [--json]
+    cairn key show [--qr] [--json]
 
       The node's public key and its names: kid, the full hash that receipts and
       gateways use, did:key. Read from STATE/agent/device.pub; the private key is
-      neither needed nor read.
+      neither needed nor read. The did:key is a QR code too on a terminal, or with
+      --qr.
 
     """
   }

@@ -66,6 +66,7 @@ func publicKeyOrEnd(_ paths: NodePaths) -> PublicKey {
 /// `cairn key show`.
 enum KeyCommand {
   static func show(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
+    let showsQR = arguments.wantsQR(output.console)
     let key = publicKeyOrEnd(nodePaths(arguments))
     if arguments.isJSON {
       output.beginObject()
@@ -73,15 +74,11 @@ enum KeyCommand {
       output.endDocument()
       return .success
     }
-    output.line("kid", hex: key.keyID.span)
-    output.line("sha-256", hex: key.hash.span)
-    output.line("key", hex: key.bytes.span)
-    output.row("did")
-    output.write(key.didKey)
-    output.newLine()
+    output.lines(of: key)
     output.row("algorithm")
     output.write("Ed25519")
     output.newLine()
+    if showsQR { output.write(qrCode: key.didKey.span) }
     return .success
   }
 }
@@ -90,6 +87,16 @@ extension Output {
   mutating func line(_ name: StaticString, hex bytes: Span<UInt8>) {
     row(name)
     write(hex: bytes)
+    newLine()
+  }
+
+  /// The names of a key, and the key.
+  mutating func lines(of key: PublicKey) {
+    line("kid", hex: key.keyID.span)
+    line("sha-256", hex: key.hash.span)
+    line("key", hex: key.bytes.span)
+    row("did")
+    write(key.didKey)
     newLine()
   }
 

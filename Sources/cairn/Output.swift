@@ -74,7 +74,7 @@ struct Output: ~Copyable {
   }
 
   /// Select Graphic Rendition (ECMA-48, 8.3.117); takes no column.
-  private mutating func escape(_ parameters: StaticString) {
+  mutating func escape(_ parameters: StaticString) {
     let before = column
     write(byte: 0x1b)
     write("[")

@@ -33,6 +33,14 @@ struct Program {
     case .logExport: status = LogExportCommand.run(arguments, &output)
     case .verify: status = VerifyCommand.run(arguments, &output)
     case .configCheck: status = ConfigCommand.check(arguments, &output)
+    case .keyBackup: status = KeyBackupCommand.backup(arguments, &output)
+    case .keyRestore: status = KeyRestoreCommand.run(arguments, &output)
+    case .ownerNew: status = OwnerCommand.new(arguments, &output)
+    case .ownerShow: status = OwnerCommand.show(arguments, &output)
+    case .ownerInvite: status = OwnerDocumentCommand.invite(arguments, isMove: false, &output)
+    case .ownerMove: status = OwnerDocumentCommand.invite(arguments, isMove: true, &output)
+    case .ownerSucceed: status = OwnerDocumentCommand.succeed(arguments, &output)
+    case .ownerRevoke: status = OwnerDocumentCommand.revoke(arguments, &output)
     }
     output.finish(status)
   }

@@ -46,7 +46,10 @@ enum DocumentKind {
 /// `cairn verify`: the verdict as exit status, what was checked in words.
 enum VerifyCommand {
   static func run(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
-    let key = verificationKey(arguments)
+    guard arguments.has(.key) else {
+      end(.usage, "cairn: verify needs --key KEY: a file, 64 hexadecimal digits, or a did:key")
+    }
+    let key = keyOrEnd(arguments, .key)
     var document = InlineArray<73_728, UInt8>(repeating: 0)
     var span = document.mutableSpan
     let path = pathOrEnd(arguments.operandText)
@@ -113,23 +116,15 @@ enum VerifyCommand {
   }
 
   private enum FileRole {
-    case document, leaf, key
+    case document, leaf
 
     /// Larger than any of its kind.
     var tooLong: StaticString {
       switch self {
       case .document: "larger than 73728 bytes: no batch, checkpoint or receipt"
       case .leaf: "larger than 1024 bytes: no leaf"
-      case .key: "larger than 128 bytes: no key"
       }
     }
-  }
-
-  private static func pathOrEnd(_ text: Span<UInt8>) -> FixedPath {
-    guard let path = FixedPath(text) else {
-      end(.usage, "cairn: a file's path has 1 to 255 bytes")
-    }
-    return path
   }
 
   /// Reads a file that was named, or ends the program: it says nothing about validity.
@@ -156,54 +151,7 @@ enum VerifyCommand {
       }
       // A file of another size is no document of ours, so it is not valid; all others are not
       // there.
-      end(error == .tooLong && role != .key ? .invalid : .usage, text.span)
-    }
-  }
-
-  /// --key: 64 hexadecimal digits, a did:key, or a file with 32 bytes or one of these.
-  private static func verificationKey(_ arguments: borrowing Arguments) -> PublicKey {
-    guard arguments.has(.key) else {
-      end(.usage, "cairn: verify needs --key KEY: a file, 64 hexadecimal digits, or a did:key")
-    }
-    if let key = keyInWords(arguments.value(of: .key)) { return key }
-    var bytes = InlineArray<128, UInt8>(repeating: 0)
-    var span = bytes.mutableSpan
-    let path = pathOrEnd(arguments.value(of: .key))
-    let count = read(path, into: &span, .key)
-    if let raw = FixedBytes<32>(span.span.extracting(0..<count)) {
-      return PublicKey(ed25519: raw)
-    }
-    var end = count
-    while end > 0, span.span[end - 1] == 0x0a || span.span[end - 1] == 0x0d { end -= 1 }
-    guard let key = keyInWords(span.span.extracting(0..<end)) else {
-      var message = TextBuilder<384>()
-      message.append("cairn: ")
-      message.append(untrusted: path.span)
-      message.append(": not a key: 32 bytes, 64 hexadecimal digits, or a did:key are needed")
-      NodeFiles.end(.usage, message.span)
-    }
-    return key
-  }
-
-  private static func keyInWords(_ text: Span<UInt8>) -> PublicKey? {
-    if let key = PublicKey(didKey: text) { return key }
-    guard text.count == 64 else { return nil }
-    var bytes = FixedBytes<32>()
-    for index in 0..<32 {
-      guard let high = hexDigit(text[2 * index]), let low = hexDigit(text[2 * index + 1]) else {
-        return nil
-      }
-      bytes[index] = high << 4 | low
-    }
-    return PublicKey(ed25519: bytes)
-  }
-
-  private static func hexDigit(_ letter: UInt8) -> UInt8? {
-    switch letter {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): letter - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): letter - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): letter - UInt8(ascii: "A") + 10
-    default: nil
+      end(error == .tooLong ? .invalid : .usage, text.span)
     }
   }
 }

@@ -90,4 +90,5 @@ def main():
             print(f"entry {sequence} type {kind} items {items} payload {payload.hex() or '-'}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,7 @@ C_MODULES = {
     # The tool and the simulator: names of errors, and the terminal.
     "CLinux": {
         "FixedMemory", "LinuxPlatform", "Signers", "HTTPSTransport", "NodeFiles", "Simulation",
-        "GatewayStore", "cairn", "cairn-simulate", "cairn-bench",
+        "GatewayStore", "cairn", "CairnTool", "cairn-simulate", "cairn-bench",
     },
     # The bench: the bare calls that sealing is measured against.
     "CSodium": {"Proofs", "Verifier", "Signers", "cairn-bench"},
@@ -37,6 +37,7 @@ C_MODULES = {
     "CInih": {"NodeConfiguration"},
     "CLibI2C": {"LinuxPlatform"},
     "COpenSSL": {"GatewayStore"},
+    "CQREncode": {"cairn"},
 }
 
 # Not on boards: Embedded Swift has none of them, and full Swift would not notice.

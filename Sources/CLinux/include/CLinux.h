@@ -10,6 +10,7 @@
 #include "CLinuxChild.h"
 #include "CLinuxConsole.h"
 #include "CLinuxKeyFile.h"
+#include "CLinuxPassphrase.h"
 #include "CLinuxPlatform.h"
 #include "CLinuxVirtualBoard.h"
 

@@ -28,6 +28,17 @@ int cairn_public_file_replace(
     const uint8_t *path, const uint8_t *temporary, const uint8_t *folder, const uint8_t *bytes,
     int64_t count);
 
+/* The same for a key that comes back from a backup: when root does it, the file goes to the folder's owner and
+   group, before anything stands in it. */
+int cairn_key_file_restore(
+    const uint8_t *path, const uint8_t *temporary, const uint8_t *folder, const uint8_t *bytes,
+    int64_t count);
+
+/* A new file with mode 0600, synced with its folder; -EEXIST when anything stands at the path, be it a link.
+   Returns 0 or -errno; on an error nothing of it is left. */
+int cairn_sealed_file_create(
+    const uint8_t *path, const uint8_t *folder, const uint8_t *bytes, int64_t count);
+
 /* The user that this process acts as. */
 uint32_t cairn_effective_user(void);
 
