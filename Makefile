@@ -100,6 +100,7 @@ test: ship outside ## every test
 	$(MAKE) run SECONDS=15
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export
+	$(PYTHON) Tests/Outside/gateway_log.py "$$(swift build --show-bin-path)/cairn-gateway" $(BUILD)/run/gateway
 	$(MAKE) check
 
 # Optimised full Swift: what only the optimiser makes wrong is seen by no debug build.

@@ -250,6 +250,13 @@ let hostTests: [Target] = [
       "FixedMemory",
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),
+  // The gateway as systemd would start it, and as a power cut would end it.
+  tests(
+    "GatewayProgram",
+    [
+      "cairn-gateway", "Verifier", "Identity", "Proofs", "Records", "Signers", "FixedMemory",
+      "Simulation",
+    ]),
   // The agent as systemd would start it, on the simulator's board.
   tests(
     "Agent",

@@ -28,18 +28,17 @@ enum DeviceJSON {
       ("id", .text(node.node.hexadecimal)), ("version", .unsigned(newest.version)),
       ("device", .text(node.deviceKeyHash.hexadecimal)),
       ("owner", node.owner.map { .text($0.bytes.hexadecimal) } ?? .null),
-      (
-        "place",
-        newest.place.map { place in
-          .object([
-            ("latitude", .decimal(ScaledInteger(Int64(place.latitudeE7), powerOfTen: -7))),
-            ("longitude", .decimal(ScaledInteger(Int64(place.longitudeE7), powerOfTen: -7))),
-            ("altitudeMetres", metres(place.altitudeCentimetres)),
-            ("heightAboveGroundMetres", metres(place.heightAboveGroundCentimetres)),
-          ])
-        } ?? .null
-      ),
+      ("place", newest.place.map { self.place($0) } ?? .null),
       ("validFromUTC", newest.validFromUTCMilliseconds.map { utc($0) } ?? .null),
+    ])
+  }
+
+  static func place(_ place: Place) -> JSONText {
+    .object([
+      ("latitude", .decimal(ScaledInteger(Int64(place.latitudeE7), powerOfTen: -7))),
+      ("longitude", .decimal(ScaledInteger(Int64(place.longitudeE7), powerOfTen: -7))),
+      ("altitudeMetres", metres(place.altitudeCentimetres)),
+      ("heightAboveGroundMetres", metres(place.heightAboveGroundCentimetres)),
     ])
   }
 

@@ -67,6 +67,8 @@ public struct GatewayApplication: Sendable {
       gateway, events: events, counts: counts, bodySeconds: settings.bodySeconds, now: now
     ).add(to: router)
     PeopleRoutes(gateway, now: now).add(to: router)
+    LogRoutes(gateway, events: events, counts: counts, now: now).add(to: router)
+    NodeRoutes(gateway).add(to: router)
     Metrics(gateway, counts: counts, now: now).add(to: router)
     FleetPage(gateway, counts: counts, now: now).add(to: router)
     return router

@@ -15,6 +15,7 @@ public struct GatewayConfiguration: Equatable, Sendable {
   public private(set) var enrolment: String?
   public private(set) var owners: String?
   public private(set) var keys: String?
+  public private(set) var challengeInterval: String?
   public private(set) var tlsCertificate: String?
   public private(set) var tlsKey: String?
 
@@ -50,6 +51,7 @@ public struct GatewayConfiguration: Equatable, Sendable {
     case "enrolment": enrolment = value
     case "owners": owners = value
     case "keys": keys = value
+    case "challenge-interval": challengeInterval = value
     case "tls-certificate": tlsCertificate = value
     case "tls-key": tlsKey = value
     case "events":

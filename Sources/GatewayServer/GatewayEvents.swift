@@ -55,6 +55,14 @@ public final class GatewayEvents: Sendable {
     }
   }
 
+  /// The line that says that the gateway has another key.
+  public static func keyChange(from former: PublicKey, to key: PublicKey, leaf: UInt64) -> String {
+    JSONText.object([
+      ("event", .text("keyChange")), ("former", .text(former.bytes.hexadecimal)),
+      ("publicKey", .text(key.bytes.hexadecimal)), ("leaf", .unsigned(leaf)),
+    ]).line
+  }
+
   func device(_ enrolled: Gateway.Enrolled) {
     tell {
       .object([
@@ -62,6 +70,16 @@ public final class GatewayEvents: Sendable {
         ("new", .boolean(enrolled.isNew)), ("node", .text(enrolled.node.hexadecimal)),
         ("version", .unsigned(enrolled.version)),
       ])
+    }
+  }
+
+  func challenge(_ issued: IssuedChallenge) {
+    tell {
+      do {
+        return .object([("event", .text("challenge"))] + (try LogJSON.challengeMembers(issued)))
+      } catch {
+        return .object([("event", .text("challenge")), ("unreadable", .text("\(error)"))])
+      }
     }
   }
 

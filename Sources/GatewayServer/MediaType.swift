@@ -3,6 +3,7 @@ import HTTPTypes
 /// Media types of the gateway, and what a request says that it accepts (RFC 9110 section 12.5.1).
 enum MediaType {
   static let cbor = "application/cbor"
+  static let cborSequence = "application/cbor-seq"
   static let cose = "application/cose; cose-type=\"cose-sign1\""
   static let conciseProblem = "application/concise-problem-details+cbor"
   static let problemJSON = "application/problem+json"

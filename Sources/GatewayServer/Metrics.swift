@@ -55,6 +55,15 @@ struct Metrics: Sendable {
     family("forks", "gauge", "Proofs of two histories that are held.", [("", held.forks)])
     family("early_batches", "gauge", "Batches that wait for the one before them.", [("", early)])
     family(
+      "challenges_total", "counter", "Challenges that were issued.", [("", verdicts.challenges)])
+    family(
+      "log_heads_total", "counter", "Heads of the gateway's own log that were signed.",
+      [("", gateway.signedHeadCount)])
+    family(
+      "log_leaves", "gauge", "Leaves of the gateway's own log.",
+      [("", Int(try gateway.logSize()))])
+    family("keys", "gauge", "Keys that the gateway has had.", [("", gateway.keyChain.keys.count)])
+    family(
       "store_bytes", "gauge", "Bytes of the database, without its log.", [("", held.byteCount)])
     family(
       "uptime_seconds", "gauge", "Seconds since the process started.",

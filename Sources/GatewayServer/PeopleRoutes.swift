@@ -24,8 +24,8 @@ struct PeopleRoutes: Sendable {
     router.get("/v1/devices") { request, _ in try self.devices(request) }
     let one = router.group("/v1/devices/{id}")
     one.get("") { request, context in
-      _ = try self.negotiated(request, [MediaType.json])
-      let overview = try self.store.overview(of: self.device(context))
+      _ = try request.negotiated([MediaType.json])
+      let overview = try self.store.overview(of: context.device(in: self.store))
       return Response.json(DeviceJSON.overview(overview))
     }
     one.get("head") { request, context in try self.head(request, context) }
@@ -43,13 +43,13 @@ struct PeopleRoutes: Sendable {
       .object([
         ("status", .text("ok")), ("publicKey", .text(gateway.publicKey.bytes.hexadecimal)),
         ("devices", .integer(Int64(counts.devices))), ("batches", .integer(Int64(counts.batches))),
-        ("forks", .integer(Int64(counts.forks))),
+        ("forks", .integer(Int64(counts.forks))), ("logSize", .unsigned(try gateway.logSize())),
       ]))
   }
 
   private func devices(_ request: Request) throws -> Response {
     let query = try QueryReader(request, allowed: ["after", "limit"])
-    _ = try negotiated(request, [MediaType.json])
+    _ = try request.negotiated([MediaType.json])
     var after: [UInt8]?
     if let text = query.text("after") {
       guard let bytes = [UInt8](hexadecimal: text), bytes.count == 32 else {
@@ -70,8 +70,8 @@ struct PeopleRoutes: Sendable {
 
   /// JSON is for people; a device asks for the head that the gateway signs.
   private func head(_ request: Request, _ context: BasicRequestContext) throws -> Response {
-    let type = try negotiated(request, [MediaType.json, MediaType.cose])
-    let device = try device(context)
+    let type = try request.negotiated([MediaType.json, MediaType.cose])
+    let device = try context.device(in: store)
     if type == MediaType.cose, let head = try gateway.head(of: device, utcMilliseconds: now()) {
       return .bytes(head, type: MediaType.cose)
     }
@@ -83,8 +83,8 @@ struct PeopleRoutes: Sendable {
 
   /// The newest checkpoint as the device signed it.
   private func checkpoint(_ request: Request, _ context: BasicRequestContext) throws -> Response {
-    _ = try negotiated(request, [MediaType.cose])
-    guard let newest = try store.overview(of: device(context)).newest else {
+    _ = try request.negotiated([MediaType.cose])
+    guard let newest = try store.overview(of: context.device(in: store)).newest else {
       throw RequestProblem(.notFound, "This device has sent no batch yet.")
     }
     return .bytes(newest.message, type: MediaType.cose)
@@ -94,7 +94,7 @@ struct PeopleRoutes: Sendable {
     let reader = try QueryReader(
       request, allowed: ["after", "limit", "name", "from", "to", "format"])
     let type = try format(request, reader)
-    let device = try device(context)
+    let device = try context.device(in: store)
     var query = ReadingsQuery()
     query.after = try reader.cursor("after")
     query.limit = try reader.number("limit", in: 1...ReadingsQuery.maximumLimit) ?? 1000
@@ -146,8 +146,8 @@ struct PeopleRoutes: Sendable {
   private func format(_ request: Request, _ reader: QueryReader) throws -> String {
     switch reader.text("format") {
     case nil:
-      return try negotiated(
-        request, [MediaType.json, MediaType.csv, MediaType.senMLJSON, MediaType.senMLCBOR])
+      return try request.negotiated(
+        [MediaType.json, MediaType.csv, MediaType.senMLJSON, MediaType.senMLCBOR])
     case "json": return MediaType.json
     case "csv": return MediaType.csv
     case "senml": return MediaType.senMLJSON
@@ -159,8 +159,8 @@ struct PeopleRoutes: Sendable {
 
   private func log(_ request: Request, _ context: BasicRequestContext) throws -> Response {
     let reader = try QueryReader(request, allowed: ["after", "limit"])
-    _ = try negotiated(request, [MediaType.json])
-    let device = try device(context)
+    _ = try request.negotiated([MediaType.json])
+    let device = try context.device(in: store)
     let limit = try reader.number("limit", in: 1...Self.maximumLogCount) ?? 100
     let found = try store.batches(of: device, after: reader.cursor("after"), limit: limit + 1)
     let shown = found.prefix(limit)
@@ -176,8 +176,8 @@ struct PeopleRoutes: Sendable {
   }
 
   private func forks(_ request: Request, _ context: BasicRequestContext) throws -> Response {
-    _ = try negotiated(request, [MediaType.json])
-    let device = try device(context)
+    _ = try request.negotiated([MediaType.json])
+    let device = try context.device(in: store)
     return .json(
       .object([
         ("device", .text(device.keyHash.hexadecimal)),
@@ -186,9 +186,9 @@ struct PeopleRoutes: Sendable {
   }
 
   private func batch(_ request: Request, _ context: BasicRequestContext) throws -> Response {
-    _ = try negotiated(request, [MediaType.cbor])
-    let device = try device(context)
-    guard let epoch = number(context, "epoch"), let batch = number(context, "batch"),
+    _ = try request.negotiated([MediaType.cbor])
+    let device = try context.device(in: store)
+    guard let epoch = context.number("epoch"), let batch = context.number("batch"),
       let found = try store.batch(of: device, epoch: epoch, batch: batch)
     else { throw RequestProblem(.notFound, "This batch is not held.") }
     return .bytes(found.bytes, type: MediaType.cbor)
@@ -196,9 +196,9 @@ struct PeopleRoutes: Sendable {
 
   private func receipt(_ request: Request, _ context: BasicRequestContext) throws -> Response {
     let reader = try QueryReader(request, allowed: ["epoch", "size"])
-    _ = try negotiated(request, [MediaType.cose])
-    let device = try device(context)
-    guard let index = number(context, "index") else {
+    _ = try request.negotiated([MediaType.cose])
+    let device = try context.device(in: store)
+    guard let index = context.number("index") else {
       throw RequestProblem(.badRequest, "A leaf is named by its index.")
     }
     let answer = try store.inclusionReceipt(
@@ -212,31 +212,6 @@ struct PeopleRoutes: Sendable {
     case .withheld:
       throw RequestProblem(.notFound, "This leaf is held only as part of a hash: ask the device.")
     }
-  }
-
-  private func number(_ context: BasicRequestContext, _ name: String) -> UInt64? {
-    context.parameters.get(name).flatMap { UInt64($0) }
-  }
-
-  private func device(_ context: BasicRequestContext) throws -> Device {
-    switch try store.device(named: context.parameters.get("id") ?? "") {
-    case .found(let device): return device
-    case .unknown: throw RequestProblem(.notFound, "No device with this id is known.")
-    case .ambiguous: throw RequestProblem(.notFound, "More than one device begins like this.")
-    case .malformed:
-      throw RequestProblem(
-        .badRequest,
-        "A device's id is the SHA-256 of its key: 64 hexadecimal digits, or 16 at least.")
-    }
-  }
-
-  /// The offer that the request accepts best.
-  private func negotiated(_ request: Request, _ offers: [String]) throws -> String {
-    guard let type = MediaType.preferred(of: offers, accept: request.headers[.accept]) else {
-      throw RequestProblem(
-        .notAcceptable, "This is here as " + offers.joined(separator: " or ") + ".")
-    }
-    return type
   }
 }
 

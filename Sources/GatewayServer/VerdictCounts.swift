@@ -16,6 +16,9 @@ final class VerdictCounts: Sendable {
     var enrolled = 0
     var enrolledBefore = 0
 
+    /// Challenges that were issued.
+    var challenges = 0
+
     var refusedCount: Int { refused.values.reduce(0, +) }
   }
 
@@ -37,6 +40,8 @@ final class VerdictCounts: Sendable {
       if isNew { counts.enrolled += 1 } else { counts.enrolledBefore += 1 }
     }
   }
+
+  func countChallenge() { counts.withLock { $0.challenges += 1 } }
 
   var snapshot: Snapshot { counts.withLock { $0 } }
 }

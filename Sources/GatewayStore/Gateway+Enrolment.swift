@@ -157,16 +157,18 @@ extension Gateway {
   ) throws -> EnrolmentRules.Circumstances {
     let key = verified.enrolment.deviceKey
     let isListed = admission.policy == .list && admission.keys.contains(key)
+    var isInviteToGateway = false
     var isOwnerKnown = true
     var usedBy: Digest?
     if case .invite(let invite) = verified.authorization, let hash = verified.authorizationHash {
+      isInviteToGateway = keyChain.has(keyWithHash: invite.gatewayKeyHash)
       isOwnerKnown = admission.owners?.contains(invite.ownerKey) ?? true
       let user = try Data.fetchOne(
         database, sql: "SELECT enrolment FROM used_invite WHERE hash = ?", arguments: [hash.data])
       usedBy = user.flatMap { Digest($0) }
     }
     return EnrolmentRules.Circumstances(
-      gatewayKeyHash: publicKey.hash, nowUTCMilliseconds: utcMilliseconds,
+      isInviteToGateway: isInviteToGateway, nowUTCMilliseconds: utcMilliseconds,
       // A device from before there were enrolments is known, and owned by nobody.
       takesNodesWithoutOwner: admission.policy == .open || isListed || known != nil,
       isOwnerKnown: isOwnerKnown, inviteUsedBy: usedBy,

@@ -19,9 +19,7 @@ extension Gateway {
       (signer: inout FileKey, bytes) throws(SigningFailure) in
       try head.sign(with: &signer, into: bytes).byteCount
     }
-    guard let message else {
-      throw Problem(.unavailable, detail: "The gateway could not sign.", retryAfterSeconds: 60)
-    }
+    guard let message else { throw Problem(signingFailed: ()) }
     return message
   }
 }

@@ -21,13 +21,30 @@ public final class Gateway: Sendable {
   private let knownDevices = KnownDevices()
   let early = EarlyBatches()
   let admission: Admission
+  /// The keys that this gateway has had, the one that signs now as the last.
+  public let keyChain: GatewayKeyChain
+  let heads = SignedHeads()
+  /// The key has named another one, and signs nothing more.
+  let isRetired = Mutex(false)
+  let challengeRules: ChallengeRules
 
-  /// `key` signs the receipts; `admission` says who may become known.
-  public init(store: GatewayStore, key: consuming sending FileKey, admission: Admission = .open) {
+  /// `key` signs the receipts; `admission` says who may become known. A key that is not the newest of the
+  /// store's log is refused: it would begin a second history.
+  public init(
+    store: GatewayStore, key: consuming sending FileKey, admission: Admission = .open,
+    challengeRules: ChallengeRules = ChallengeRules()
+  ) throws {
+    let publicKey = key.publicKey
+    let chain = try store.keyChain() ?? GatewayKeyChain(firstKey: publicKey)
+    guard chain.newestKey == publicKey else {
+      throw Failure.keyIsNotTheNewest(expected: chain.newestKey)
+    }
     self.store = store
     self.admission = admission
-    publicKey = key.publicKey
-    log = GatewayLog(firstKey: publicKey)
+    self.challengeRules = challengeRules
+    self.publicKey = publicKey
+    keyChain = chain
+    log = GatewayLog(firstKey: chain.firstKey)
     self.key = Mutex(key)
   }
 
@@ -239,6 +256,7 @@ public final class Gateway: Sendable {
     maximumByteCount: Int,
     _ sign: (inout FileKey, consuming MutableSpan<UInt8>) throws(SigningFailure) -> Int
   ) -> [UInt8]? {
+    guard !isRetired.withLock({ $0 }) else { return nil }
     var bytes = [UInt8](repeating: 0, count: maximumByteCount)
     let count: Int? = key.withLock { signer in
       do throws(SigningFailure) {

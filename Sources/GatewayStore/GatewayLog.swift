@@ -107,6 +107,9 @@ public final class GatewayLog: Sendable {
     }
   }
 
+  /// The end as the open transaction of `database` has it.
+  func end(in database: Database) throws -> End { try pendingEnd(database) }
+
   private func setPending(_ end: End) { state.withLock { $0.pending = end } }
 
   /// Where this transaction's next leaf goes: the first one of a transaction asks the store, so that what

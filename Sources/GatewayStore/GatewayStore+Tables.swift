@@ -101,6 +101,7 @@ extension GatewayStore {
           """)
     }
     registerIdentity(&migrator)
+    registerLogAnswers(&migrator)
     return migrator
   }
 }

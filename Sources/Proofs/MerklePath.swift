@@ -49,8 +49,16 @@ public enum MerkleProof {
   public static func isConsistent(
     size1: UInt64, root1: Digest, size2: UInt64, root2: Digest, path: MerklePath
   ) -> Bool {
-    guard size1 > 0, size1 <= size2 else { return false }
-    if size1 == size2 { return path.isEmpty && root1 == root2 }
+    newerRoot(size1: size1, root1: root1, size2: size2, path: path) == root2
+  }
+
+  /// The root of the tree of `size2` leaves to which `path` leads from the tree of `size1` leaves with
+  /// `root1`; nil when it does not begin with that one. Proves nothing until somebody has signed the root.
+  public static func newerRoot(size1: UInt64, root1: Digest, size2: UInt64, path: MerklePath)
+    -> Digest?
+  {
+    guard size1 > 0, size1 <= size2 else { return nil }
+    if size1 == size2 { return path.isEmpty ? root1 : nil }
     var next = 0
     var node = size1 - 1
     var last = size2 - 1
@@ -61,13 +69,13 @@ public enum MerkleProof {
     var old = root1
     if size1.nonzeroBitCount != 1 {
       // The proof begins with the largest complete subtree at the old tree's edge.
-      guard next < path.count else { return false }
+      guard next < path.count else { return nil }
       old = path[next]
       next += 1
     }
     var new = old
     while next < path.count {
-      guard last > 0 else { return false }
+      guard last > 0 else { return nil }
       let sibling = path[next]
       next += 1
       if node & 1 == 1 || node == last {
@@ -83,6 +91,6 @@ public enum MerkleProof {
       node >>= 1
       last >>= 1
     }
-    return last == 0 && old == root1 && new == root2
+    return last == 0 && old == root1 ? new : nil
   }
 }

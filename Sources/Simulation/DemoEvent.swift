@@ -11,6 +11,8 @@ public enum DemoEvent: Equatable, Sendable {
   case repeated(epoch: UInt64, batch: UInt64)
   /// A fork too.
   case refused(DemoRefusal)
+  /// A challenge was issued; an empty region is everybody.
+  case challenge(number: UInt64, region: String)
   /// Lines that the gateway left out because they were not read fast enough.
   case omitted(lines: UInt64)
   /// A kind of a later version.
@@ -35,6 +37,8 @@ public enum DemoEvent: Equatable, Sendable {
     case "repeat":
       self = .repeated(epoch: try json.needed("epoch"), batch: try json.needed("batch"))
     case "refused", "fork": self = .refused(try DemoRefusal(json))
+    case "challenge":
+      self = .challenge(number: try json.needed("number"), region: try json.needed("region"))
     case "omitted": self = .omitted(lines: try json.needed("lines"))
     case let other: self = .unknown(other)
     }

@@ -27,7 +27,7 @@ public struct DemoTally: Equatable, Sendable {
       if refusal.isTalk { talkCount += 1 } else { refusedCount += 1 }
     case .repeated: repeatCount += 1
     case .omitted(let lines): omittedLineCount &+= lines
-    case .started, .device, .unknown: break
+    case .started, .device, .challenge, .unknown: break
     }
   }
 

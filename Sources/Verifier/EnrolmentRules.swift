@@ -53,8 +53,8 @@ public enum EnrolmentRules {
 
   /// What a gateway knows when an enrolment comes.
   public struct Circumstances: Sendable {
-    /// SHA-256 of the gateway's public key.
-    public var gatewayKeyHash: Digest
+    /// The invite in this enrolment names a key of the gateway, the one that it has now or one that it had.
+    public var isInviteToGateway: Bool
     /// The gateway's clock: milliseconds of UTC.
     public var nowUTCMilliseconds: Int64
     /// The gateway makes nodes without an invite.
@@ -71,11 +71,11 @@ public enum EnrolmentRules {
     public var nodeSucceeded: Node?
 
     public init(
-      gatewayKeyHash: Digest, nowUTCMilliseconds: Int64, takesNodesWithoutOwner: Bool,
+      isInviteToGateway: Bool, nowUTCMilliseconds: Int64, takesNodesWithoutOwner: Bool,
       isOwnerKnown: Bool, inviteUsedBy: Digest? = nil, isKeyRevoked: Bool = false,
       nodeOfKey: Node? = nil, nodeSucceeded: Node? = nil
     ) {
-      self.gatewayKeyHash = gatewayKeyHash
+      self.isInviteToGateway = isInviteToGateway
       self.nowUTCMilliseconds = nowUTCMilliseconds
       self.takesNodesWithoutOwner = takesNodesWithoutOwner
       self.isOwnerKnown = isOwnerKnown
@@ -213,9 +213,7 @@ public enum EnrolmentRules {
   private static func check(
     _ invite: Invite, of enrolment: VerifiedEnrolment, _ circumstances: Circumstances
   ) throws(Refusal) {
-    guard invite.gatewayKeyHash == circumstances.gatewayKeyHash else {
-      throw Refusal(.inviteForeign)
-    }
+    guard circumstances.isInviteToGateway else { throw Refusal(.inviteForeign) }
     guard circumstances.isOwnerKnown else { throw Refusal(.ownerUnknown) }
     guard circumstances.nowUTCMilliseconds < invite.expiresUTCMilliseconds else {
       throw Refusal(.inviteExpired)

@@ -3,11 +3,12 @@ import ArgumentParser
 /// What can be done with the gateway's key.
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "key", abstract: "Show the gateway's key, back it up, restore it.",
+    commandName: "key", abstract: "Show the gateway's key, back it up, restore it, change it.",
     subcommands: [
       KeyShow.self,
       KeyBackup.self,
       KeyRestore.self,
+      KeyRotate.self,
     ])
 }
 

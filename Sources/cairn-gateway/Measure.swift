@@ -36,7 +36,7 @@ struct Measure: ParsableCommand {
     let path = data + "/measure.sqlite"
     defer { remove(path) }
     var seed = FixedBytes<32>()
-    let gateway = Gateway(store: try GatewayStore(path: path), key: try FileKey(seed: seed))
+    let gateway = try Gateway(store: try GatewayStore(path: path), key: try FileKey(seed: seed))
     var batches: [[[UInt8]]] = Array(repeating: [], count: rounds)
     var keys: [PublicKey] = []
     for number in 0..<devices {

@@ -44,6 +44,12 @@ struct Serve: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Seconds after which there is another challenge, 10 to 86400. Default: 900.",
+      valueName: "seconds"))
+  var challengeInterval: String?
+
+  @Option(
+    help: ArgumentHelp(
       "PEM file with the certificate and its chain: serve HTTPS.", valueName: "file")
   )
   var tlsCertificate: String?
@@ -69,13 +75,21 @@ struct Serve: AsyncParsableCommand {
     let (host, port) = try Self.address(listen ?? file.listen ?? "127.0.0.1:8440")
     let admission = try Self.admission(
       enrolment ?? file.enrolment ?? "open", owners: owners ?? file.owners, keys: keys ?? file.keys)
-    let gateway = try GatewayFolder.open(folder, admission: admission)
+    let opened = try GatewayFolder.opened(
+      folder, admission: admission,
+      challengeRules: try Self.challengeRules(challengeInterval ?? file.challengeInterval))
+    let gateway = opened.gateway
 
     var settings = GatewayApplication.Settings(host: host, port: port)
     settings.tls = try tls(file)
     let events = (events || file.events ?? false) ? GatewayEvents(write: StandardOutput.line) : nil
     let server = GatewayApplication(gateway, settings: settings, events: events) {
       Int64(Date().timeIntervalSince1970 * 1000)
+    }
+    if opened.hasFinishedChange, let change = gateway.keyChain.changes.last {
+      let former = gateway.keyChain.keys.dropLast().last ?? change.key
+      let line = GatewayEvents.keyChange(from: former, to: change.key, leaf: change.index)
+      StandardOutput.line(events == nil ? "a change of the gateway's key has been ended" : line)
     }
     let showsAddress = events == nil
     do {
@@ -115,6 +129,15 @@ struct Serve: AsyncParsableCommand {
     case (nil, _?), (_?, nil):
       throw OperatorError(.configuration, "--tls-certificate and --tls-key go together")
     }
+  }
+
+  static func challengeRules(_ text: String?) throws(OperatorError) -> ChallengeRules {
+    guard let text else { return ChallengeRules() }
+    guard let seconds = UInt32(text), ChallengeRules.intervalRange.contains(seconds) else {
+      throw OperatorError(
+        .configuration, "challenge-interval is a number of seconds from 10 to 86400, not \(text)")
+    }
+    return ChallengeRules(intervalSeconds: seconds)
   }
 
   /// "host:port", "[IPv6]:port".

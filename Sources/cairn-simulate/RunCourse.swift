@@ -396,6 +396,9 @@ final class RunCourse {
     case .refused(let refusal): output.show(refusal.lines)
     case .repeated(let epoch, let batch):
       note("repeat", "batch \(batch) of epoch \(epoch) came again: the first receipt again", .quiet)
+    case .challenge(let number, let region):
+      let whom = region.isEmpty ? "everybody" : region
+      note("challenge", "number \(number) for \(whom): what follows it is not older", .quiet)
     case .omitted(let lines):
       note("omitted", "\(lines) events were not read fast enough", .warning)
     case .unknown(let name): note("gateway", "an event of a later version: \(name)", .quiet)

@@ -116,7 +116,7 @@ import Testing
       // Each family has its help and its type, and each line is one of a family.
       let families = lines.filter { $0.hasPrefix("# TYPE ") }.count
       #expect(lines.filter { $0.hasPrefix("# HELP ") }.count == families)
-      #expect(families == 12)
+      #expect(families == 16)
     }
   }
 }

@@ -74,7 +74,7 @@ struct TestServer {
     var seed = FixedBytes<32>()
     seed[31] = 1
     let recorded = recorded
-    gateway = Gateway(store: try .inMemory(), key: try FileKey(seed: seed))
+    gateway = try Gateway(store: .inMemory(), key: FileKey(seed: seed))
     events = GatewayEvents { line in recorded.lines.withLock { $0.append(line) } }
     let server = GatewayApplication(
       gateway, settings: .init(host: "127.0.0.1", port: 0), events: events, now: { Self.now })

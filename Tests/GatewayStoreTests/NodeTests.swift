@@ -57,7 +57,7 @@ import Testing
     let gateway = try TestGateway.make(admission: admission)
     var seed = FixedBytes<32>()
     seed[31] = 99
-    let elsewhere = Gateway(store: try .inMemory(), key: try .init(seed: seed))
+    let elsewhere = try Gateway(store: try .inMemory(), key: try .init(seed: seed))
     let device = try TestDevice()
     let now = TestGateway.now
     #expect(

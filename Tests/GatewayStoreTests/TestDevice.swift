@@ -192,7 +192,7 @@ enum TestGateway {
   static func make(
     _ store: GatewayStore? = nil, admission: Admission = .open
   ) throws -> Gateway {
-    Gateway(store: try store ?? .inMemory(), key: try key(), admission: admission)
+    try Gateway(store: store ?? .inMemory(), key: key(), admission: admission)
   }
 
   static let now: Int64 = 1_795_000_000_000

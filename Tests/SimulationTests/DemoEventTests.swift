@@ -89,6 +89,15 @@ enum DemoLines {
     #expect(try DemoEvent(line: #"{"event":"moved"}"#) == .unknown("moved"))
   }
 
+  @Test func aChallengeIsTakenWithItsNumberAndRegion() throws {
+    #expect(
+      try DemoEvent(line: #"{"event":"challenge","number":3,"region":"EU868","leaf":9}"#)
+        == .challenge(number: 3, region: "EU868"))
+    #expect(throws: DemoEvent.Failure.missing("region")) {
+      _ = try DemoEvent(line: #"{"event":"challenge","number":3}"#)
+    }
+  }
+
   @Test func aLineThatIsNoJSONIsNoEvent() {
     #expect(throws: DemoEvent.Failure.notJSON) { try DemoEvent(line: "listening on 127.0.0.1:1") }
   }

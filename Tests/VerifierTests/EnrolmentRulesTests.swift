@@ -75,11 +75,12 @@ private struct Parties {
   }
 
   func circumstances(
-    takesAll: Bool = false, ownerKnown: Bool = true, usedBy: Digest? = nil, revoked: Bool = false,
+    toGateway: Bool = true, takesAll: Bool = false, ownerKnown: Bool = true, usedBy: Digest? = nil,
+    revoked: Bool = false,
     node: EnrolmentRules.Node? = nil, succeeded: EnrolmentRules.Node? = nil
   ) -> EnrolmentRules.Circumstances {
     EnrolmentRules.Circumstances(
-      gatewayKeyHash: gatewayHash, nowUTCMilliseconds: now, takesNodesWithoutOwner: takesAll,
+      isInviteToGateway: toGateway, nowUTCMilliseconds: now, takesNodesWithoutOwner: takesAll,
       isOwnerKnown: ownerKnown, inviteUsedBy: usedBy, isKeyRevoked: revoked, nodeOfKey: node,
       nodeSucceeded: succeeded)
   }
@@ -125,7 +126,7 @@ private func refusal(
   #expect(refusal(good, parties.circumstances()) == nil)
   #expect(refusal(good, parties.circumstances(ownerKnown: false)) == .ownerUnknown)
   let foreign = try parties.enrolment(parties.invite(gateway: Digest()))
-  #expect(refusal(foreign, parties.circumstances()) == .inviteForeign)
+  #expect(refusal(foreign, parties.circumstances(toGateway: false)) == .inviteForeign)
   let other = SHA256.hash([1].span)
   #expect(refusal(good, parties.circumstances(usedBy: other)) == .inviteUsed)
   #expect(refusal(good, parties.circumstances(usedBy: good.hash)) == nil)
@@ -133,7 +134,8 @@ private func refusal(
   #expect(refusal(often, parties.circumstances(usedBy: other)) == nil)
   #expect(refusal(good, parties.circumstances(revoked: true)) == .keyRevoked)
   // A gateway that takes everybody does not take a wrong invite for none.
-  #expect(refusal(foreign, parties.circumstances(takesAll: true)) == .inviteForeign)
+  #expect(
+    refusal(foreign, parties.circumstances(toGateway: false, takesAll: true)) == .inviteForeign)
   for (now, code) in [
     (Int64(1_999_999), nil), (2_000_000, .inviteExpired), (.max, RefusalCode.inviteExpired),
   ] {
@@ -234,7 +236,7 @@ private func refusal(
   #expect(refusal(good, parties.circumstances(ownerKnown: false, node: node)) == .ownerUnknown)
   #expect(refusal(good, parties.circumstances(usedBy: Digest(), node: node)) == .inviteUsed)
   let foreign = try next(parties.invite(gateway: Digest()))
-  #expect(refusal(foreign, parties.circumstances(node: node)) == .inviteForeign)
+  #expect(refusal(foreign, parties.circumstances(toGateway: false, node: node)) == .inviteForeign)
   let another = try next(parties.invite(node: Digest()))
   #expect(refusal(another, parties.circumstances(node: node)) == .moveForeign)
   let succession = try next(
@@ -293,15 +295,18 @@ private func refusal(
 @Test func aMoveIsForItsNodeAndByItsOwner() throws {
   let parties = try Parties()
   let node = try parties.node()
-  func code(_ parties: Parties, _ authorization: [UInt8]) throws -> RefusalCode? {
+  func code(_ parties: Parties, _ authorization: [UInt8], toGateway: Bool = true) throws
+    -> RefusalCode?
+  {
     let next = try parties.enrolment(
       authorization, version: 2, previous: node.id, place: Parties.there)
-    return refusal(next, parties.circumstances(node: node))
+    return refusal(next, parties.circumstances(toGateway: toGateway, node: node))
   }
   #expect(try code(parties, parties.invite(node: Digest())) == .moveForeign)
   #expect(try code(parties, parties.invite(node: node.id, byStranger: true)) == .moveForeign)
   #expect(try code(parties, parties.invite(byStranger: true)) == .moveForeign)
-  #expect(try code(parties, parties.invite(node: node.id, gateway: Digest())) == .inviteForeign)
+  let elsewhere = try parties.invite(node: node.id, gateway: Digest())
+  #expect(try code(parties, elsewhere, toGateway: false) == .inviteForeign)
   #expect(try code(parties, parties.invite(node: node.id, expires: 1)) == .inviteExpired)
   #expect(try code(parties, parties.invite(node: node.id)) == nil)
   let used = try parties.enrolment(
