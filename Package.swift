@@ -115,7 +115,8 @@ let boardPrograms: [Target] = [
     "cairn-uplink-https",
     [
       "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
-      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR",
+      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Verifier",
+      "Identity",
     ], noHeap),
   program(
     "cairn",
@@ -225,7 +226,7 @@ let boardTests: [Target] = [
     "Uplink",
     [
       "cairn-uplink-https", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Spool",
-      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "TestSupport",
+      "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "TestSupport", "Identity",
     ]),
   tests(
     "Simulation",
@@ -255,7 +256,7 @@ let hostTests: [Target] = [
     "GatewayProgram",
     [
       "cairn-gateway", "Verifier", "Identity", "Proofs", "Records", "Signers", "FixedMemory",
-      "Simulation",
+      "Simulation", "cairn-agent", "cairn-uplink-https",
     ]),
   // The agent as systemd would start it, on the simulator's board.
   tests(

@@ -38,10 +38,7 @@ extension AgentMessage {
       case .status: self = .status(try AgentStatus(reading: &decoder))
       case .receipt:
         let sequence = try decoder.unsigned()
-        let receipt = try decoder.byteString()
-        guard !receipt.isEmpty, receipt.count <= Self.maximumReceiptByteCount else {
-          throw CBORDecoder.Failure.outOfRange
-        }
+        let receipt = try Self.bytes(&decoder, Self.maximumReceiptByteCount)
         self = .receipt(sequence: sequence, bytes: receipt)
       case .receiptAnswer:
         let sequence = try decoder.unsigned()
@@ -62,11 +59,11 @@ extension AgentMessage {
         }
         self = .head(bytes: head)
       case .challenge:
-        let challenge = try decoder.byteString()
-        guard !challenge.isEmpty, challenge.count <= Self.maximumReceiptByteCount else {
-          throw CBORDecoder.Failure.outOfRange
-        }
-        self = .challenge(bytes: challenge)
+        self = .challenge(bytes: try Self.bytes(&decoder, Self.maximumReceiptByteCount))
+      case .keyChange:
+        self = .keyChange(bytes: try Self.bytes(&decoder, Self.maximumReceiptByteCount))
+      case .enrolment:
+        self = .enrolment(bytes: try Self.bytes(&decoder, Self.maximumEnrolmentByteCount))
       case .adopt: self = .adopt
       case .answer:
         let answered = try decoder.unsigned(as: UInt8.self)
@@ -77,6 +74,16 @@ extension AgentMessage {
     } catch {
       throw .malformed(error)
     }
+  }
+
+  /// A byte string of at least one byte, and at most so many.
+  @_lifetime(copy decoder)
+  private static func bytes(_ decoder: inout CBORDecoder, _ maximum: Int)
+    throws(CBORDecoder.Failure) -> Span<UInt8>
+  {
+    let bytes = try decoder.byteString()
+    guard !bytes.isEmpty, bytes.count <= maximum else { throw .outOfRange }
+    return bytes
   }
 
   /// Version and type come first in every version, so that each reader can say which it does not know.

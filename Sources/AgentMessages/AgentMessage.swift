@@ -28,13 +28,18 @@ public enum AgentMessage: ~Escapable {
   case challenge(bytes: Span<UInt8>)
   /// To the agent: this hardware is the node from here on.
   case adopt
-  /// From the agent, to `head`, `challenge` and `adopt`: nil when it was taken, else a `RefusalCode`.
+  /// From the agent, to `head`, `challenge`, `adopt`, `keyChange` and `enrolment`: nil when it was taken,
+  /// else a `RefusalCode`.
   case answer(type: UInt8, refusalCode: UInt16?)
+  /// To the agent: a change of the gateway's key, of 1 to 512 bytes.
+  case keyChange(bytes: Span<UInt8>)
+  /// To the agent: the newest enrolment that the gateway has of this key, of 1 to 1024 bytes.
+  case enrolment(bytes: Span<UInt8>)
 
   public enum MessageType: UInt8, Sendable {
     case statusRequest = 1
     case status, receipt, receiptAnswer, released, subscribe, denied
-    case headWanted, head, challenge, adopt, answer
+    case headWanted, head, challenge, adopt, answer, keyChange, enrolment
   }
 
   /// Why the agent did not take a message.
@@ -54,8 +59,11 @@ public enum AgentMessage: ~Escapable {
   /// A packet is never longer, and a reader's buffer never shorter: one page.
   public static var maximumByteCount: Int { 4_096 }
 
-  /// The gateway's longest receipt, head or challenge, as in docs/delivery-protocol.md.
+  /// The gateway's longest receipt, head, challenge or key change, as in docs/delivery-protocol.md.
   public static var maximumReceiptByteCount: Int { 512 }
+
+  /// The longest enrolment, as in docs/delivery-protocol.md.
+  public static var maximumEnrolmentByteCount: Int { 1024 }
 
   public var type: MessageType {
     switch self {
@@ -71,6 +79,8 @@ public enum AgentMessage: ~Escapable {
     case .challenge: .challenge
     case .adopt: .adopt
     case .answer: .answer
+    case .keyChange: .keyChange
+    case .enrolment: .enrolment
     }
   }
 
@@ -95,10 +105,15 @@ public enum AgentMessage: ~Escapable {
     case .head(let bytes):
       precondition(bytes.count <= Self.maximumReceiptByteCount, "a head has at most 512 bytes")
       encoder.byteString(bytes)
-    case .challenge(let bytes):
+    case .challenge(let bytes), .keyChange(let bytes):
       precondition(
         !bytes.isEmpty && bytes.count <= Self.maximumReceiptByteCount,
-        "a challenge has 1 to 512 bytes")
+        "a challenge or key change has 1 to 512 bytes")
+      encoder.byteString(bytes)
+    case .enrolment(let bytes):
+      precondition(
+        !bytes.isEmpty && bytes.count <= Self.maximumEnrolmentByteCount,
+        "an enrolment has 1 to 1024 bytes")
       encoder.byteString(bytes)
     case .answer(let type, let refusalCode):
       encoder.unsigned(UInt64(type))
@@ -113,7 +128,7 @@ public enum AgentMessage: ~Escapable {
   static func fieldCount(of type: MessageType) -> Int {
     switch type {
     case .statusRequest, .subscribe, .headWanted, .adopt: 0
-    case .released, .head, .challenge: 1
+    case .released, .head, .challenge, .keyChange, .enrolment: 1
     case .receipt, .receiptAnswer, .denied, .answer: 2
     case .status: AgentStatus.fieldCount
     }

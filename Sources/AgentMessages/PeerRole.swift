@@ -24,7 +24,7 @@ public enum PeerRole: Equatable, Sendable {
     switch type {
     case .statusRequest: true
     // The agent verifies every receipt: this keeps strangers from making it work.
-    case .receipt, .subscribe, .head, .challenge: self != .other
+    case .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment: self != .other
     // What decides who this node is, is the owner's alone.
     case .adopt: self == .owner
     case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: false

@@ -40,13 +40,20 @@ public struct GatewayAnswer: ~Escapable {
 
   /// What an answer to POST /v1/devices means. `keyHash` is SHA-256 of the key that was sent.
   public func toKey(keyHash: FixedBytes<32>) -> DeliveryStateMachine.Event {
-    if status == 200 || status == 201, mediaType == .cbor, namesKey(keyHash) { return .enrolled }
+    if status == 200 || status == 201, mediaType == .cbor, node(keyHash) != nil {
+      return .enrolled
+    }
     guard let problem = problem() else { return withoutReason() }
     switch event(for: problem) {
     case .tryLater(let seconds): return .tryLater(afterSeconds: seconds)
     // Whatever it is, there is no batch that it could be about.
     default: return .refused(code: problem.code)
     }
+  }
+
+  /// The node's id in an answer to POST /v1/devices; nil when it is none that took the key.
+  public func enrolledNode(keyHash: FixedBytes<32>) -> FixedBytes<32>? {
+    toKey(keyHash: keyHash) == .enrolled ? node(keyHash) : nil
   }
 
   /// True for at most 512 bytes that begin as a tagged COSE_Sign1 (RFC 9052 section 4.2). The agent
@@ -58,18 +65,16 @@ public struct GatewayAnswer: ~Escapable {
   }
 
   /// [1, SHA-256 of the key, node, version]
-  private func namesKey(_ keyHash: FixedBytes<32>) -> Bool {
+  private func node(_ keyHash: FixedBytes<32>) -> FixedBytes<32>? {
     do throws(CBORDecoder.Failure) {
       var decoder = CBORDecoder(body)
-      guard try decoder.arrayHead() == 4, try decoder.unsigned() == 1 else { return false }
-      guard try decoder.byteString().equals(keyHash.span), try decoder.byteString().count == 32,
-        try decoder.unsigned() > 0
-      else { return false }
+      guard try decoder.arrayHead() == 4, try decoder.unsigned() == 1,
+        try decoder.byteString().equals(keyHash.span),
+        let node = FixedBytes<32>(try decoder.byteString()), try decoder.unsigned() > 0
+      else { return nil }
       try decoder.finish()
-      return true
-    } catch {
-      return false
-    }
+      return node
+    } catch { return nil }
   }
 
   private func problem() -> ProblemDetails? {

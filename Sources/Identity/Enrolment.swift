@@ -89,6 +89,15 @@ public struct Enrolment: Equatable, Sendable {
     return encoder.byteCount
   }
 
+  /// Reads an enrolment message strictly but for the owner's document in it, whose bytes are `authorization` of
+  /// the message: for the device itself, which has no use for more.
+  public static func decode(_ message: Span<UInt8>) throws(CBORDecoder.Failure) -> (
+    enrolment: Enrolment, authorization: Range<Int>
+  ) {
+    let (protected, payload) = try COSESign1.document(message)
+    return (try Enrolment(decodingProtected: message.extracting(protected)), payload)
+  }
+
   init(decodingProtected bytes: Span<UInt8>) throws(CBORDecoder.Failure) {
     var decoder = CBORDecoder(bytes)
     let header = try DocumentHeader(of: .enrolment, from: &decoder)

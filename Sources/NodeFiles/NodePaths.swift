@@ -8,15 +8,23 @@ import NodeConfiguration
 ///     STATE/agent/device.pub    the public key, 32 bytes              agent writes, all read
 ///     STATE/agent/enrolment.cose  what this node is and where      agent writes, uplink reads
 ///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
+///     STATE/agent/gateway-keys.cbor  the gateway's keys, proved     agent writes, uplink reads
 ///     STATE/uplink/cursor       how far delivery has come             uplink
+///     STATE/uplink/enrolment-answer.cbor      what the gateway said of the enrolment   uplink
+///     STATE/uplink/gateway-head.cose          the gateway's newest head                uplink
+///     STATE/uplink/gateway-contradiction.cbor  two of its heads that can't both be true  uplink
 ///     RUN/agent.sock            the agent's socket
 public struct NodePaths {
   public let key: FixedPath
   public let publicKey: FixedPath
   public let enrolment: FixedPath
   public let spool: FixedPath
+  public let gatewayKeys: FixedPath
   public let uplinkFolder: FixedPath
   public let cursor: FixedPath
+  public let enrolmentAnswer: FixedPath
+  public let gatewayHead: FixedPath
+  public let gatewayContradiction: FixedPath
   public let agentSocket: FixedPath
 
   /// Nil when a folder's name leaves no room for its files'.
@@ -28,13 +36,21 @@ public struct NodePaths {
       let publicKey = agent.appending(name: "device.pub"),
       let enrolment = agent.appending(name: "enrolment.cose"),
       let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
+      let gatewayKeys = agent.appending(name: "gateway-keys.cbor"),
+      let enrolmentAnswer = uplink.appending(name: "enrolment-answer.cbor"),
+      let gatewayHead = uplink.appending(name: "gateway-head.cose"),
+      let gatewayContradiction = uplink.appending(name: "gateway-contradiction.cbor"),
       let socket = run.appending(name: "agent.sock")
     else { return nil }
     self.key = key
     self.publicKey = publicKey
     self.enrolment = enrolment
     self.spool = spool
+    self.gatewayKeys = gatewayKeys
     self.uplinkFolder = uplink
+    self.enrolmentAnswer = enrolmentAnswer
+    self.gatewayHead = gatewayHead
+    self.gatewayContradiction = gatewayContradiction
     self.cursor = cursor
     self.agentSocket = socket
   }

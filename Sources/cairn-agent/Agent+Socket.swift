@@ -2,6 +2,7 @@ import AgentMessages
 import CBOR
 import DeviceLog
 import FixedMemory
+import Identity
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
@@ -50,10 +51,10 @@ extension Agent {
         let refusal = take(receipt: bytes, sequence: sequence)
         return client.send(
           .receiptAnswer(sequence: sequence, refusalCode: refusal?.code.rawValue))
-      case .challenge(let bytes):
-        let refusal = take(challenge: bytes)
-        return client.send(
-          .answer(type: message.type.rawValue, refusalCode: refusal?.code.rawValue))
+      case .challenge(let bytes): return client.answer(message.type, take(challenge: bytes))
+      case .keyChange(let bytes):
+        return client.answer(message.type, gatewayKeys.take(change: bytes))
+      case .enrolment(let bytes): return client.answer(message.type, take(enrolment: bytes))
       case .head, .adopt:
         return client.send(.denied(type: message.type.rawValue, reason: .notNow))
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
@@ -63,13 +64,12 @@ extension Agent {
     }
   }
 
-  /// A receipt counts when the configured gateway signed it, for this key, for the very checkpoint that
+  /// A receipt counts when the gateway signed it, with any key that it had, for this key, for the very checkpoint that
   /// stands at that place of the spool. Nil when it was taken.
   private mutating func take(receipt bytes: Span<UInt8>, sequence: UInt64) -> Refusal? {
     do throws(Refusal) {
-      guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
-      let receipt = try Receipt(
-        verifying: bytes, gatewayKey: PublicKey(ed25519: gatewayKey))
+      guard let gatewayKeys = gatewayKeys.chain else { throw Refusal(.unknownKey) }
+      let receipt = try Receipt(verifying: bytes, by: gatewayKeys)
       guard receipt.deviceKeyHash == key.publicKey.hash else { throw Refusal(.keyMismatch) }
       switch place(at: sequence) {
       case .checkpoint(let checkpoint, let hash):
@@ -93,14 +93,13 @@ extension Agent {
     }
   }
 
-  /// A challenge counts when the configured gateway signed it and its number is above every one before it in
+  /// A challenge counts when the gateway signed it with its newest key and its number is above every one before it in
   /// this boot. Its leaf says that what follows is not older than it; when it was issued, this board can't
   /// check. Nil when it was taken.
   private mutating func take(challenge bytes: Span<UInt8>) -> Refusal? {
     do throws(Refusal) {
-      guard let gatewayKey = files.site.gateway.publicKey else { throw Refusal(.unknownKey) }
-      let challenge = try Challenge(
-        verifying: bytes, gatewayKey: PublicKey(ed25519: gatewayKey))
+      guard let gatewayKey = gatewayKeys.newest else { throw Refusal(.unknownKey) }
+      let challenge = try Challenge(verifying: bytes, gatewayKey: gatewayKey)
       let number = challenge.number
       guard lastChallengeNumber.map({ number > $0 }) ?? true else {
         throw Refusal(.challengeReplayed)
@@ -115,6 +114,21 @@ extension Agent {
       }
       // With a full ring the next challenge is as good.
       if isKept { lastChallengeNumber = number }
+      return nil
+    } catch { return error }
+  }
+
+  /// The newest enrolment that the gateway has of this key: what a node that was restored from its key alone
+  /// goes on from. Nil when it was taken; then enrolment.cose is that one, or the version after it.
+  private mutating func take(enrolment message: Span<UInt8>) -> Refusal? {
+    do throws(Refusal) {
+      let version = try Enrolment(verifying: message, of: key.publicKey).version
+      // A version that nobody counts to leaves no room for the next one.
+      guard version < UInt64(Int64.max) else { throw Refusal(.malformed) }
+      guard version >= enrolmentVersion(paths, key.publicKey) else {
+        throw Refusal(.enrolmentOutdated)
+      }
+      keepEnrolment(paths, files.site, key: &key, learnt: message)
       return nil
     } catch { return error }
   }

@@ -70,17 +70,20 @@ struct Agent: ~Copyable {
   var isFailing = InlineArray<16, Bool>(repeating: false)
   var wasReceiptRefused = false
   var lastChallengeNumber: UInt64?
+  var gatewayKeys: GatewayKeys
 
   var socket: AgentSocket
 
   init(
     files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
-    log: consuming AgentLog, owedEpoch: OwedEpoch?, socket: consuming AgentSocket
+    log: consuming AgentLog, owedEpoch: OwedEpoch?, gatewayKeys: GatewayKeys,
+    socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
     sensors = Self.makeSensors(files)
     self.socket = socket
     self.owedEpoch = owedEpoch
+    self.gatewayKeys = gatewayKeys
     startBootMilliseconds = clock.bootMilliseconds()
     self.files = files
     self.paths = paths

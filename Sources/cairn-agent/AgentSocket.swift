@@ -3,6 +3,8 @@ import CBOR
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
+import Records
+import Verifier
 
 /// The agent's end of its socket: clients, and what each may do. What messages mean is the agent's.
 ///
@@ -30,6 +32,11 @@ struct AgentSocket: ~Copyable {
       } catch {
         return false
       }
+    }
+
+    /// Answers what was sent; without a refusal it was taken.
+    func answer(_ type: AgentMessage.MessageType, _ refusal: Refusal?) -> Bool {
+      send(.answer(type: type.rawValue, refusalCode: refusal?.code.rawValue))
     }
   }
 

@@ -9,7 +9,13 @@ import Signers
 
 /// What this node says of itself to gateways: `enrolment.cose`, signed anew when the site file says something
 /// else than it did (docs/identity.md). Ends the program when the file can't be kept.
-func keepEnrolment(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey) {
+///
+/// - `learnt`: what a gateway has as this key's newest, verified and not older than the file. When it says what
+///   the site file says, it is the file from here on; else the version after it is signed.
+func keepEnrolment(
+  _ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey,
+  learnt: Span<UInt8> = Span()
+) {
   var authorization = InlineArray<512, UInt8>(repeating: 0)
   var authorizationSpan = authorization.mutableSpan
   let authorizationCount = site.enrolment?.decodeAuthorization(into: &authorizationSpan) ?? 0
@@ -23,16 +29,23 @@ func keepEnrolment(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key:
     place: place(site), radio: radio(site), validFromUTCMilliseconds: nil)
   var file = InlineArray<1024, UInt8>(repeating: 0)
   var fileSpan = file.mutableSpan
-  let fileCount = readEnrolment(paths, into: &fileSpan)
+  var fileCount = learnt.count
+  if learnt.isEmpty {
+    fileCount = readEnrolment(paths, into: &fileSpan)
+  } else {
+    fileSpan.copy(learnt)
+  }
   do throws(CBORDecoder.Failure) {
     let message = fileSpan.span.extracting(0..<fileCount)
-    let kept = try EnrolmentMessage(decoding: message)
-    if kept.enrolment.deviceKey == key.publicKey {
+    let kept = try Enrolment.decode(message)
+    if kept.enrolment.deviceKey == key.publicKey, kept.enrolment.version < UInt64(Int64.max) {
       wanted.version = kept.enrolment.version
       wanted.previous = kept.enrolment.previous
       if wanted == kept.enrolment,
-        kept.authorizationMessage.equals(authorizationSpan.span.extracting(0..<authorizationCount))
+        message.extracting(kept.authorization).equals(
+          authorizationSpan.span.extracting(0..<authorizationCount))
       {
+        if !learnt.isEmpty { write(learnt, paths) }
         return
       }
       wanted.version = kept.enrolment.version + 1
@@ -45,15 +58,29 @@ func keepEnrolment(_ paths: NodePaths, _ site: borrowing SiteConfiguration, key:
     let signed = try wanted.sign(
       authorization: authorizationSpan.span.extracting(0..<authorizationCount), with: &key,
       into: file.mutableSpan)
-    do throws(FileFailure) {
-      try atomicReplace(
-        paths.enrolment, with: file.span.extracting(0..<signed.byteCount), mode: 0o644)
-    } catch {
-      end(.storageFailed, "cairn-agent: enrolment.cose can't be written beside the key")
-    }
+    write(file.span.extracting(0..<signed.byteCount), paths)
   } catch {
     end(.storageFailed, "cairn-agent: the key did not sign the enrolment")
   }
+}
+
+private func write(_ enrolment: Span<UInt8>, _ paths: NodePaths) {
+  do throws(FileFailure) {
+    try atomicReplace(paths.enrolment, with: enrolment, mode: 0o644)
+  } catch {
+    end(.storageFailed, "cairn-agent: enrolment.cose can't be written beside the key")
+  }
+}
+
+/// The version that enrolment.cose has; 0 without one of this key's.
+func enrolmentVersion(_ paths: NodePaths, _ key: PublicKey) -> UInt64 {
+  var file = InlineArray<1024, UInt8>(repeating: 0)
+  var span = file.mutableSpan
+  let count = readEnrolment(paths, into: &span)
+  do throws(CBORDecoder.Failure) {
+    let kept = try Enrolment.decode(span.span.extracting(0..<count)).enrolment
+    return kept.deviceKey == key ? kept.version : 0
+  } catch { return 0 }
 }
 
 private func readEnrolment(_ paths: NodePaths, into span: inout MutableSpan<UInt8>) -> Int {

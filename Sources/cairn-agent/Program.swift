@@ -24,7 +24,9 @@ struct Program {
     var start = LogStart()
     var key = openKey(paths, hardware: hardware, isNew: &start.isKeyNew)
     var room = WaitingRoom(
-      paths, publicKey: key.publicKey, epoch: key.epoch, gatewayKey: files.site.gateway.publicKey)
+      paths, publicKey: key.publicKey, epoch: key.epoch,
+      gatewayKeys: GatewayKeys(paths, configured: files.site.gateway.publicKey),
+      isSimulated: Agent.isSimulated(files))
     let finding = key.hardware.compare(found: hardware)
     switch finding {
     case .same: break
@@ -39,10 +41,12 @@ struct Program {
       start.head = room.waitForHead(signals)
     }
     keepEnrolment(paths, files.site, key: &key)
+    let gatewayKeys = room.gatewayKeys
     var owed: OwedEpoch?
     let log = openLog(paths, files.site, start, key: &key, owed: &owed)
     var agent = Agent(
-      files: files, paths: paths, key: key, log: log, owedEpoch: owed, socket: room.leave())
+      files: files, paths: paths, key: key, log: log, owedEpoch: owed, gatewayKeys: gatewayKeys,
+      socket: room.leave())
     agent.run(signals)
     lock.release()
     end(.success)

@@ -16,20 +16,23 @@ struct WaitingRoom: ~Copyable {
 
   var socket: AgentSocket
   private let publicKey: PublicKey
-  private let gatewayKey: PublicKey?
+  private(set) var gatewayKeys: GatewayKeys
   private let clock = SystemClock()
   private var wish = Wish.adoption
   private var status = AgentStatus()
   private var isAnswered = false
   private var head: DeviceHead?
 
-  /// - `gatewayKey`: the configured one, nil when there is none.
-  init(_ paths: NodePaths, publicKey: PublicKey, epoch: UInt64, gatewayKey: FixedBytes<32>?) {
+  init(
+    _ paths: NodePaths, publicKey: PublicKey, epoch: UInt64, gatewayKeys: GatewayKeys,
+    isSimulated: Bool
+  ) {
     socket = AgentSocket(paths)
     self.publicKey = publicKey
-    self.gatewayKey = gatewayKey.map { PublicKey(ed25519: $0) }
+    self.gatewayKeys = gatewayKeys
     status.setAgentVersion(agentVersion)
     status.epoch = epoch
+    status.isSimulated = isSimulated
   }
 
   static var headPatienceMilliseconds: Int64 { 10_000 }
@@ -50,7 +53,7 @@ struct WaitingRoom: ~Copyable {
   /// signal that ends the wait stays for the loop that follows.
   mutating func waitForHead(_ signals: borrowing TerminationSignals) -> DeviceHead? {
     // Without the gateway's key nothing can be believed.
-    guard gatewayKey != nil else { return nil }
+    guard gatewayKeys.newest != nil else { return nil }
     wish = .head
     isAnswered = false
     let deadline = clock.bootMilliseconds() + Self.headPatienceMilliseconds
@@ -115,8 +118,11 @@ struct WaitingRoom: ~Copyable {
         return client.send(.answer(type: type.rawValue, refusalCode: nil))
       case .head(let bytes) where wish == .head:
         return client.send(.answer(type: type.rawValue, refusalCode: take(head: bytes)))
+      // The head may be signed by a key that this agent does not know yet.
+      case .keyChange(let bytes):
+        return client.answer(type, gatewayKeys.take(change: bytes))
       // Nothing is signed now, so nothing of a log is taken.
-      case .receipt, .challenge, .adopt, .head:
+      case .receipt, .challenge, .adopt, .head, .enrolment:
         return client.send(.denied(type: type.rawValue, reason: .notNow))
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
       }
@@ -127,7 +133,7 @@ struct WaitingRoom: ~Copyable {
 
   /// Nil when it was taken. No bytes say that the gateway has nothing of this key.
   private mutating func take(head bytes: Span<UInt8>) -> UInt16? {
-    guard !bytes.isEmpty, let gatewayKey else {
+    guard !bytes.isEmpty, let gatewayKey = gatewayKeys.newest else {
       isAnswered = true
       return nil
     }

@@ -3,6 +3,7 @@ import HTTPSTransport
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 
 @main
 struct Program {
@@ -26,7 +27,9 @@ struct Program {
     // A challenge is for a region of the radio; without one, for everybody.
     let region = files.site.radio?.region ?? FixedText<24>()
     if var uplink = Uplink(
-      paths: paths, region: region.span, lock: lock, transport: transport, signals: signals)
+      paths: paths, region: region.span,
+      gatewayKey: files.site.gateway.publicKey.map { PublicKey(ed25519: $0) }, lock: lock,
+      transport: transport, signals: signals)
     {
       uplink.run()
     }

@@ -5,6 +5,7 @@ import DeviceLog
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
+import Records
 
 /// The agent's socket: it says when there is more to deliver, and takes receipts.
 extension Uplink {
@@ -24,6 +25,7 @@ extension Uplink {
     // An agent that starts anew may know another gateway key, or have an owner's word.
     if case .blocked = machine.state { timer = clock.bootMilliseconds() }
     nextEnrolment = 0
+    areKeysWanted = true
     let delivered = askDelivered()
     if !handKeptReceipt(), let delivered { goBack(toBehind: delivered) }
   }
@@ -50,6 +52,12 @@ extension Uplink {
   /// Up to where the agent has verified receipts; nil when it does not say.
   private mutating func askDelivered() -> UInt64? {
     send(.statusRequest)
+    return awaitAnswer(Self.delivered)
+  }
+
+  /// Reads what the agent says until it is what was asked for. Nil when it goes away, says nothing of it in time,
+  /// or the program is asked to end: then the agent counts as away.
+  mutating func awaitAnswer<Answer>(_ read: (Span<UInt8>) -> Answer?) -> Answer? {
     let deadline =
       clock.bootMilliseconds() + Int64(DeliveryStateMachine.agentAnswerMilliseconds)
     var packet = InlineArray<4096, UInt8>(repeating: 0)
@@ -60,8 +68,8 @@ extension Uplink {
       do throws(SocketFailure) {
         let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
         agent = consume connection
-        noteHeadWanted(span.span.extracting(0..<count))
-        if let delivered = Self.delivered(span.span.extracting(0..<count)) { return delivered }
+        note(span.span.extracting(0..<count))
+        if let answer = read(span.span.extracting(0..<count)) { return answer }
       } catch { return nil }
     }
     return nil
@@ -100,15 +108,10 @@ extension Uplink {
     do throws(SocketFailure) {
       let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
       agent = consume connection
-      noteHeadWanted(span.span.extracting(0..<count))
+      note(span.span.extracting(0..<count))
     } catch {
       if error == .timedOut { agent = consume connection }
     }
-  }
-
-  /// What has been released, the spool says; only this has no other place.
-  private mutating func noteHeadWanted(_ packet: Span<UInt8>) {
-    if Self.asksForHead(packet) { isHeadWanted = true }
   }
 
   /// Gives the last receipt to the agent and waits for its answer.
@@ -117,23 +120,19 @@ extension Uplink {
   }
 
   private mutating func hand(overAt sequence: UInt64) -> DeliveryStateMachine.Event {
+    let event = handOnce(overAt: sequence)
+    // The gateway's key may have changed.
+    guard event == .receiptRefused(code: RefusalCode.unknownKey.rawValue), followKeys() else {
+      return event
+    }
+    return handOnce(overAt: sequence)
+  }
+
+  private mutating func handOnce(overAt sequence: UInt64) -> DeliveryStateMachine.Event {
     var bytes = FixedBytes<512>()
     for index in receipt.indices { bytes[index] = receipt[index] }
     send(.receipt(sequence: sequence, bytes: bytes.span.extracting(0..<receipt.count)))
-    let deadline =
-      clock.bootMilliseconds() + Int64(DeliveryStateMachine.agentAnswerMilliseconds)
-    var packet = InlineArray<4096, UInt8>(repeating: 0)
-    while clock.bootMilliseconds() < deadline, let connection = agent.take() {
-      var span = packet.mutableSpan
-      awaitPacket(connection.pollDescriptor, until: deadline)
-      guard !isAsked() else { return .agentAway }
-      do throws(SocketFailure) {
-        let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
-        agent = consume connection
-        if let event = Self.answer(span.span.extracting(0..<count), to: sequence) { return event }
-      } catch { return .agentAway }
-    }
-    return .agentAway
+    return awaitAnswer { Self.answer($0, to: sequence) } ?? .agentAway
   }
 
   /// Until something comes, the time is over, or the program is asked to end.
@@ -156,9 +155,7 @@ extension Uplink {
       case .receiptAnswer(let answered, let code) where answered == sequence:
         return code.map { .receiptRefused(code: $0) } ?? .receiptConfirmed
       case .denied: return .agentAway
-      case .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .headWanted,
-        .head, .challenge, .adopt, .answer:
-        return nil
+      default: return nil
       }
     } catch { return nil }
   }

@@ -6,11 +6,12 @@ import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
+import Records
 
 /// What the uplink carries beside batches: the gateway's head of this log to an agent that has lost its place,
 /// and challenges. All of it is signed by the gateway and verified by the agent; here it is only carried.
 extension Uplink {
-  private static var acceptedDocument: StaticString {
+  static var acceptedDocument: StaticString {
     "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
   }
 
@@ -21,9 +22,22 @@ extension Uplink {
     if Self.handHead(to: connection, of: deviceKey, &transport) { agent = consume connection }
   }
 
+  /// The agent did not know a key of the gateway's: brings what the gateway says of its keys, and what was in vain
+  /// without.
+  mutating func followChangedKeys() {
+    guard agent != nil else { return }
+    let isHead = isHeadUnknown
+    isHeadUnknown = false
+    guard followKeys() else { return }
+    if isHead { isHeadWanted = true }
+    nextChallenge = 0
+    if case .blocked = machine.state { timer = clock.bootMilliseconds() }
+  }
+
   /// While there is no spool: an agent that has lost it may be waiting for its head.
   static func lookForWaitingAgent(
-    _ paths: NodePaths, _ deviceKey: PublicKey, _ transport: inout HTTPSTransport
+    _ paths: NodePaths, _ deviceKey: PublicKey, _ gatewayKey: PublicKey?,
+    _ transport: inout HTTPSTransport, stop: Int32
   ) {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     var span = packet.mutableSpan
@@ -34,6 +48,18 @@ extension Uplink {
       guard asksForHead(span.span.extracting(0..<count)) else { return }
       guard handHead(to: connection, of: deviceKey, &transport) else { return }
       // Its answer: a connection that ends at once could be lost before it was read.
+      let answered = try connection.receive(into: &span, timeoutMilliseconds: 5000)
+      guard let gatewayKey,
+        answers(
+          span.span.extracting(0..<answered), to: .head, with: RefusalCode.unknownKey.rawValue)
+      else { return }
+      var (isAway, isHeadWanted) = (false, false)
+      guard
+        handKeys(
+          to: connection, from: &transport, paths, gatewayKey, stop: stop, isAway: &isAway,
+          isHeadWanted: &isHeadWanted),
+        !isAway, handHead(to: connection, of: deviceKey, &transport)
+      else { return }
       _ = try connection.receive(into: &span, timeoutMilliseconds: 5000)
     } catch {
       // It does not run, or does not wait: there will be a spool.
@@ -75,9 +101,13 @@ extension Uplink {
     return true
   }
 
-  private static func tell(_ text: StaticString) {
-    var line = TextBuilder<256>()
+  static func tell(_ text: StaticString, _ path: FixedPath? = nil) {
+    var line = TextBuilder<512>()
     line.append("cairn-uplink-https: ")
+    if let path {
+      line.append(path.span)
+      line.append(": ")
+    }
     line.append(text)
     line.append("\n")
     // Without a reader of standard output delivery goes on.
@@ -106,39 +136,17 @@ extension Uplink {
   /// Five minutes: a gateway's challenges change every ten.
   static var challengeIntervalMilliseconds: Int64 { 300_000 }
 
-  /// Tells the gateway what the agent says of this node now: another place, an owner's word. What a gateway
-  /// doesn't know of the node it asks for by itself.
-  mutating func postChangedEnrolment() {
-    guard clock.bootMilliseconds() >= nextEnrolment else { return }
-    nextEnrolment = clock.bootMilliseconds() + Self.enrolmentLookMilliseconds
-    var body = InlineArray<1024, UInt8>(repeating: 0)
-    var span = body.mutableSpan
-    let count = readEnrolment(into: &span)
-    guard count > 0, SHA256.hash(body.span.extracting(0..<count)) != settledEnrolment else {
-      return
-    }
-    switch sendKey() {
-    case .enrolled: say("the gateway has this node's enrolment")
-    case .refused(let code): sayReason(.refused(code: code))
-    // Not heard: again at the next look.
-    default: settledEnrolment = nil
-    }
+  static func isDocument(
+    _ response: HTTPSTransport.Response, atMost maximum: Int = AgentMessage.maximumReceiptByteCount
+  ) -> Bool {
+    response.status == 200 && (1...maximum).contains(response.byteCount)
+      && mediaType(of: response) == .receipt
   }
 
-  /// A minute: who edits the site file looks at the journal meanwhile.
-  static var enrolmentLookMilliseconds: Int64 { 60_000 }
-
-  func readEnrolment(into span: inout MutableSpan<UInt8>) -> Int {
-    do throws(FileFailure) { return try readFile(paths.enrolment, into: &span) } catch { return 0 }
-  }
-
-  private static func isDocument(_ response: HTTPSTransport.Response) -> Bool {
-    guard response.status == 200,
-      (1...AgentMessage.maximumReceiptByteCount).contains(response.byteCount)
-    else { return false }
+  static func mediaType(of response: HTTPSTransport.Response) -> MediaType {
     var text = FixedBytes<96>()
     for index in response.contentType.indices { text[index] = response.contentType[index] }
-    return MediaType(parsing: text.span.extracting(0..<response.contentType.count)) == .receipt
+    return MediaType(parsing: text.span.extracting(0..<response.contentType.count))
   }
 
   /// `/v1/challenge?region=…` for the region of the site file; without one, the challenge for everybody.

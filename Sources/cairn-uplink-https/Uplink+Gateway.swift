@@ -55,37 +55,10 @@ extension Uplink {
     for index in body.indices { receipt.append(body[index]) }
   }
 
-  mutating func sendKey() -> DeliveryStateMachine.Event {
-    var body = InlineArray<1024, UInt8>(repeating: 0)
-    var bodySpan = body.mutableSpan
-    let count = readEnrolment(into: &bodySpan)
-    guard count > 0 else {
-      say("the agent has not written its enrolment yet; the gateway can't be told of this node")
-      return .tryLater(afterSeconds: 10)
-    }
-    settledEnrolment = SHA256.hash(body.span.extracting(0..<count))
-    var reply = InlineArray<4096, UInt8>(repeating: 0)
-    var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
-      let response = try transport.post(
-        path: "/v1/devices", body: body.span.extracting(0..<count),
-        contentType: "application/cose; cose-type=\"cose-sign1\"",
-        accept: "application/cbor, application/concise-problem-details+cbor", into: &span)
-      return answer(response, span.span.extracting(0..<response.byteCount))
-        .toKey(keyHash: deviceKey.hash)
-    } catch {
-      say(error)
-      return .failed(.unreachable)
-    }
-  }
-
   @_lifetime(copy body)
-  private func answer(_ response: HTTPSTransport.Response, _ body: Span<UInt8>) -> GatewayAnswer {
-    var text = FixedBytes<96>()
-    for index in response.contentType.indices { text[index] = response.contentType[index] }
-    return GatewayAnswer(
-      status: response.status,
-      mediaType: MediaType(parsing: text.span.extracting(0..<response.contentType.count)),
+  func answer(_ response: HTTPSTransport.Response, _ body: Span<UInt8>) -> GatewayAnswer {
+    GatewayAnswer(
+      status: response.status, mediaType: Self.mediaType(of: response),
       retryAfterSeconds: response.retryAfterSeconds, body: body)
   }
 

@@ -19,13 +19,15 @@ extension Uplink {
   }
 
   static func awaitSpool(
-    _ paths: NodePaths, _ deviceKey: PublicKey, _ transport: inout HTTPSTransport,
-    _ signals: borrowing TerminationSignals, file: inout FileIdentity?
+    _ paths: NodePaths, _ deviceKey: PublicKey, _ gatewayKey: PublicKey?,
+    _ transport: inout HTTPSTransport, _ signals: borrowing TerminationSignals,
+    file: inout FileIdentity?
   ) -> Reader? {
     var isSaid = false
     while true {
       if let reader = openSpool(paths, file: &file) { return reader }
-      lookForWaitingAgent(paths, deviceKey, &transport)
+      lookForWaitingAgent(
+        paths, deviceKey, gatewayKey, &transport, stop: signals.pollDescriptor)
       guard waitForAgent(&isSaid, signals) else { return nil }
     }
   }

@@ -35,9 +35,18 @@ struct Uplink: ~Copyable {
   var isHeadWanted = false
   var nextChallenge: Int64 = 0
   let challengePath: FixedText<128>
+  /// The configured one; nil: then nothing that the gateway signs can be checked here.
+  let gatewayKey: PublicKey?
+  /// The gateway may have another key by now.
+  var areKeysWanted = true
+  /// The agent did not know the key of the head that it was handed.
+  var isHeadUnknown = false
+  var nextHead: Int64
   /// The enrolment that the gateway has answered for, with yes or no.
   var settledEnrolment: Digest?
   var nextEnrolment: Int64 = 0
+  /// The gateway has a later enrolment of this key than the agent.
+  var isEnrolmentWanted = false
   /// SIGTERM or SIGINT has come.
   private var wasAsked = false
   /// When the one timer goes off; nil: it does not run.
@@ -49,15 +58,18 @@ struct Uplink: ~Copyable {
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
-    paths: NodePaths, region: Span<UInt8>, lock: consuming FolderLock,
+    paths: NodePaths, region: Span<UInt8>, gatewayKey: PublicKey?, lock: consuming FolderLock,
     transport: consuming HTTPSTransport, signals: consuming TerminationSignals
   ) {
     var file: FileIdentity?
     guard let deviceKey = Self.awaitKey(paths, signals),
-      let reader = Self.awaitSpool(paths, deviceKey, &transport, signals, file: &file)
+      let reader = Self.awaitSpool(
+        paths, deviceKey, gatewayKey, &transport, signals, file: &file)
     else { return nil }
     self.paths = paths
     challengePath = Self.challengePath(region: region)
+    self.gatewayKey = gatewayKey
+    nextHead = Self.firstLook(clock)
     self.lock = lock
     self.deviceKey = deviceKey
     self.signals = signals
@@ -79,7 +91,10 @@ struct Uplink: ~Copyable {
       if isAgentNew { greetAgent() }
       if isHeadWanted { fetchHead() }
       postChangedEnrolment()
+      learnEnrolment()
+      if areKeysWanted { followChangedKeys() }
       fetchChallenge()
+      lookAtGateway()
       let isStuck = machine.state == .idle && !offerNextBatch()
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil
@@ -153,6 +168,7 @@ struct Uplink: ~Copyable {
     // Without the agent nobody says that the spool has grown: look now and then.
     var wake = now + (agent == nil ? 5000 : 60_000)
     if let timer { wake = min(wake, timer) }
+    if gatewayKey != nil { wake = min(wake, nextHead) }
     if machine.state == .idle, hasMore, !isStuck { return }
     var poller = Poller()
     _ = poller.watch(signals.pollDescriptor)

@@ -17,6 +17,8 @@ enum Copied: Equatable {
   case head([UInt8])
   case challenge([UInt8])
   case answer(UInt8, UInt16?)
+  case keyChange([UInt8])
+  case enrolment([UInt8])
 
   init(_ message: AgentMessage) {
     switch message {
@@ -35,6 +37,8 @@ enum Copied: Equatable {
     case .head(let bytes): self = .head(bytes.indices.map { bytes[$0] })
     case .challenge(let bytes): self = .challenge(bytes.indices.map { bytes[$0] })
     case .answer(let type, let code): self = .answer(type, code)
+    case .keyChange(let bytes): self = .keyChange(bytes.indices.map { bytes[$0] })
+    case .enrolment(let bytes): self = .enrolment(bytes.indices.map { bytes[$0] })
     }
   }
 
@@ -53,6 +57,8 @@ enum Copied: Equatable {
     case .head(let bytes): packet(.head(bytes: bytes.span))
     case .challenge(let bytes): packet(.challenge(bytes: bytes.span))
     case .answer(let type, let code): packet(.answer(type: type, refusalCode: code))
+    case .keyChange(let bytes): packet(.keyChange(bytes: bytes.span))
+    case .enrolment(let bytes): packet(.enrolment(bytes: bytes.span))
     }
   }
 }
@@ -105,6 +111,8 @@ let messages: [Copied] = {
   for count in [1, 23, 24, 255, 256, 512] {
     messages.append(.head([UInt8](repeating: 0xd2, count: count)))
     messages.append(.challenge([UInt8](repeating: 0xd2, count: count)))
+    messages.append(.keyChange([UInt8](repeating: 0xd2, count: count)))
+    messages.append(.enrolment([UInt8](repeating: 0xd2, count: count * 2)))
   }
   for type: UInt8 in [0, 9, 255] {
     messages.append(.answer(type, nil))
@@ -209,6 +217,8 @@ let messages: [Copied] = {
     (.challenge([0xd2, 0x84]), "83 01 0a 42 d284"),
     (.adopt, "82 01 0b"),
     (.answer(9, 23), "84 01 0c 09 17"),
+    (.keyChange([0xd2, 0x84]), "83 01 0d 42 d284"),
+    (.enrolment([0xd2, 0x84]), "83 01 0e 42 d284"),
   ]
   for (message, hex) in cases {
     #expect(message.encoded() == bytes(hex), "\(hex)")
@@ -225,7 +235,7 @@ let messages: [Copied] = {
     // A later version may have more items: the version is said first.
     ("83 02 01 00", .unsupportedVersion(2)),
     ("82 01 00", .unknownType(0)),
-    ("82 01 0d", .unknownType(13)),
+    ("82 01 0f", .unknownType(15)),
     ("82 01 19 0101", .unknownType(257)),
     ("83 01 01 00", .wrongCount),
     ("82 01 05", .wrongCount),
@@ -234,6 +244,8 @@ let messages: [Copied] = {
     // A receipt of no bytes, a reason that there is not.
     ("84 01 03 01 40", .malformed(.outOfRange)),
     ("83 01 0a 40", .malformed(.outOfRange)),
+    ("83 01 0d 40", .malformed(.outOfRange)),
+    ("83 01 0e 40", .malformed(.outOfRange)),
     ("84 01 07 03 00", .malformed(.outOfRange)),
     ("84 01 07 03 06", .malformed(.outOfRange)),
     ("84 01 04 01 1a 00010000", .malformed(.outOfRange)),
@@ -275,11 +287,16 @@ let messages: [Copied] = {
 @Test func everyTypeIsSentByThoseOnlyWhoMay() {
   let all: [AgentMessage.MessageType] = [
     .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .denied,
-    .headWanted, .head, .challenge, .adopt, .answer,
+    .headWanted, .head, .challenge, .adopt, .answer, .keyChange, .enrolment,
   ]
   let allowed: [(PeerRole, Set<AgentMessage.MessageType>)] = [
-    (.owner, [.statusRequest, .receipt, .subscribe, .head, .challenge, .adopt]),
-    (.uplink, [.statusRequest, .receipt, .subscribe, .head, .challenge]),
+    (
+      .owner,
+      [.statusRequest, .receipt, .subscribe, .head, .challenge, .adopt, .keyChange, .enrolment]
+    ),
+    (
+      .uplink, [.statusRequest, .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment]
+    ),
     (.other, [.statusRequest]),
   ]
   for (role, types) in allowed {

@@ -51,8 +51,8 @@ final class AgentNode {
       """, to: "board.ini")
   }
 
-  func writeSite(_ site: String) throws {
-    let key = try Self.gatewayKey().publicKey.bytes
+  func writeSite(_ site: String, gatewaySeed: UInt8 = gatewaySeed) throws {
+    let key = try Self.gatewayKey(seed: gatewaySeed).publicKey.bytes
     let span = key.span
     let digits = (0..<32).map { (span[$0] < 16 ? "0" : "") + String(span[$0], radix: 16) }.joined()
     try write(
@@ -372,11 +372,17 @@ extension UnixConnection {
   }
 
   /// The problem that the next status tells.
-  func receiveProblem() throws -> UInt16? {
-    try receiveMessage { message in
-      if case .status(let status) = message { return status.problem }
+  func receiveProblem() throws -> UInt16? { try receiveStatus().problem }
+
+  struct NoStatus: Error {}
+
+  func receiveStatus() throws -> AgentStatus {
+    let status: AgentStatus? = try receiveMessage { message in
+      if case .status(let status) = message { return status }
       return nil
     }
+    guard let status else { throw NoStatus() }
+    return status
   }
 
   private func receiveMessage<Result>(_ read: (borrowing AgentMessage) -> Result) throws -> Result {

@@ -20,8 +20,8 @@ final class Node {
 
   struct PathTooLong: Error {}
 
-  /// With a key, and a site file that leads to a gateway on this port of loopback.
-  init(port: UInt16) throws {
+  /// With a key, and a site file that leads to a gateway on this port of loopback, whose key it may know.
+  init(port: UInt16, gatewayKey: PublicKey? = nil) throws {
     folder = "/tmp/cairn-uplink-\(UInt32.random(in: 0 ... .max))"
     for name in ["agent", "uplink"] {
       try FileManager.default.createDirectory(
@@ -30,6 +30,7 @@ final class Node {
     try """
     [gateway]
     url = http://127.0.0.1:\(port)
+    \(gatewayKey.map { "public_key = " + Self.hexadecimal($0) } ?? "")
 
     # No wait of a test is as long: what ends in time has not been waited for.
     [delivery]
@@ -58,7 +59,19 @@ final class Node {
     return path
   }
 
-  private func key() throws -> FileKey {
+  private static func hexadecimal(_ key: PublicKey) -> String {
+    (0..<key.bytes.count).map { index in
+      (key.bytes[index] < 16 ? "0" : "") + String(key.bytes[index], radix: 16)
+    }.joined()
+  }
+
+  func bytes(of name: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(filePath: path(name))))
+  }
+
+  func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+  func key() throws -> FileKey {
     try FileKey(seed: fixed([UInt8](repeating: seed, count: 32)))
   }
 

@@ -12,6 +12,8 @@ final class ScriptedAgent {
     case receipt(sequence: UInt64)
     case head([UInt8])
     case challenge([UInt8])
+    case keyChange([UInt8])
+    case enrolment([UInt8])
     case other
     /// It has gone.
     case nothing
@@ -66,6 +68,8 @@ final class ScriptedAgent {
     case .receipt(let sequence, _): .receipt(sequence: sequence)
     case .head(let bytes): .head(bytes.indices.map { bytes[$0] })
     case .challenge(let bytes): .challenge(bytes.indices.map { bytes[$0] })
+    case .keyChange(let bytes): .keyChange(bytes.indices.map { bytes[$0] })
+    case .enrolment(let bytes): .enrolment(bytes.indices.map { bytes[$0] })
     default: .other
     }
   }
