@@ -54,6 +54,7 @@ let boardTargets: [Target] = [
   .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
   .systemLibrary(
     name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+  .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(
     name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
   .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
@@ -72,6 +73,7 @@ let boardTargets: [Target] = [
   module("AgentMessages", ["Records", "CBOR", "FixedMemory"], noHeap),
   module(
     "Verifier", ["Identity", "Proofs", "Records", "CBOR", "FixedMemory", "CSodium"], noHeap),
+  module("P256Signatures", ["Verifier", "Proofs", "FixedMemory", "COpenSSL"], noHeap),
   module("Signers", ["Proofs", "FixedMemory", "CSodium", "CLinux"], board),
   module("NodeConfiguration", ["FixedMemory", "CInih"], noHeap),
   .systemLibrary(name: "CLibI2C", providers: [.apt(["libi2c-dev"])]),
@@ -122,6 +124,7 @@ let boardPrograms: [Target] = [
     "cairn",
     [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
+      "P256Signatures",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
       "Identity", "Signers", "CQREncode",
     ], noHeap),
@@ -147,7 +150,6 @@ let simulationTargets: [Target] = [
 ]
 
 let hostTargets: [Target] = [
-  .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   module(
     "GatewayStore",
     [
@@ -208,6 +210,9 @@ let boardTests: [Target] = [
     [
       "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "TestSupport",
     ]),
+  tests(
+    "P256Signatures",
+    ["P256Signatures", "Verifier", "Proofs", "FixedMemory", "TestSupport"]),
   tests("Signers", ["Signers", "Proofs", "FixedMemory", "TestSupport"]),
   tests("NodeConfiguration", ["NodeConfiguration", "FixedMemory"]),
   tests(
@@ -217,7 +222,8 @@ let boardTests: [Target] = [
   tests(
     "CairnTool",
     [
-      "cairn", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
+      "cairn", "P256Signatures",
+      "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
       "Identity", "CLinux", "TestSupport",
     ]),

@@ -14,6 +14,7 @@ import NodeConfiguration
 ///     STATE/uplink/gateway-head.cose          the gateway's newest head                uplink
 ///     STATE/uplink/gateway-contradiction.cbor  two of its heads that can't both be true  uplink
 ///     RUN/agent.sock            the agent's socket
+///     RUN/delivery.cbor         what holds delivery up, and until when   uplink
 public struct NodePaths {
   public let key: FixedPath
   public let publicKey: FixedPath
@@ -26,6 +27,7 @@ public struct NodePaths {
   public let gatewayHead: FixedPath
   public let gatewayContradiction: FixedPath
   public let agentSocket: FixedPath
+  public let deliveryNotice: FixedPath
 
   /// Nil when a folder's name leaves no room for its files'.
   public init?(options: borrowing ProgramOptions) {
@@ -40,7 +42,8 @@ public struct NodePaths {
       let enrolmentAnswer = uplink.appending(name: "enrolment-answer.cbor"),
       let gatewayHead = uplink.appending(name: "gateway-head.cose"),
       let gatewayContradiction = uplink.appending(name: "gateway-contradiction.cbor"),
-      let socket = run.appending(name: "agent.sock")
+      let socket = run.appending(name: "agent.sock"),
+      let deliveryNotice = run.appending(name: "delivery.cbor")
     else { return nil }
     self.key = key
     self.publicKey = publicKey
@@ -53,5 +56,6 @@ public struct NodePaths {
     self.gatewayContradiction = gatewayContradiction
     self.cursor = cursor
     self.agentSocket = socket
+    self.deliveryNotice = deliveryNotice
   }
 }

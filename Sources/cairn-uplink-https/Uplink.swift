@@ -55,6 +55,8 @@ struct Uplink: ~Copyable {
   var receipt = FixedArray<512, UInt8>(filler: 0)
   /// What was last said in the journal, so that nothing is said twice in a row.
   var lastSaid: StaticString?
+  /// What `cairn status` was last told.
+  var lastNotice: DeliveryNotice?
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
@@ -145,6 +147,7 @@ struct Uplink: ~Copyable {
     case .handReceiptToAgent(let position): return handReceipt(for: position)
     case .advanceCursor(let position, let agentWasAway):
       advanceCursor(past: position, agentWasAway: agentWasAway)
+      note(.free)
       return nil
     case .moveCursor(let position):
       cursor.move(to: position, spoolSequence: reader.nextSequence)
@@ -153,10 +156,12 @@ struct Uplink: ~Copyable {
     case .startTimer(let milliseconds):
       timer = clock.bootMilliseconds() + Int64(milliseconds)
       sayWhyWaiting()
+      noteHindrance()
       return nil
     case .block(let reason, let milliseconds):
       timer = clock.bootMilliseconds() + Int64(milliseconds)
       sayWhyBlocked(reason)
+      note(.blocked(reason))
       return nil
     }
   }

@@ -4,10 +4,12 @@ import NodeConfiguration
 /// What the tool can be asked for. One or two words name it.
 enum Command: UInt8 {
   case status, keyShow, keyAdopt, logList, logShow, logExport, verify, configCheck
+  case configShow, enrol
+
   case keyBackup, keyRestore
   case ownerNew, ownerShow, ownerInvite, ownerMove, ownerSucceed, ownerRevoke
 
-  static var count: Int { 16 }
+  static var count: Int { 18 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -17,6 +19,8 @@ enum Command: UInt8 {
     case .logList, .logShow, .logExport: "log"
     case .verify: "verify"
     case .configCheck: "config"
+    case .configShow: "config"
+    case .enrol: "enrol"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     }
   }
@@ -30,6 +34,8 @@ enum Command: UInt8 {
     case .logList: "list"
     case .logExport: "export"
     case .configCheck: "check"
+    case .configShow: "show"
+    case .enrol: nil
     case .keyBackup: "backup"
     case .keyRestore: "restore"
     case .ownerNew: "new"
@@ -44,6 +50,7 @@ enum Command: UInt8 {
   var operand: StaticString? {
     switch self {
     case .logShow, .logExport: "EPOCH/BATCH"
+    case .configShow, .enrol: nil
     case .verify, .keyRestore: "FILE"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
@@ -52,6 +59,7 @@ enum Command: UInt8 {
 
   var needsOperand: Bool {
     switch self {
+    case .configShow, .enrol: false
     case .logShow, .verify, .keyRestore, .ownerNew, .ownerShow, .ownerInvite, .ownerMove,
       .ownerSucceed, .ownerRevoke:
       true
@@ -63,10 +71,11 @@ enum Command: UInt8 {
     switch option {
     case .json: true
     case .last: self == .logList
-    case .to: self == .logExport || self == .keyBackup || signsForOwner
+    case .from: self == .verify
+    case .to: self == .logExport || self == .enrol || self == .keyBackup || signsForOwner
     case .key: self == .verify || self == .ownerRevoke
     case .leaf, .batch: self == .verify
-    case .qr: self == .keyShow || self == .ownerShow
+    case .qr: self == .keyShow || self == .ownerShow || self == .status
     case .passphraseFile:
       self == .keyBackup || self == .keyRestore || self == .ownerNew || self == .ownerShow
         || signsForOwner
@@ -81,7 +90,7 @@ enum Command: UInt8 {
     switch self {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
-      .verify, .configCheck, .ownerNew, .ownerShow:
+      .verify, .configCheck, .configShow, .enrol, .ownerNew, .ownerShow:
       false
     }
   }
@@ -89,9 +98,11 @@ enum Command: UInt8 {
   /// Options of the tool's own; --config, --board, --state and --run every program has.
   enum Option: UInt8 {
     case json, last, to, key, leaf, batch
+    case from
+
     case qr, passphraseFile, gateway, expires, often, node, old, new, reason
 
-    static var count: Int { 15 }
+    static var count: Int { 16 }
 
     var text: StaticString {
       switch self {
@@ -101,6 +112,7 @@ enum Command: UInt8 {
       case .key: "--key"
       case .leaf: "--leaf"
       case .batch: "--batch"
+      case .from: "--from"
       case .qr: "--qr"
       case .passphraseFile: "--passphrase-file"
       case .gateway: "--gateway"
@@ -118,8 +130,9 @@ enum Command: UInt8 {
       switch self {
       case .json, .qr, .often: nil
       case .last: "a number from 1 to 4294967295"
+      case .from: "a file with an older head or checkpoint"
       case .to: "a folder or a file"
-      case .key: "a key: a file, or 64 hexadecimal digits"
+      case .key: "a key: a file, hexadecimal digits, or a did:key"
       case .leaf: "a file with one leaf"
       case .batch: "a batch's file"
       case .passphraseFile: "a file that only you can read"

@@ -8,11 +8,19 @@ struct Console {
   var hasColour = false
   /// The locale is UTF-8, so that ° and ± can be shown.
   var hasUnicode = false
+  /// Columns that lines may take: the terminal's, at least 60 and at most 120, so that nothing is cut and
+  /// eyes find the next line.
+  var width = Output.usualWidth
+
   /// Standard output is a terminal.
   var isTerminal = false
 
   init() {
     isTerminal = cairn_is_terminal(1) == 1
+    if isTerminal {
+      let columns = Int(cairn_terminal_columns(1))
+      if columns > 0 { width = min(max(columns, 60), 120) }
+    }
     hasUnicode = Self.isUnicodeLocale()
     hasColour =
       isTerminal && !Self.isSet("NO_COLOR\0") && !Self.equals("TERM\0", "dumb")

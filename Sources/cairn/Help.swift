@@ -11,6 +11,8 @@ enum Help {
     case .logExport: logExport
     case .verify: verify
     case .configCheck: configCheck
+    case .configShow: configShow
+    case .enrol: enrol
     case .keyBackup: keyBackup
     case .keyRestore: keyRestore
     case .ownerNew: ownerNew
@@ -36,8 +38,12 @@ enum Help {
       cairn log show EPOCH/BATCH         one batch, each leaf in words
       cairn log export [EPOCH/BATCH] --to FOLDER
                                          a batch that anyone can check
-      cairn verify FILE --key KEY        check a batch, checkpoint or receipt
+      cairn enrol [--to FILE]            what this node tells gateways,
+                                         and whether its gateway took it
+      cairn verify FILE [--key KEY]      check any signed document: batch, receipt,
+                                         enrolment, gateway's head, proof …
       cairn config check                 what is wrong in the configuration
+      cairn config show                  each value that holds, and where it is from
       cairn owner new OWNER-FILE         on a desk: the key of who owns nodes
       cairn owner show OWNER-FILE        its public half
       cairn owner invite, move, succeed, revoke OWNER-FILE
@@ -48,7 +54,7 @@ enum Help {
       --state FOLDER   holds agent/ and uplink/                  /var/lib/cairn
       --run FOLDER     holds agent.sock                          /run/cairn
       --config FILE    site file                                 /etc/cairn/site.ini
-      --board FILE     board profile, for config check
+      --board FILE     board profile, for config
 
     All of it works without the network, and without the agent and the uplink.
     Exit status: 0 done, 1 not valid, 2 command line, 69 nothing there, 74 storage
@@ -59,12 +65,15 @@ enum Help {
 
   private static var status: StaticString {
     """
-    cairn status [--json]
+    cairn status [--qr] [--json]
 
-      All of this node on one screen: who it is, whether the agent runs, the log,
-      each sensor's last reading or why there is none, gaps, clock, position, the
-      spool, and how far delivery has come. Read from the files of --state; what
-      only the agent knows is asked of it at --run, for at most a second.
+      All of this node on one screen: who it is and what its gateway made of that,
+      whether the agent runs, the log, clock and position with their quality, each
+      sensor's last reading or why there is none, gaps, how much room the spool
+      has, how far delivery has come and what holds it up, what is known of the
+      gateway and of its own log; at the end what is wrong, and what to do. Read
+      from the files of --state and --run; what only the agent knows is asked of
+      it, for at most a second. --qr shows the node's did:key as a QR code too.
 
       Exit status 0 when there was something to show, 69 when there is neither key
       nor spool nor agent.
@@ -88,10 +97,10 @@ enum Help {
     """
     cairn key adopt [--json]
 
-      A key signs on one board and card. On other hardware the agent signs nothing and
-      waits for this command, by root or its own user: it says that this board is the
-      node from here on, and that the other one is off or gets a key of its own. Two
-      boards that sign with one key fork its log.
+      A key signs on one board and card. On other hardware the agent signs nothing
+      and waits for this command, by root or its own user: it says that this board
+      is the node from here on, and that the other one is off or gets a key of its
+      own. Two boards that sign with one key fork its log.
 
     """
   }
@@ -136,15 +145,57 @@ enum Help {
 
   private static var verify: StaticString {
     """
-    cairn verify FILE --key KEY [--leaf FILE | --batch FILE] [--json]
+    cairn verify FILE [--key KEY] [--leaf FILE | --batch FILE] [--from FILE]
+                 [--json]
 
-      Checks a batch, a checkpoint, an inclusion proof (RFC 9942) or a gateway's
-      receipt; which of them FILE is, its content tells. KEY is a file of 32 bytes
-      or 64 hexadecimal digits, or the digits themselves, or a did:key. An inclusion
-      proof needs what it is about: the leaf, or the batch that has it; a batch.cbor
-      beside it is taken by itself.
+      Checks a signed document; which one FILE is, its content tells:
+
+        of a device    batch, checkpoint, enrolment; inclusion and consistency
+                       proofs of its log (RFC 9942)
+        of an owner    invite, move, succession, revocation
+        of a gateway   receipt, head of a device's log, challenge, head of its
+                       own log, key change; proofs of its own log
+
+      KEY is the signer's: a file of 32 bytes (Ed25519) or 33 (P-256), as many in
+      hexadecimal digits, as a file or as they are, or a did:key. An enrolment and
+      what owners sign hold their key: without --key that one is taken, and shown.
+
+      An inclusion proof needs what it is about: the leaf, or the batch that has
+      it; a batch.cbor beside it is taken by itself. A consistency proof needs the
+      older head or checkpoint, as it was signed: --from.
 
       Exit status 0 valid, 1 not valid, with the reason.
+
+    """
+  }
+
+  private static var enrol: StaticString {
+    """
+    cairn enrol [--to FILE] [--json]
+
+      What this node says of itself to gateways, under its key's signature: place,
+      radio, where the key is kept, and the owner's invite, move or succession that
+      it carries; whether the gateway took it; and what to do when not. Read from
+      STATE/agent/enrolment.cose, which the agent makes from the site file, and
+      STATE/uplink/enrolment-answer.cbor.
+
+      --to FILE writes the message, so that it can be handed to a gateway by
+      other means, and shows how.
+
+      Exit status 0 when there is one, 1 when it is not valid, 69 when there is
+      none.
+
+    """
+  }
+
+  private static var configShow: StaticString {
+    """
+    cairn config show [--config FILE] [--board FILE] [--json]
+
+      Each value that holds, as written in the site file and, if one is named, the
+      board profile, with file and line; or the default where nothing is written.
+      There are no secrets in these files. Exit status 0 when they can be used,
+      else 78: `cairn config check` tells why.
 
     """
   }

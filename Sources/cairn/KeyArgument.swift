@@ -2,6 +2,7 @@ import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
+import P256Signatures
 import Proofs
 import Verifier
 
@@ -28,7 +29,8 @@ func keyOrEnd(_ arguments: borrowing Arguments, _ option: Command.Option) -> Pub
   var end = count
   while end > 0, span.span[end - 1] == 0x0a || span.span[end - 1] == 0x0d { end -= 1 }
   if let key = keyInWords(span.span.extracting(0..<end)) { return key }
-  let why: StaticString = "not a key: 32 bytes, 64 hexadecimal digits, or a did:key are needed"
+  let why: StaticString =
+    "not a key: 32 bytes (Ed25519), 33 (P-256), as many in hexadecimal, or a did:key"
   endForKey(option, path, why.bytes)
 }
 
@@ -40,8 +42,8 @@ func possibleKeyOrEnd(
   guard !isEd25519 || key.algorithm == .ed25519 else {
     refuse(option, ": a P-256 key, where only Ed25519 is used: gateways and owners have such keys")
   }
-  // Of P-256 points the gateway's library tells; Ed25519 keys of small order anybody could sign under.
-  guard key.algorithm == .es256 || SignatureCheck.isPossibleKey(key) else {
+  // Under Ed25519 keys of small order anybody could sign, under bytes that are no point nobody.
+  guard SignatureCheck.isPossibleKey(key, es256: OpenSSLES256()) else {
     refuse(option, ": nobody can hold this key: not a point of the curve, or one of small order")
   }
   return key

@@ -6,151 +6,7 @@ import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 import Proofs
-import Spool
-
-/// The log as its spool has it.
-struct SpoolReport {
-  var geometry: SpoolGeometry?
-  var releasedThrough: UInt64 = 0
-  var deliveredThrough: UInt64 = 0
-  /// The oldest and the newest sealed batch.
-  var oldest: LogBatch?
-  var last: LogBatch?
-  /// The oldest batch that no verified receipt covers.
-  var firstUndelivered: LogBatch?
-  /// Leaves that are durable and not sealed yet.
-  var openLeafCount: UInt64 = 0
-  /// Bytes of the segments that hold what is not delivered.
-  var undeliveredByteCount: UInt64 = 0
-  /// How often something could not be read.
-  var lossCount = 0
-  /// The survey begins after the boot, because the boot is long.
-  var isExcerpt = false
-  var survey = Survey()
-
-  /// Batches that no verified receipt covers; nil when they lie in several epochs.
-  var undeliveredBatchCount: UInt64? {
-    guard let firstUndelivered, let last else { return 0 }
-    guard firstUndelivered.checkpoint.epoch == last.checkpoint.epoch else { return nil }
-    return last.checkpoint.batch - firstUndelivered.checkpoint.batch + 1
-  }
-}
-
-extension SpoolReport {
-  /// So many entries are read in order; of a longer boot its beginning and its end. A minute of a
-  /// node's life is about eight entries, so that this is the last two hours: a second's work for
-  /// the smallest board.
-  static var maximumEntryCount: UInt64 { 1024 }
-  /// Batches at a boot's beginning that are searched for schemas.
-  static var maximumFirstBatchCount: Int { 16 }
-
-  /// `limit`: a boot of more entries is shown by its beginning and its end.
-  init(
-    reading paths: NodePaths, limit: UInt64 = SpoolReport.maximumEntryCount
-  ) throws(SpoolProblem) {
-    var walk = try LogWalk(paths)
-    geometry = walk.reader.geometry
-    releasedThrough = walk.reader.releasedThrough
-    deliveredThrough = walk.reader.deliveredThrough
-    guard releasedThrough > 0 else { return }
-    try walk.seek(toSequence: 1)
-    oldest = try walk.next()
-    guard let last = try walk.findLast() else {
-      takeOpenLeaves(walk)
-      return
-    }
-    self.last = last
-    try survey(&walk, last, limit)
-    let delivered = deliveredThrough
-    firstUndelivered = try walk.find { $0.sequence <= delivered }
-    lossCount = walk.lossCount
-    undeliveredByteCount = Self.undeliveredByteCount(paths, after: delivered)
-  }
-
-  /// What the leaves of the last boot say.
-  private mutating func survey(
-    _ walk: inout LogWalk, _ last: LogBatch, _ limit: UInt64
-  ) throws(SpoolProblem) {
-    let boot = last.checkpoint.boot
-    guard let first = try walk.find({ $0.checkpoint.boot < boot }) else { return }
-    survey.take(items: walk.reader.items)
-    if last.sequence - first.sequence > limit {
-      isExcerpt = true
-      for _ in 1..<Self.maximumFirstBatchCount {
-        guard try walk.next() != nil else { break }
-        survey.take(items: walk.reader.items)
-      }
-      try walk.seek(toSequence: last.sequence - limit)
-    }
-    while try walk.next() != nil { survey.take(items: walk.reader.items) }
-    takeOpenLeaves(walk)
-  }
-
-  /// Behind the last checkpoint the reader has gathered what is durable and not sealed.
-  private mutating func takeOpenLeaves(_ walk: borrowing LogWalk) {
-    let before = survey.leafCount
-    let isNewBoot = survey.boot
-    survey.take(items: walk.reader.items)
-    openLeafCount =
-      survey.boot == isNewBoot && survey.leafCount >= before
-      ? survey.leafCount - before : survey.leafCount
-  }
-
-  /// From the segment in which something is not delivered, to the end. 0 when the segments can't be
-  /// read.
-  private static func undeliveredByteCount(_ paths: NodePaths, after delivered: UInt64) -> UInt64 {
-    do throws(FileStorage.Failure) {
-      let storage = try FileStorage.open(at: paths.spool, access: .readOnly)
-      do throws(SpoolFailure) {
-        var reader = try SpoolReader(opening: storage)
-        guard delivered < reader.releasedThrough else { return 0 }
-        try reader.seek(toSequence: delivered + 1)
-        guard let first = reader.currentSegment else { return 0 }
-        try reader.seek(toSequence: reader.releasedThrough + 1)
-        guard let last = reader.currentSegment, last.number >= first.number else { return 0 }
-        return (last.number - first.number + 1) * UInt64(reader.geometry.segmentByteCount)
-      } catch { return 0 }
-    } catch { return 0 }
-  }
-}
-
-/// How far delivery has come, as the uplink remembers it.
-enum CursorAnswer {
-  case cursor(CursorRecord)
-  /// The uplink has never run here.
-  case missing
-  case unreadable(FileFailure)
-  case broken(DeliveryCursor.Failure)
-
-  static func read(_ path: FixedPath) -> CursorAnswer {
-    // One byte more than a cursor has would do.
-    var bytes = InlineArray<1024, UInt8>(repeating: 0)
-    var span = bytes.mutableSpan
-    let count: Int
-    do throws(FileFailure) { count = try readFile(path, into: &span) } catch {
-      return error == .notFound ? .missing : .unreadable(error)
-    }
-    do throws(DeliveryCursor.Failure) {
-      return .cursor(CursorRecord(try DeliveryCursor(decoding: span.span.extracting(0..<count))))
-    } catch { return .broken(error) }
-  }
-}
-
-/// What a cursor says, apart from where the uplink reads on.
-struct CursorRecord {
-  let keyHash: Digest
-  let next: BatchPosition
-  let isReceiptUnanswered: Bool
-  /// Nil before the first one. The agent has verified it when it is answered; here nobody has.
-  let receipt: Receipt?
-
-  init(_ cursor: borrowing DeliveryCursor) {
-    keyHash = cursor.keyHash
-    next = cursor.next
-    isReceiptUnanswered = cursor.isReceiptUnanswered
-    receipt = Receipt.read(cursor.receiptBytes)
-  }
-}
+import Records
 
 /// What the site file says that helps to understand a node: names that people gave. Empty when the
 /// file can't be used, which is no reason to show nothing.
@@ -160,6 +16,10 @@ struct SiteNames {
   var nodeName = Name()
   var hasReceiver = false
   var canVerifyReceipts = false
+  var gatewayURL = URLText()
+  var gatewayKey: PublicKey?
+  var hasAuthorization = false
+  var hasPlace = false
   /// Sensor n + 1 of the log is the n-th of the file.
   var sensors = FixedArray<16, SensorName>(filler: SensorName())
 
@@ -178,6 +38,10 @@ struct SiteNames {
     nodeName = files.site.nodeName
     hasReceiver = files.site.gnss != nil
     canVerifyReceipts = files.site.canVerifyReceipts
+    gatewayURL = files.site.gateway.url
+    if let key = files.site.gateway.publicKey { gatewayKey = PublicKey(ed25519: key) }
+    hasAuthorization = files.site.enrolment != nil
+    hasPlace = files.site.place != nil
     for index in files.site.sensors.indices {
       let sensor = files.site.sensors[index]
       sensors.append(SensorName(name: sensor.name, bus: sensor.bus))
@@ -194,7 +58,13 @@ struct NodeReport: ~Copyable {
   var spool = SpoolReport()
   var spoolProblem: SpoolProblem?
   let cursor: CursorAnswer
+  let notice: NoticeAnswer
+  let identity: IdentityReport
+  let gateway: GatewayReport
   let site: SiteNames
+  /// The kernel's clocks when all this was gathered.
+  let bootMilliseconds = SystemClock().bootMilliseconds()
+  let wallMilliseconds = SystemClock().utcMilliseconds()
 
   init(_ arguments: borrowing Arguments) {
     paths = nodePaths(arguments)
@@ -206,7 +76,10 @@ struct NodeReport: ~Copyable {
       spoolProblem = error
     }
     cursor = CursorAnswer.read(paths.cursor)
+    notice = NoticeAnswer.read(paths.deliveryNotice)
+    identity = IdentityReport(reading: paths, of: publicKey)
     site = SiteNames(arguments.options)
+    gateway = GatewayReport(reading: paths, configured: site.gatewayKey)
   }
 
   /// The agent's word on itself; nil when it gives none.
@@ -240,5 +113,24 @@ struct NodeReport: ~Copyable {
     let configured = site.sensors[index]
     guard !sensor.hasSchema || sensor.bus.span.equals(configured.bus.span) else { return nil }
     return configured.name
+  }
+
+  /// UTC now by the log's own clock, with its uncertainty: that of the last clock leaf, and what a board's
+  /// crystal may have drifted since (100 ppm, as the agent counts it). Nil without a clock leaf in this
+  /// boot, or while the agent does not run.
+  var now: (utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64)? {
+    let survey = spool.survey
+    guard let clock = survey.clock, let age = age(of: survey.clockMilliseconds) else { return nil }
+    let (utc, overflows) = clock.utcMilliseconds.addingReportingOverflow(age)
+    let (sum, overflowsToo) = clock.uncertaintyMilliseconds.addingReportingOverflow(
+      UInt64(age) / 10_000)
+    return overflows || overflowsToo ? nil : (utc, sum)
+  }
+
+  /// How long ago a time of UTC was: by the log's clock, else by this machine's. Nil when it lies ahead.
+  func age(ofUTC milliseconds: Int64) -> Int64? {
+    let (age, overflows) = (now?.utcMilliseconds ?? wallMilliseconds)
+      .subtractingReportingOverflow(milliseconds)
+    return overflows || age < 0 ? nil : age
   }
 }

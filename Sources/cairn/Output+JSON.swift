@@ -46,6 +46,14 @@ extension Output {
 
   mutating func member(_ name: StaticString, text: StaticString) { member(name, text: text.bytes) }
 
+  /// A name that was put together.
+  mutating func member(name: Span<UInt8>, text: StaticString) {
+    separate()
+    string(name)
+    write(":")
+    string(text.bytes)
+  }
+
   mutating func member(_ name: StaticString, hex bytes: Span<UInt8>) {
     key(name)
     write("\"")

@@ -81,32 +81,9 @@ extension Output {
 
   /// How long something takes, in its two largest units: "3 min 12 s".
   mutating func write(duration milliseconds: Int64) {
-    let total = milliseconds.magnitude
-    let seconds = total / 1000
-    if total < 1000 {
-      write(total)
-      write(" ms")
-    } else if seconds < 60 {
-      write(seconds)
-      write(" s")
-    } else if seconds < 3600 {
-      two(seconds / 60, " min", seconds % 60, " s")
-    } else if seconds < 86_400 {
-      two(seconds / 3600, " h", seconds / 60 % 60, " min")
-    } else {
-      two(seconds / 86_400, " d", seconds / 3600 % 24, " h")
-    }
-  }
-
-  private mutating func two(
-    _ first: UInt64, _ firstUnit: StaticString, _ second: UInt64, _ secondUnit: StaticString
-  ) {
-    write(first)
-    write(firstUnit)
-    guard second > 0 else { return }
-    write(" ")
-    write(second)
-    write(secondUnit)
+    var text = TextBuilder<64>()
+    text.append(duration: milliseconds)
+    write(text.span)
   }
 
   /// Time since the boot leaf: "2d 03:04:05.678".
@@ -140,25 +117,9 @@ extension Output {
 
   /// "64 MiB", "130.5 KiB", "12 bytes".
   mutating func write(byteCount count: UInt64) {
-    switch count {
-    case 0..<1024:
-      write(count)
-      write(" bytes")
-    case 1024..<(1 << 20): write(count, unit: 1 << 10, " KiB")
-    case (1 << 20)..<(1 << 30): write(count, unit: 1 << 20, " MiB")
-    default: write(count, unit: 1 << 30, " GiB")
-    }
-  }
-
-  /// With one decimal, rounded down, where it is not whole.
-  private mutating func write(_ count: UInt64, unit: UInt64, _ name: StaticString) {
-    write(count / unit)
-    let tenths = count % unit / (unit / 64) * 10 / 64
-    if tenths > 0 {
-      write(".")
-      write(tenths)
-    }
-    write(name)
+    var text = TextBuilder<40>()
+    text.append(byteCount: count)
+    write(text.span)
   }
 
   /// A digest's first bytes, enough to compare by eye.
@@ -170,7 +131,7 @@ extension Output {
     while start < text.count {
       var end = start
       while end < text.count, text[end] != UInt8(ascii: " ") { end += 1 }
-      if start > 0 || column + end - start > Self.width {
+      if start > 0 || column + end - start > width {
         blank(before: end - start, indentation: indentation)
       }
       write(text.extracting(start..<end))
@@ -180,7 +141,7 @@ extension Output {
 
   /// A blank, or the next line when what follows would not fit behind it.
   mutating func blank(before count: Int, indentation: Int) {
-    if column + 1 + count > Self.width, column > indentation {
+    if column + 1 + count > width, column > indentation {
       newLine()
       pad(to: indentation)
     } else if column > indentation {
@@ -198,10 +159,90 @@ extension Output {
     write(text.span)
   }
 
+  /// What a row holds, broken at blanks, and the line's end.
+  mutating func finishRow(_ text: borrowing RowText) {
+    paragraph(text.span, indentation: Self.indentation)
+    newLine()
+  }
+
+  /// Another line of the same row.
+  mutating func furtherLine(_ text: borrowing RowText) {
+    pad(to: Self.indentation)
+    finishRow(text)
+  }
+
   mutating func writePlusMinus() { write(console.hasUnicode ? "\u{b1} " : "+/- ") }
 }
 
+/// The text of a row, gathered before it is broken into lines. `\u{1f}` is a blank at which no line ends:
+/// between a number and its unit.
+typealias RowText = TextBuilder<512>
+
+/// What holds two words together on one line.
+var glue: UInt8 { 0x1f }
+
 extension TextBuilder {
+  /// "3 min 12 s": at most two units, held together.
+  mutating func append(duration milliseconds: Int64) {
+    let total = milliseconds.magnitude
+    let seconds = total / 1000
+    if total < 1000 {
+      append(total, unit: "ms")
+    } else if seconds < 60 {
+      append(seconds, unit: "s")
+    } else if seconds < 3600 {
+      append(seconds / 60, "min", seconds % 60, "s")
+    } else if seconds < 86_400 {
+      append(seconds / 3600, "h", seconds / 60 % 60, "min")
+    } else {
+      append(seconds / 86_400, "d", seconds / 3600 % 24, "h")
+    }
+  }
+
+  private mutating func append(
+    _ first: UInt64, _ firstUnit: StaticString, _ second: UInt64, _ secondUnit: StaticString
+  ) {
+    append(first, unit: firstUnit)
+    guard second > 0 else { return }
+    append(byte: glue)
+    append(second, unit: secondUnit)
+  }
+
+  mutating func append(_ value: UInt64, unit: StaticString) {
+    append(value)
+    append(byte: glue)
+    append(unit)
+  }
+
+  /// "1 leaf", "2 leaves".
+  mutating func append(_ count: UInt64, _ one: StaticString, _ many: StaticString) {
+    append(count, unit: count == 1 ? one : many)
+  }
+
+  mutating func append(byteCount count: UInt64) {
+    switch count {
+    case 0..<1024: append(count, unit: "bytes")
+    case 1024..<(1 << 20): append(count, of: 1 << 10, "KiB")
+    case (1 << 20)..<(1 << 30): append(count, of: 1 << 20, "MiB")
+    default: append(count, of: 1 << 30, "GiB")
+    }
+  }
+
+  /// With one decimal, rounded down, where it is not whole.
+  private mutating func append(_ count: UInt64, of unit: UInt64, _ name: StaticString) {
+    append(count / unit)
+    let tenths = count % unit / (unit / 64) * 10 / 64
+    if tenths > 0 {
+      append(".")
+      append(tenths)
+    }
+    append(byte: glue)
+    append(name)
+  }
+
+  /// A digest's first bytes, enough to compare by eye.
+  mutating func append(short digest: Digest) { append(hex: digest.span.extracting(0..<6)) }
+
   /// The date of the proleptic Gregorian calendar, from 1970 and for the years up to 9999; a time
   /// outside is told in milliseconds. By days of 400-year eras that begin in March, so that leap
   /// days come last.

@@ -8,14 +8,16 @@ import NodeFiles
 /// Invariants: nothing is written any more once a write has failed; `column` counts what a terminal
 /// shows since the last line's end.
 struct Output: ~Copyable {
-  /// Lines are at most this wide, for a terminal of the usual size and for serial consoles.
-  static var width: Int { 80 }
+  /// Of a pipe, a file, and a serial console that does not know its own size.
+  static var usualWidth: Int { 80 }
 
   enum Emphasis {
     case heading, good, bad, warning, dim
   }
 
   let console: Console
+  /// Lines are at most this wide.
+  let width: Int
   private var page = InlineArray<4096, UInt8>(repeating: 0)
   private var byteCount = 0
   private(set) var column = 0
@@ -25,14 +27,17 @@ struct Output: ~Copyable {
   var depth = 0
   var hasElement: UInt64 = 0
 
-  init(_ console: Console) { self.console = console }
+  init(_ console: Console) {
+    self.console = console
+    width = console.width
+  }
 
   /// Nobody reads any more, or nothing can be written: long work may end.
   var isGone: Bool { failure != nil }
 
   mutating func write(byte: UInt8) {
     if byteCount == page.count { flush() }
-    page[byteCount] = byte
+    page[byteCount] = byte == glue ? UInt8(ascii: " ") : byte
     byteCount += 1
     if byte == UInt8(ascii: "\n") {
       column = 0

@@ -33,6 +33,8 @@ struct Program {
     case .logExport: status = LogExportCommand.run(arguments, &output)
     case .verify: status = VerifyCommand.run(arguments, &output)
     case .configCheck: status = ConfigCommand.check(arguments, &output)
+    case .configShow: status = ConfigShowCommand.run(arguments, &output)
+    case .enrol: status = EnrolCommand.run(arguments, &output)
     case .keyBackup: status = KeyBackupCommand.backup(arguments, &output)
     case .keyRestore: status = KeyRestoreCommand.run(arguments, &output)
     case .ownerNew: status = OwnerCommand.new(arguments, &output)

@@ -3,14 +3,11 @@ import NodeConfiguration
 import NodeFiles
 import Records
 
-/// The sensors of `cairn status`: one block each, a line for each quantity.
+/// The sensors of `cairn status`: two lines each.
 ///
-///     1 air       bme280 at 0x76 on i2c-1, serial cal-f150c403
-///                 temperature      21.34 °C     2 s ago
+///     1 air     bme280 at 0x76 on i2c-1, serial cal-f150c403, 2 s ago
+///               temperature 21.34 °C, pressure 101325.0 Pa
 enum SensorPage {
-  /// Where a quantity's number ends, so that numbers of all sensors end alike.
-  private static var numberEnd: Int { 38 }
-
   static func write(_ report: borrowing NodeReport, _ output: inout Output) {
     let survey = report.spool.survey
     output.row("sensors")
@@ -62,18 +59,24 @@ enum SensorPage {
       output.pad(to: Output.indentation)
     }
     output.pad(to: Output.indentation)
+    var text = RowText()
     if sensor.hasSchema {
-      output.write(untrusted: sensor.chip.span)
-      output.write(" at ")
-      output.write(address: sensor.address)
-      output.write(" on ")
-      output.write(untrusted: sensor.bus.span)
-      output.write(", serial ")
-      output.write(untrusted: sensor.serialNumber.span)
+      text.append(untrusted: sensor.chip.span)
+      text.append(" at ")
+      text.append("0x")
+      text.append(hex: sensor.address, digits: 2)
+      text.append(" on ")
+      text.append(untrusted: sensor.bus.span)
+      text.append(", serial ")
+      text.append(untrusted: sensor.serialNumber.span)
     } else {
-      output.write("chip not identified in what was read")
+      text.append("chip not identified in what was read")
     }
-    output.newLine()
+    if sensor.reading != nil, !sensor.isFailing {
+      text.append(", ")
+      StatusPage.append(time: sensor.readingMilliseconds, report, &text)
+    }
+    output.finishRow(text)
     if sensor.isFailing { writeFault(sensor, report, &output) }
     writeReading(sensor, report, &output)
     if !sensor.isFailing, sensor.faultNumber != nil { writeFault(sensor, report, &output) }
@@ -88,37 +91,39 @@ enum SensorPage {
       output.newLine()
       return
     }
-    for index in values.indices {
-      output.pad(to: Output.indentation)
-      if index < sensor.quantityCount {
-        output.write(untrusted: sensor.quantities[index].name.span)
-      } else {
-        output.write("value ")
-        output.write(index + 1)
-      }
-      var number = TextBuilder<160>()
-      var unitOfNone = false
-      if let value = values[index] {
-        number.append(
-          fixedPoint: value,
-          powerOfTen: index < sensor.quantityCount ? sensor.quantities[index].powerOfTen : 0)
-      } else {
-        number.append("none")
-        unitOfNone = true
-      }
-      output.pad(to: numberEnd - number.byteCount)
-      output.write(number.span)
-      output.write(" ")
-      if index < sensor.quantityCount, !unitOfNone {
-        output.write(unit: sensor.quantities[index].unit.span)
-      }
-      if index == 0 {
-        output.pad(to: numberEnd + 6)
-        if sensor.isFailing { output.write("the last one, ") }
-        StatusCommand.writeTime(sensor.readingMilliseconds, report, &output)
-      }
-      output.newLine()
+    // 16 quantities of 24 bytes of name, 16 of unit and, in all but strange logs, 20 of digits.
+    var text = TextBuilder<1280>()
+    if sensor.isFailing {
+      var when = RowText()
+      StatusPage.append(time: sensor.readingMilliseconds, report, &when)
+      text.append("the last one, ")
+      text.append(when.span)
+      text.append(": ")
     }
+    for index in values.indices {
+      if index > 0 { text.append(", ") }
+      let isKnown = index < sensor.quantityCount
+      if isKnown {
+        text.append(untrusted: sensor.quantities[index].name.span)
+      } else {
+        text.append("value\u{1f}")
+        text.append(UInt64(index + 1))
+      }
+      text.append(byte: glue)
+      guard let value = values[index] else {
+        text.append("none")
+        continue
+      }
+      text.append(
+        fixedPoint: value, powerOfTen: isKnown ? sensor.quantities[index].powerOfTen : 0)
+      guard isKnown else { continue }
+      text.append(byte: glue)
+      text.append(
+        unit: sensor.quantities[index].unit.span, isUnicode: output.console.hasUnicode)
+    }
+    output.pad(to: Output.indentation)
+    output.paragraph(text.span, indentation: Output.indentation)
+    output.newLine()
   }
 
   private static func writeFault(
@@ -127,18 +132,19 @@ enum SensorPage {
     guard let number = sensor.faultNumber else { return }
     output.pad(to: Output.indentation)
     if sensor.isFailing { output.write("FAULT", .bad) } else { output.write("last fault") }
-    output.write(" ")
-    StatusCommand.writeTime(sensor.faultMilliseconds, report, &output)
-    output.write(", ")
-    output.write(sensor.faultCount)
-    output.write(report.spool.isExcerpt ? " counted lately: " : " counted in this boot: ")
+    var text = RowText()
+    text.append(" ")
+    StatusPage.append(time: sensor.faultMilliseconds, report, &text)
+    text.append(", ")
+    text.append(sensor.faultCount)
+    text.append(report.spool.isExcerpt ? " counted lately: " : " counted in this boot: ")
     if let code = UInt8(exactly: number).flatMap({ FaultCode(rawValue: $0) }) {
-      output.paragraph(code.explanation)
+      text.append(code.explanation)
     } else {
-      output.write("code ")
-      output.write(number)
-      output.write(", which a newer `cairn` can explain")
+      text.append("code ")
+      text.append(number)
+      text.append(", which a newer `cairn` can explain")
     }
-    output.newLine()
+    output.finishRow(text)
   }
 }

@@ -10,7 +10,7 @@ import Spool
 
 /// `cairn status --json`. A member that has no value is null, and a word beside it says why.
 extension Output {
-  mutating func status(_ report: borrowing NodeReport) {
+  mutating func status(_ report: borrowing NodeReport, _ findings: borrowing Findings) {
     beginObject()
     if let key = report.publicKey {
       beginObject("identity")
@@ -24,6 +24,7 @@ extension Output {
     } else {
       member(null: "simulated")
     }
+    enrolment(report.identity)
     agent(report)
     if let problem = report.spoolProblem {
       member(null: "log")
@@ -37,6 +38,9 @@ extension Output {
       spool(report.spool)
     }
     delivery(report)
+    hindrance(report)
+    gateway(report)
+    toDo(findings)
     member("configurationProblems", UInt64(report.site.problemCount))
     endDocument()
   }
@@ -183,6 +187,14 @@ extension Output {
       beginObject("clock")
       members(clock: clock)
       member("milliseconds", survey.clockMilliseconds)
+      member("isWeak", clock.sourceNumber == UInt64(FixSource.gateway.rawValue))
+      if let now = report.now {
+        member("now", utc: now.utcMilliseconds)
+        member("uncertaintyNowMilliseconds", now.uncertaintyMilliseconds)
+      } else {
+        member(null: "now")
+        member(null: "uncertaintyNowMilliseconds")
+      }
       endObject()
     } else {
       member(null: "clock")
@@ -199,9 +211,7 @@ extension Output {
 
   private mutating func spool(_ spool: SpoolReport) {
     beginObject("spool")
-    if let geometry = spool.geometry {
-      member("byteCount", UInt64(geometry.segmentCount) * UInt64(geometry.segmentByteCount))
-    }
+    if spool.geometry != nil { member("byteCount", spool.byteCount) }
     member("undeliveredByteCount", spool.undeliveredByteCount)
     member("releasedThrough", spool.releasedThrough)
     member("deliveredThrough", spool.deliveredThrough)
@@ -209,6 +219,21 @@ extension Output {
       member("undeliveredBatches", count)
     } else {
       member(null: "undeliveredBatches")
+    }
+    if let oldest = spool.firstUndelivered {
+      beginObject("oldestUndelivered")
+      member("epoch", oldest.checkpoint.epoch)
+      member("batch", oldest.checkpoint.batch)
+      member("boot", oldest.checkpoint.boot)
+      member("firstLeafMilliseconds", oldest.checkpoint.firstLeafMilliseconds)
+      endObject()
+    } else {
+      member(null: "oldestUndelivered")
+    }
+    if let left = spool.millisecondsUntilFull {
+      member("millisecondsUntilFull", left)
+    } else {
+      member(null: "millisecondsUntilFull")
     }
     endObject()
   }

@@ -19,7 +19,8 @@ import Testing
   ["log"], ["log", "show"], ["log", "show", "12"], ["log", "show", "1/-2"], ["log", "export"],
   ["log", "show", "0/18446744073709551616"], ["log", "list", "--last"],
   ["log", "list", "--last", "0"], ["log", "list", "--last", "many"], ["status", "now"],
-  ["status", "--to", "x"], ["verify", "/dev/null"], ["verify", "--key", "x"], ["--state"],
+  ["status", "--to", "x"], ["verify", "/dev/null", "--from"], ["enrol", "me"],
+  ["enrol", "--key", "x"], ["config"], ["verify", "--key", "x"], ["--state"],
   ["status", "--state", ""], ["status", "--config", "a", "--config", "b"], ["key", "hide"],
 ])
 func aWrongCommandLineEndsWithStatusTwoAndOneReason(words: [String]) throws {
@@ -32,7 +33,7 @@ func aWrongCommandLineEndsWithStatusTwoAndOneReason(words: [String]) throws {
   let commands = [
     [], ["status"], ["key", "show"], ["log", "list"], ["log", "show"], ["log", "export"],
     ["verify"],
-    ["config", "check"],
+    ["config", "check"], ["config", "show"], ["enrol"], ["key", "adopt"],
   ]
   for command in commands {
     let (asked, helped) = (try Tool.run(command + ["--help"]), try Tool.run(["help"] + command))

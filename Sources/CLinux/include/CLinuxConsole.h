@@ -6,11 +6,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* 1 for a terminal, 0 for anything else. */
 static inline int cairn_is_terminal(int descriptor) { return isatty(descriptor) == 1; }
+
+/* How many columns the terminal says that it has; 0 when it does not know, as a serial line. */
+static inline int cairn_terminal_columns(int descriptor) {
+  struct winsize size;
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 /* Copies the value of an environment variable and returns its length; -ENOENT when it is not set, -E2BIG when
    it does not fit. */
