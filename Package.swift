@@ -272,7 +272,12 @@ let hostTests: [Target] = [
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier",
     ]),
   // Whole programs, as a person starts them.
-  tests("Whole", ["Simulation"]),
+  tests(
+    "Whole",
+    [
+      "Simulation", "HTTPSTransport", "Identity", "Proofs", "Signers", "Verifier",
+      "FixedMemory", "TestSupport",
+    ]),
 ]
 
 let package = Package(

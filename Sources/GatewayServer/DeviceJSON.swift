@@ -27,6 +27,7 @@ enum DeviceJSON {
     return .object([
       ("id", .text(node.node.hexadecimal)), ("version", .unsigned(newest.version)),
       ("device", .text(node.deviceKeyHash.hexadecimal)),
+      ("devices", .array(node.allKeyHashes.map { .text($0.hexadecimal) })),
       ("owner", node.owner.map { .text($0.bytes.hexadecimal) } ?? .null),
       ("place", newest.place.map { self.place($0) } ?? .null),
       ("validFromUTC", newest.validFromUTCMilliseconds.map { utc($0) } ?? .null),

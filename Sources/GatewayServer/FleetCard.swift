@@ -22,7 +22,7 @@ struct FleetCard {
     if overview.forkCount > 0 {
       problems.append(
         "<a href=\"\(path)/forks\">Two histories</a> are signed with its key: find the second card "
-          + "or copy of the key, and stop it.")
+          + "or copy of the key, and stop it; or a backup of the whole card was restored.")
     }
     if let newest, now - newest.receivedUTCMilliseconds > Self.silentAfterMilliseconds {
       problems.append(

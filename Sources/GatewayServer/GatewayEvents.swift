@@ -69,6 +69,7 @@ public final class GatewayEvents: Sendable {
         ("event", .text("device")), ("device", .text(enrolled.keyHash.hexadecimal)),
         ("new", .boolean(enrolled.isNew)), ("node", .text(enrolled.node.hexadecimal)),
         ("version", .unsigned(enrolled.version)),
+        ("owner", enrolled.owner.map { .text($0.bytes.hexadecimal) } ?? .null),
       ])
     }
   }

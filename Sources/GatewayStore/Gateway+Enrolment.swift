@@ -14,6 +14,8 @@ extension Gateway {
     /// The id of the node that the key is now.
     public let node: Digest
     public let version: UInt64
+    /// The key of the node's owner; nil when nobody owns it.
+    public let owner: PublicKey?
     /// False when this enrolment was held already: nothing has changed.
     public let isNew: Bool
 
@@ -109,8 +111,10 @@ extension Gateway {
     if case .succession(let succession) = verified.authorization {
       named = try StoredNode.find(database, hash: succession.node)
     }
-    func enrolled(_ node: Digest, isNew: Bool) -> Enrolled {
-      Enrolled(keyHash: key.hash, node: node, version: verified.enrolment.version, isNew: isNew)
+    func enrolled(_ node: EnrolmentRules.Node, isNew: Bool) -> Enrolled {
+      Enrolled(
+        keyHash: key.hash, node: node.id, version: verified.enrolment.version,
+        owner: node.ownerKey, isNew: isNew)
     }
     let circumstances = try circumstances(
       of: verified, known: known, own: own, named: named, utcMilliseconds, database)
@@ -118,7 +122,7 @@ extension Gateway {
       try database.holdsEnrolment(verified.hash)
     {
       // Also an earlier version than the newest: whoever posts it again has missed nothing.
-      return (enrolled(own.rules.id, isNew: false), nil)
+      return (enrolled(own.rules, isNew: false), nil)
     }
     let decision: EnrolmentRules.Admission
     do throws(Refusal) {
@@ -137,7 +141,7 @@ extension Gateway {
       .message(.enrolment, message), utcMilliseconds: utcMilliseconds, in: database)
     var closed: (device: Int64, reason: ClosedKeys.Reason)?
     if case .succeeded = decision, let named { closed = (named.device, .succeeded) }
-    return (enrolled(decision.node.id, isNew: true), closed)
+    return (enrolled(decision.node, isNew: true), closed)
   }
 
   /// An invite alone makes no node where the operator names the keys, or takes nobody.

@@ -130,7 +130,9 @@ extension GatewayStore {
     }
     return DeviceOverview(
       device: device,
-      node: try StoredNode.find(database, ofDevice: device.id).map { NodeOverview($0) },
+      node: try StoredNode.find(database, ofDevice: device.id).map {
+        try NodeOverview($0, database)
+      },
       closed: try closedKey(device, database), batchCount: batchCount, forkCount: forkCount,
       newest: newest)
   }

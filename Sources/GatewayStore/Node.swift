@@ -72,8 +72,17 @@ public struct NodeOverview: Equatable, Sendable {
   public let newest: Enrolment
   /// The key that the node has now.
   public let deviceKeyHash: Digest
+  /// Every key that the node has had, the newest last: readings are signed under each.
+  public let allKeyHashes: [Digest]
 
-  init(_ stored: StoredNode) {
+  init(_ stored: StoredNode, _ database: Database) throws {
+    allKeyHashes = try Data.fetchAll(
+      database, sql: "SELECT key_hash FROM device WHERE node = ? ORDER BY id",
+      arguments: [stored.id]
+    ).map { bytes in
+      guard let hash = Digest(bytes) else { throw StoreDamage() }
+      return hash
+    }
     node = stored.rules.id
     owner = stored.rules.ownerKey
     newest = stored.newest

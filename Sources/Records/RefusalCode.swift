@@ -187,7 +187,11 @@ extension RefusalCode {
       "Let the owner make a move for this node, or put the former place and radio back into site.ini."
     case .revocationForeign: "Look at the owner's key, the node and the key that were given."
     case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
-    case .fork: "Find the second card or copy of this key, stop it, then open a new epoch."
+    case .fork:
+      """
+      Find the second card or copy of this key and stop it; or a backup of the whole card was restored. \
+      Then end the agent and move its spool away: a new epoch begins.
+      """
     case .unknownPosition:
       "The receipt is another device's or forged: look at the gateway's address."
     case .challengeReplayed: "Nothing: the next challenge is taken."

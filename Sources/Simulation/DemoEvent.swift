@@ -4,8 +4,7 @@ import Records
 public enum DemoEvent: Equatable, Sendable {
   /// It listens; its public key signs receipts.
   case started(address: String, publicKey: String)
-  /// A device's key, 32 bytes hashed, in hexadecimal.
-  case device(String, isNew: Bool)
+  case device(DemoEnrolment)
   case batch(DemoBatch)
   /// Had before; answered with the first receipt.
   case repeated(epoch: UInt64, batch: UInt64)
@@ -31,8 +30,7 @@ public enum DemoEvent: Equatable, Sendable {
     case "started":
       self = .started(
         address: try json.needed("address"), publicKey: try json.needed("publicKey"))
-    case "device":
-      self = .device(try json.needed("device"), isNew: json["new"]?.isTrue ?? false)
+    case "device": self = .device(try DemoEnrolment(json))
     case "batch": self = .batch(try DemoBatch(json))
     case "repeat":
       self = .repeated(epoch: try json.needed("epoch"), batch: try json.needed("batch"))
@@ -42,6 +40,26 @@ public enum DemoEvent: Equatable, Sendable {
     case "omitted": self = .omitted(lines: try json.needed("lines"))
     case let other: self = .unknown(other)
     }
+  }
+}
+
+/// An enrolment that the gateway has taken. Hashes and keys are in hexadecimal.
+public struct DemoEnrolment: Equatable, Sendable {
+  /// SHA-256 of the device's key.
+  public var device: String
+  /// False when it was held before.
+  public var isNew: Bool
+  public var node: String
+  public var version: UInt64
+  /// The public key of the node's owner; nil when nobody owns it.
+  public var owner: String?
+
+  init(_ json: DemoJSON) throws(DemoEvent.Failure) {
+    device = try json.needed("device")
+    isNew = json["new"]?.isTrue ?? false
+    node = try json.needed("node")
+    version = try json.needed("version")
+    owner = json["owner"]?.string
   }
 }
 

@@ -3,56 +3,72 @@ public enum DemoSite {
   /// How long a batch is filled.
   public static let batchSeconds = 3
 
-  /// `address` is the gateway's, host and port; `publicKey` its key in hexadecimal.
-  public static func text(address: String, publicKey: String) -> String {
-    """
-    # Written by `cairn-simulate run` at each start: changes are lost.
+  private static let pieceNames = ["first", "second", "third", "fourth"]
 
-    [gateway]
-    url = http://\(address)
-    public_key = \(publicKey)
+  /// `address` is the gateway's, host and port; `publicKey` its key in hexadecimal; `authorization` what the owner
+  /// has signed, in at most four pieces.
+  public static func text(address: String, publicKey: String, authorization: [String]) -> String {
+    let pieces = zip(pieceNames, authorization).map { name, piece in
+      "authorization_\(name) = \(piece)"
+    }
+    return """
+      # Written by `cairn-simulate run` at each start: changes are lost.
 
-    [node]
-    name = simulated
+      [gateway]
+      url = http://\(address)
+      public_key = \(publicKey)
 
-    # Short, so that there is something to see.
-    [batch]
-    interval = \(batchSeconds) s
+      [node]
+      name = simulated
 
-    [commit]
-    interval = 1 s
+      # What the owner has signed: this gateway may take one node of the owner's.
+      [enrolment]
+      \(pieces.joined(separator: "\n"))
 
-    [delivery]
-    connect_timeout = 5 s
-    timeout = 10 s
+      # Where the weather was observed: JFK airport.
+      [place]
+      latitude = 40.6398
+      longitude = -73.7789
+      elevation = 4 m
 
-    [spool]
-    size = 4 MiB
-    segment = 256 KiB
+      # Short, so that there is something to see.
+      [batch]
+      interval = \(batchSeconds) s
 
-    [clock]
-    interval = 1 s
+      [commit]
+      interval = 1 s
 
-    [gnss]
-    port = gnss
-    position_interval = 30 s
+      [delivery]
+      connect_timeout = 5 s
+      timeout = 10 s
 
-    [sensor.air]
-    chip = bme280
-    bus = i2c-1
-    interval = 1 s
+      [spool]
+      size = 4 MiB
+      segment = 256 KiB
 
-    [sensor.room]
-    chip = sht3x
-    bus = i2c-1
-    interval = 1 s
+      [clock]
+      interval = 1 s
 
-    # A result comes every 5 s; asked too early it is not ready, which is a fault leaf and not the last value.
-    [sensor.carbon-dioxide]
-    chip = scd4x
-    bus = i2c-1
-    interval = 5 s
+      [gnss]
+      port = gnss
+      position_interval = 30 s
 
-    """
+      [sensor.air]
+      chip = bme280
+      bus = i2c-1
+      interval = 1 s
+
+      [sensor.room]
+      chip = sht3x
+      bus = i2c-1
+      interval = 1 s
+
+      # A result comes every 5 s; asked too early it is not ready, which is a fault leaf and not the last value.
+      [sensor.carbon-dioxide]
+      chip = scd4x
+      bus = i2c-1
+      interval = 5 s
+
+      """
   }
 }

@@ -3,7 +3,7 @@ import Simulation
 
 /// One run: starts everything in order, shows what the gateway says, ends everything in order.
 ///
-///     folder → gateway → board → site.ini → agent → uplink → … → agent ends → the rest is delivered
+///     folder → owner → gateway → board → site.ini → agent → uplink → … → agent ends → the rest is delivered
 ///            → uplink ends → gateway ends → export
 ///
 /// One thread turns all of it. Every wait has a bound, and each program is killed with this one, however this
@@ -19,7 +19,7 @@ final class RunCourse {
     case forced(signal: Int32)
   }
 
-  private enum Outcome { case met, time, asked }
+  enum Outcome { case met, time, asked }
 
   /// Bounds of the waits, in milliseconds. A debug build on a busy machine takes seconds to start.
   private enum Bound {
@@ -42,6 +42,10 @@ final class RunCourse {
   var tally = DemoTally()
   var gatewayKey = ""
   var gatewayAddress = ""
+  /// The owner's public key, in hexadecimal.
+  var ownerKey = ""
+  /// What `cairn` has written so far.
+  var toolOutput = ""
 
   private let signals: DemoSignals
   private var signalCount = 0
@@ -52,7 +56,7 @@ final class RunCourse {
   private var weather: DemoWeather?
   private var programs: [DemoProgram] = []
   /// Programs that have been asked to end, or may.
-  private var expectedToEnd: Set<ObjectIdentifier> = []
+  var expectedToEnd: Set<ObjectIdentifier> = []
   private var announcement: String?
   var agentStatus: RunAgentStatus
 
@@ -111,13 +115,18 @@ final class RunCourse {
 
   private func start() throws(Failure) {
     try checkPrograms()
+    try makeOwner()
     let gateway = try start(
       "gateway", options.gatewayPath,
-      ["serve", "--data", folder.gateway, "--listen", "127.0.0.1:0", "--events"])
+      [
+        "serve", "--data", folder.gateway, "--listen", "127.0.0.1:0", "--events", "--enrolment",
+        "invite", "--owners", folder.owners,
+      ])
     try wait(for: gateway, Bound.gatewayStart) { !self.gatewayAddress.isEmpty }
     step(
       "gateway",
-      "listens on \(gatewayAddress), signs with key \(DemoBlock.short(gatewayKey, digitCount: 8))")
+      "\(gatewayAddress), key \(DemoBlock.short(gatewayKey, digitCount: 8)), "
+        + "takes this owner's nodes")
     try startBoard()
     try writeSite()
     let common = ["--config", folder.site, "--state", folder.state, "--run", folder.run]
@@ -132,7 +141,8 @@ final class RunCourse {
   }
 
   private func checkPrograms() throws(Failure) {
-    let needed = [options.gatewayPath] + ["cairn-agent", "cairn-uplink-https"].map(options.program)
+    let needed =
+      [options.gatewayPath] + ["cairn-agent", "cairn-uplink-https", "cairn"].map(options.program)
     for path in needed where !FileManager.default.isExecutableFile(atPath: path) {
       let name = URL(fileURLWithPath: path).lastPathComponent
       let remedy =
@@ -143,7 +153,7 @@ final class RunCourse {
     }
   }
 
-  private func start(_ name: String, _ path: String, _ arguments: [String]) throws(Failure)
+  func start(_ name: String, _ path: String, _ arguments: [String]) throws(Failure)
     -> DemoProgram
   {
     output.status(DemoLine("  … \(name)", .quiet))
@@ -191,14 +201,19 @@ final class RunCourse {
     }
   }
 
+  /// Nothing more is heard of it.
+  func forget(_ program: DemoProgram) { programs.removeAll { $0 === program } }
+
   private func writeSite() throws(Failure) {
+    let invite = try invite()
     do {
-      try DemoSite.text(address: gatewayAddress, publicKey: gatewayKey).write(
-        toFile: folder.site, atomically: true, encoding: .utf8)
+      let text = DemoSite.text(
+        address: gatewayAddress, publicKey: gatewayKey, authorization: invite)
+      try text.write(toFile: folder.site, atomically: true, encoding: .utf8)
     } catch {
       throw .step("site", reason: "\(folder.site): \(error.localizedDescription)")
     }
-    step("site", "\(folder.site), with \(options.board)")
+    step("site", "\(folder.site), \(options.board), an invite")
   }
 
   // MARK: - Running and ending
@@ -309,7 +324,7 @@ final class RunCourse {
   // MARK: - The turn
 
   /// Turns everything until the condition is met, the time is over, or somebody asks to end.
-  private func pump(_ milliseconds: Int64, until condition: () -> Bool) throws(Failure) -> Outcome {
+  func pump(_ milliseconds: Int64, until condition: () -> Bool) throws(Failure) -> Outcome {
     let end = now + milliseconds
     while true {
       if condition() { return .met }
@@ -373,6 +388,7 @@ final class RunCourse {
         note("gateway", "said what is no event: \(line.prefix(200))", .warning)
       }
     case "agent" where announcement == nil: announcement = RunAnnouncement.words(line)
+    case "owner": toolOutput += line
     case "export": break  // What it wrote is shown with the command that verifies it.
     default:
       if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
@@ -385,9 +401,7 @@ final class RunCourse {
     case .started(let address, let publicKey):
       gatewayAddress = address
       gatewayKey = publicKey
-    case .device(let device, let isNew):
-      let short = DemoBlock.short(device, digitCount: 8)
-      note("device", isNew ? "the gateway has a new key: \(short)" : "known: \(short)", .quiet)
+    case .device(let enrolment): show(enrolment)
     case .batch(let batch):
       lastBatchMilliseconds = now
       hasWarned = false
@@ -456,7 +470,7 @@ final class RunCourse {
 
 extension DemoProgram {
   /// That it ended, and how.
-  fileprivate var failure: RunCourse.Failure {
+  var failure: RunCourse.Failure {
     .ended(name, ended ?? .status(0), tail: tail)
   }
 }

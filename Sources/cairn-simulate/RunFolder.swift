@@ -4,13 +4,14 @@ import Simulation
 /// Everything of one run below one folder:
 ///
 ///     cairn-run.lock   held while a run lasts; marks the folder as ours
+///     owner/           key of the node's owner, its passphrase, what it has signed
 ///     gateway/         store and key of the gateway
 ///     state/agent/     key and spool of the agent
 ///     state/uplink/    the delivery cursor
 ///     run/             site.ini, sockets, the receiver's line
 ///     export/          what `cairn log export` wrote last
 ///
-/// Gateway and state are kept from run to run: the same key, the next boot.
+/// Owner, gateway and state are kept from run to run: the same key, the next boot.
 struct RunFolder: ~Copyable {
   enum Failure: Error, CustomStringConvertible {
     case tooLong(path: String)
@@ -41,6 +42,11 @@ struct RunFolder: ~Copyable {
   let isContinued: Bool
   private let lock: DemoLock
 
+  var owner: String { path + "/owner" }
+  var ownerKey: String { owner + "/owner.key" }
+  var passphrase: String { owner + "/passphrase" }
+  /// Whom the gateway takes nodes of.
+  var owners: String { owner + "/owners" }
   var gateway: String { path + "/gateway" }
   var state: String { path + "/state" }
   var run: String { path + "/run" }
@@ -76,9 +82,9 @@ struct RunFolder: ~Copyable {
   /// Makes the folders below; says whether a state is there from earlier.
   private static func prepare(_ path: String, isFresh: Bool) throws(Failure) -> Bool {
     do {
-      if isFresh { try Self.remove(["gateway", "state", "run", "export"], in: path) }
+      if isFresh { try Self.remove(["owner", "gateway", "state", "run", "export"], in: path) }
       let isContinued = FileManager.default.fileExists(atPath: path + "/state/agent/agent.key")
-      for name in ["gateway", "run", "state/agent", "state/uplink"] {
+      for name in ["owner", "gateway", "run", "state/agent", "state/uplink"] {
         try FileManager.default.createDirectory(
           atPath: path + "/" + name, withIntermediateDirectories: true,
           attributes: [.posixPermissions: 0o700])

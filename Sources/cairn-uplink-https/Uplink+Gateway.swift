@@ -71,6 +71,11 @@ extension Uplink {
     """
   }
 
+  /// Signed by the gateway that is configured, and about somebody else.
+  private static var othersReceipts: StaticString {
+    "The gateway's receipt is another device's: what answers mixes devices up. Look at its address."
+  }
+
   mutating func sayWhyWaiting() {
     guard case .waiting(_, let hindrance) = machine.state else { return }
     switch hindrance {
@@ -114,8 +119,11 @@ extension Uplink {
         "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."
       )
     case .receiptRefused(let code):
-      let isElsewhere = code == RefusalCode.unknownPosition.rawValue
-      say(isElsewhere ? RefusalCode.unknownPosition.meaning : Self.foreignReceipts)
+      switch RefusalCode(rawValue: code) {
+      case .unknownPosition: say(RefusalCode.unknownPosition.meaning)
+      case .keyMismatch: say(Self.othersReceipts)
+      default: say(Self.foreignReceipts)
+      }
     case .refused(let code):
       guard let known = RefusalCode(rawValue: code) else {
         return say(

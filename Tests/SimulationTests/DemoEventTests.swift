@@ -53,6 +53,24 @@ enum DemoLines {
     #expect(try DemoEvent(line: line) == .started(address: "127.0.0.1:1", publicKey: "ab"))
   }
 
+  @Test func anEnrolmentSaysWhichNodeItIsAndWhose() throws {
+    let line = #"{"event":"device","device":"01","new":true,"node":"02","version":3,"owner":"04"}"#
+    guard case .device(let enrolment) = try DemoEvent(line: line) else {
+      throw DemoEvent.Failure.missing("device")
+    }
+    #expect(enrolment.device == "01" && enrolment.isNew && enrolment.node == "02")
+    #expect(enrolment.version == 3 && enrolment.owner == "04")
+    let ofNobody =
+      #"{"event":"device","device":"01","new":false,"node":"02","version":3,"owner":null}"#
+    guard case .device(let known) = try DemoEvent(line: ofNobody) else {
+      throw DemoEvent.Failure.missing("device")
+    }
+    #expect(known.owner == nil && !known.isNew)
+    #expect(throws: DemoEvent.Failure.missing("node")) {
+      try DemoEvent(line: #"{"event":"device","device":"01","new":true,"version":3}"#)
+    }
+  }
+
   @Test func aBatchKeepsTheDigitsThatWereSigned() throws {
     let batch = try DemoLines.decoded(
       DemoLines.batch(

@@ -4,7 +4,7 @@ import Testing
 
 /// `cairn-simulate run` as a person starts it, with the full-Swift builds of the programs that stand beside
 /// this test. One at a time: each needs the machine for some seconds.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct RunTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(3))) struct RunTests {
   @Test func aRunVerifiesBatchesLeavesNothingRunningAndIsContinued() throws {
     let folder = try TemporaryFolder()
     let first = try Run(folder, ["--seconds", "8"])
@@ -16,6 +16,17 @@ import Testing
     #expect(first.boots == [1])
     #expect(first.event("export") != nil)
     #expect(try folder.processes() == [])
+    // The gateway took the node by its owner's invite, and the operator's tool knows the same device.
+    let enrolment = try #require(first.event("device"))
+    #expect(enrolment["new"]?.isTrue == true)
+    let owners = try String(contentsOfFile: folder.run + "/owner/owners", encoding: .utf8)
+    #expect(try owners.hasPrefix(#require(enrolment["owner"]?.string)))
+    let status = try folder.status()
+    #expect(try status["identity"]?["sha256"]?.string == #require(enrolment["device"]?.string))
+    #expect(
+      try status["log"]?["lastBatch"]?["root"]?.string == #require(
+        first.events("batch").last?["root"]?.string))
+    #expect(status["configurationProblems"]?.unsigned == 0)
 
     let second = try Run(folder, ["--seconds", "5"])
     #expect(second.status == 0, "\(second.words)")
@@ -24,6 +35,7 @@ import Testing
     let lastOfFirst = try #require(first.events("batch").last?["size"]?.unsigned)
     let firstOfSecond = try #require(second.events("batch").first?["first"]?.unsigned)
     #expect(firstOfSecond == lastOfFirst)
+    #expect(second.events("device").allSatisfy { $0["new"]?.isTrue == false })
     #expect(try folder.processes() == [])
   }
 
@@ -120,6 +132,17 @@ private struct TemporaryFolder: ~Copyable {
     do { try FileManager.default.removeItem(atPath: path) } catch {
       Issue.record("\(path) can't be removed: \(error)")
     }
+  }
+
+  /// What `cairn status` says of the node.
+  func status() throws -> DemoJSON {
+    let answer = try WorldProgram.run(
+      "cairn",
+      [
+        "status", "--json", "--state", run + "/state", "--run", run + "/run", "--config",
+        run + "/run/site.ini",
+      ])
+    return try DemoJSON(answer.output.trimmingCharacters(in: .newlines))
   }
 
   /// Command lines of processes that name this folder.

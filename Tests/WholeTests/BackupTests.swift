@@ -1,0 +1,111 @@
+import Foundation
+import Simulation
+import Testing
+
+/// A board that has less than it had: its spool is lost, or a backup stands in its place.
+@Suite(.ownThreads, .timeLimit(.minutes(5))) struct BackupTests {
+  @Test func aLostSpoolIsANewEpochAndNothingIsSignedTwice() throws {
+    let world = try World()
+    let node = try world.node(serial: "one")
+    try node.start()
+    try world.awaitBatches(2, of: node)
+    let id = try node.id()
+    try node.stop()
+    let before = try world.gateway.batches(of: id)
+    let lost = try node.batches()
+    try node.loseSpool()
+
+    try node.start()
+    try waitUntil("the next epoch") { try world.gateway.end(of: id)?.epoch == 1 }
+    let signed = try world.awaitAll(of: node)
+    #expect(Set(signed.map(\.position)).isDisjoint(with: lost.map(\.position)))
+    let held = try world.gateway.batches(of: id)
+    #expect(held.starts(with: before))
+    #expect(Array(held.dropFirst(before.count)).starts(with: signed))
+    #expect(try world.gateway.forks(of: id).isEmpty)
+    #expect(try node.problem() == 0)
+    // The first checkpoint of the epoch names the last one that was held.
+    try node.awaitUplinkWords("hands it the gateway's head")
+  }
+
+  @Test func aKeyFromABackupAsksForItsPlaceAndGoesOnBehindTheGateway() throws {
+    let world = try World()
+    let node = try world.node(serial: "one")
+    try node.start()
+    try world.awaitBatches(1, of: node)
+    let id = try node.id()
+    let backup = try node.keyFile()
+    // Epoch 1 was begun after the backup: the key in it knows nothing of that.
+    try node.stop()
+    try node.loseSpool()
+    try node.start()
+    try waitUntil("epoch 1") { try world.gateway.end(of: id)?.epoch == 1 }
+    try node.stop()
+
+    try node.restoreKeyAlone(backup)
+    try node.start()
+    try waitUntil("epoch 2") { try world.gateway.end(of: id)?.epoch == 2 }
+    let signed = try world.awaitAll(of: node)
+    #expect(signed.allSatisfy { $0.epoch == 2 })
+    #expect(try node.id() == id)
+    #expect(try world.gateway.forks(of: id).isEmpty)
+  }
+
+  @Test func aKeyFromABackupGoesOnAloneWhenNobodyAnswers() throws {
+    let world = try World()
+    let node = try world.node(serial: "one")
+    try node.start()
+    try world.awaitBatches(1, of: node)
+    let id = try node.id()
+    try node.stop()
+    let backup = try node.keyFile()
+    try world.gateway.stop()
+
+    try node.restoreKeyAlone(backup)
+    let agent = try node.startAgent()
+    let uplink = try node.startUplink()
+    // It waits for ten seconds at most, and says behind which epoch it goes on.
+    try agent.awaitWords(", epoch 1,")
+    let said = try uplink.journal
+    #expect(said.contains("can't be asked for the head"), "\(said)")
+    try waitUntil("batches") { try node.batches().count > 1 }
+
+    try world.gateway.start([])
+    try waitUntil("epoch 1") { try world.gateway.end(of: id)?.epoch == 1 }
+    let signed = try world.awaitAll(of: node)
+    #expect(signed.allSatisfy { $0.epoch == 1 })
+    #expect(try world.gateway.forks(of: id).isEmpty)
+  }
+
+  @Test func aWholeStateFromBeforeIsANamedForkAndThenALawfulEpoch() throws {
+    let world = try World()
+    let node = try world.node(serial: "one")
+    try node.start()
+    try world.awaitBatches(2, of: node)
+    try node.stop()
+    try node.backUp(to: world.folder + "/backup")
+    try node.start()
+    try world.awaitBatches(3, of: node)
+    try node.stop()
+    let id = try node.id()
+    let held = try world.gateway.batches(of: id)
+
+    try node.restore(world.folder + "/backup")
+    try node.start()
+    // Nothing on the card says that it was further; the gateway says it.
+    try node.awaitUplinkWords("Find the second card or copy of this key")
+    let forks = try world.gateway.forks(of: id)
+    #expect(forks.count == 1)
+    #expect(forks.first?["name"]?.string == "fork")
+    #expect(try world.gateway.batches(of: id).starts(with: held))
+
+    // What its operator does: takes the spool away. The new epoch is as good as any.
+    try node.stop()
+    try node.loseSpool()
+    try node.start()
+    try waitUntil("a lawful epoch") { try world.gateway.end(of: id)?.epoch == 1 }
+    let signed = try world.awaitAll(of: node)
+    #expect(signed.allSatisfy { $0.epoch == 1 })
+    #expect(try world.gateway.forks(of: id).count == 1)
+  }
+}
