@@ -23,7 +23,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run test test-optimised test-services check bench size format clean
+.PHONY: help setup outside build ship deb run test test-optimised test-cross test-services check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,7 @@ test: ship outside ## every test
 	swift build --build-tests
 	swift test --skip-build
 	$(MAKE) test-optimised
+	$(MAKE) test-cross
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
@@ -107,6 +108,11 @@ test: ship outside ## every test
 test-optimised: setup ## the tests of board modules once more, optimised
 	BOARD_ONLY=1 swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-release
 	BOARD_ONLY=1 swift test -c release --skip-build -Xswiftc -enable-testing --scratch-path .build-release
+
+# Words of 32 bits, other compilers' back ends, other kernels' interfaces: the same results, under an emulator.
+test-cross: setup ## what amd64, arm64 and armhf compute is the same; whole programs of both under qemu-user
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(CROSS_PACKAGES)"
+	python3 Tests/Cross/cross.py
 
 test-services: deb ## units, udev rules and packages, as far as this machine can tell
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(SERVICE_PACKAGES)"

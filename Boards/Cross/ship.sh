@@ -25,9 +25,10 @@ root=$(cd "$sysroot/root" && pwd)
 scratch=.build-embedded-$architecture
 tools=$(dirname "$(readlink -f "$(command -v swift)")")
 
-# What a compiler for Linux would define by itself, and where the headers are.
+# What a compiler for Linux would define by itself, and where the headers are. Offsets in files and times have
+# 64 bits on armhf too, for Swift's view of C as for C itself: CLinux.h does not compile otherwise.
 compile+=(
-  -D__linux__=1 -D__gnu_linux__=1 -D_GNU_SOURCE=1 -fPIC
+  -D__linux__=1 -D__gnu_linux__=1 -D_GNU_SOURCE=1 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -fPIC
   "-isystem$root/usr/include/$target" "-isystem$root/usr/include"
 )
 c+=("--target=$target" -fPIC "--sysroot=$root")
@@ -50,7 +51,8 @@ for program in "$@"; do
     --scratch-path "$scratch" --product "$program"
   linked=$scratch/$triple/release/$program
   # Where the compiler could not refuse an allocation the linker shows it: nothing of Swift's heap is left.
-  if "$tools/llvm-nm" "$linked" | grep -E 'swift_(alloc|slowAlloc|initStackObject)'; then
+  case $program in cairn-bench | cairn-transcript) may_allocate=yes ;; *) may_allocate=no ;; esac
+  if [ $may_allocate = no ] && "$tools/llvm-nm" "$linked" | grep -E 'swift_(alloc|slowAlloc|initStackObject)'; then
     echo "Boards/Cross/ship.sh: $program for $architecture can allocate, see the symbols above" >&2
     exit 1
   fi

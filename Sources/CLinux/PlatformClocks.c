@@ -1,6 +1,4 @@
 #define _GNU_SOURCE
-#define _TIME_BITS 64
-#define _FILE_OFFSET_BITS 64
 #include "CLinuxPlatform.h"
 
 #include <errno.h>

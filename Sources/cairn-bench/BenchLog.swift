@@ -1,14 +1,10 @@
 import DeviceLog
 import FixedMemory
+import LogInMemory
 import Signers
-import Spool
-
-/// The log as the agent has it, on memory.
-typealias BenchLog = DeviceLog<MemoryStorage>
 
 enum BenchFailure: Error {
-  case log(BenchLog.Failure)
-  case spool(SpoolFailure)
+  case log(MemoryLog.Failure)
   case reader(LogReader<MemoryStorage>.Failure)
   case key
   /// A figure that was counted on two ways is not the same on both.
@@ -19,17 +15,8 @@ enum BenchFailure: Error {
 var ringByteCount: Int { 32_768 + 32 * 262_144 }
 
 /// A new log, its first epoch and boot begun.
-func beginLog(on storage: MemoryStorage) throws(BenchFailure) -> BenchLog {
-  var storage = storage
-  do throws(SpoolFailure) {
-    try SpoolWriter<MemoryStorage>.format(&storage, spoolID: FixedBytes<16>())
-  } catch { throw .spool(error) }
-  do throws(BenchLog.Failure) {
-    var log = try BenchLog.recover(storage, policy: .stop)
-    try log.begin(epoch: 0)
-    log.begin(boot: 1, flags: 0)
-    return log
-  } catch { throw .log(error) }
+func beginBenchLog(on storage: MemoryStorage) throws(BenchFailure) -> MemoryLog {
+  do throws(MemoryLog.Failure) { return try beginLog(on: storage) } catch { throw .log(error) }
 }
 
 /// Always the same key: what is signed does not leave this process.

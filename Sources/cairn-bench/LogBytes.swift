@@ -1,5 +1,6 @@
 import DeviceLog
 import FixedMemory
+import LogInMemory
 import Signers
 import Spool
 
@@ -25,7 +26,7 @@ struct LogBytes {
     let storage = MemoryStorage(byteCount: ringByteCount)
     defer { storage.release() }
     var key = try benchKey()
-    var log = try beginLog(on: storage)
+    var log = try beginBenchLog(on: storage)
     // A leaf of the start, so that the reader finds the batches that count from here on.
     try log.append(readingNumber: 0)
     try log.sealAndDeliver(with: &key)

@@ -2,6 +2,7 @@ import CLinux
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
+import LogInMemory
 import Signers
 
 /// Prints one line for each figure: a key, the figure, what it is; tabs between.
@@ -53,7 +54,7 @@ struct Program {
     let storage = MemoryStorage(byteCount: ringByteCount)
     defer { storage.release() }
     var key = try benchKey()
-    var log = try beginLog(on: storage)
+    var log = try beginBenchLog(on: storage)
     for number in 0..<readingCount {
       try log.append(readingNumber: number)
       if (number + 1) % SealingCost.readingsPerBatch == 0 { try log.sealAndDeliver(with: &key) }

@@ -1,5 +1,6 @@
 import DeviceLog
 import FixedMemory
+import LogInMemory
 import Proofs
 import Signers
 
@@ -30,7 +31,7 @@ struct SealingCost {
       bare.release()
     }
     var key = try benchKey()
-    var log = try beginLog(on: storage)
+    var log = try beginBenchLog(on: storage)
     var rounds = Rounds()
     var cost = SealingCost()
     var number = 0
@@ -58,12 +59,12 @@ struct SealingCost {
   }
 
   private static func seal(
-    _ leaves: LeafList, from number: Int, into log: inout BenchLog, key: inout FileKey
+    _ leaves: LeafList, from number: Int, into log: inout MemoryLog, key: inout FileKey
   ) throws(BenchFailure) {
     for index in 0..<leaves.count {
       let leaf = UnsafeBufferPointer(
         start: leaves.hashInput(at: index) + 1, count: leaves.byteCount(at: index))
-      do throws(BenchLog.Failure) {
+      do throws(MemoryLog.Failure) {
         try log.append(
           leaf: leaf.span, milliseconds: Reading.milliseconds(ofNumber: number + index))
       } catch { throw .log(error) }
@@ -72,7 +73,7 @@ struct SealingCost {
   }
 
   private static func encodeAndSeal(
-    from number: Int, count: Int, into log: inout BenchLog, key: inout FileKey
+    from number: Int, count: Int, into log: inout MemoryLog, key: inout FileKey
   ) throws(BenchFailure) {
     for index in 0..<count {
       try log.append(readingNumber: number + index)

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Sizes of the board's programs after `make ship`, and what takes the room. Run from anywhere:
+# Sizes of the board's programs after `make ship`, of each architecture that is built, and what takes the room.
+# Run from anywhere:
 #   Tests/Bench/size.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,4 +14,4 @@ for name in cairn-agent cairn-uplink-https cairn; do
     strip -o "$ship/$name" "$scratch/release/$name"
   fi
 done
-exec python3 Tests/Bench/sizes.py "$scratch/release" build/*/
+exec python3 Tests/Bench/sizes.py "$scratch/release"

@@ -8,6 +8,7 @@ import sys
 from table import Table
 
 PROGRAMS = ("cairn-agent", "cairn-uplink-https", "cairn")
+ARCHITECTURES = ("amd64", "arm64", "armhf")
 # Embedded Swift mangles a name as $e, the module's length, the module.
 MODULE = re.compile(r"^\$[es](\d+)(\w+)")
 
@@ -57,12 +58,14 @@ def demangled(name):
 
 
 def main():
-    release, folders = pathlib.Path(sys.argv[1]), [pathlib.Path(folder) for folder in sys.argv[2:]]
+    release = pathlib.Path(sys.argv[1])
     table = Table("Sizes of the stripped programs")
-    for folder in folders:
+    for architecture in ARCHITECTURES:
+        folder = pathlib.Path("build", architecture)
         for name in PROGRAMS:
             path = folder / name
             if not path.is_file():
+                table.absent(f"{name}, {architecture}", f"make ship ARCH={architecture}")
                 continue
             bound = "agent-size" if name == "cairn-agent" else None
             note = linkage(path) + ("; the bound is arm64's" if bound and folder.name != "arm64" else "")

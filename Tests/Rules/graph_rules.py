@@ -29,7 +29,7 @@ C_MODULES = {
     # The tool and the simulator: names of errors, and the terminal.
     "CLinux": {
         "FixedMemory", "LinuxPlatform", "Signers", "HTTPSTransport", "NodeFiles", "Simulation",
-        "GatewayStore", "cairn", "CairnTool", "cairn-simulate", "cairn-bench",
+        "GatewayStore", "cairn", "CairnTool", "cairn-simulate", "cairn-bench", "cairn-transcript",
     },
     # The bench: the bare calls that sealing is measured against.
     "CSodium": {"Proofs", "Verifier", "Signers", "cairn-bench"},

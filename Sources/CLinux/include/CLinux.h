@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "CLinuxChild.h"
@@ -13,6 +15,15 @@
 #include "CLinuxPassphrase.h"
 #include "CLinuxPlatform.h"
 #include "CLinuxVirtualBoard.h"
+
+/* armhf has 32 bits for both unless it is told otherwise: then a spool of 2 GiB can't be opened, and from 2038
+   on no file at all. Package.swift tells C, Boards/Cross tells Swift's view of these headers; this is read by
+   both. */
+_Static_assert(sizeof(off_t) == 8, "_FILE_OFFSET_BITS is not 64");
+_Static_assert(sizeof(time_t) == 8, "_TIME_BITS is not 64");
+/* Swift's view is that of bare metal: it must lay out enumerations as Linux's compiler does. */
+enum cairn_smallest { CAIRN_SMALLEST };
+_Static_assert(sizeof(enum cairn_smallest) == sizeof(int), "enumerations are as short as they can be");
 
 /* Says why, then traps. Embedded builds drop the messages of preconditions, so a bug would otherwise be
    a bare illegal instruction. */
