@@ -23,7 +23,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run test test-optimised test-cross test-services check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,11 @@ endif
 	@"$$(swift build --show-bin-path)/cairn-simulate" run --folder $(BUILD)/run --programs $(RUN_PROGRAMS) \
 	  --speed $(SPEED) $(if $(SECONDS),--seconds $(SECONDS))
 
+archive: ## the archive of the last `make run`: exported, and verified by cairn-gateway
+	@rm -rf $(BUILD)/run/archive
+	@"$$(swift build --show-bin-path)/cairn-gateway" export --data $(BUILD)/run/gateway --to $(BUILD)/run/archive
+	@"$$(swift build --show-bin-path)/cairn-gateway" verify $(BUILD)/run/archive --key $(BUILD)/run/gateway/gateway.pub
+
 test: ship outside ## every test
 	swift build --build-tests
 	swift test --skip-build
@@ -102,6 +107,9 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/gateway_log.py "$$(swift build --show-bin-path)/cairn-gateway" $(BUILD)/run/gateway
+	$(MAKE) archive
+	$(PYTHON) Tests/Outside/archive.py $(BUILD)/run/archive --key $(BUILD)/run/gateway/gateway.pub
+	$(PYTHON) Tests/Outside/archive_selftest.py $(BUILD)/run/archive
 	$(MAKE) check
 
 # Optimised full Swift: what only the optimiser makes wrong is seen by no debug build.

@@ -162,12 +162,21 @@ let simulationTargets: [Target] = [
 
 let hostTargets: [Target] = [
   module(
+    "HostCryptography",
+    [
+      "Verifier", "Proofs", "FixedMemory", "COpenSSL",
+      .product(name: "Crypto", package: "swift-crypto"),
+    ], strict),
+  module(
+    "Archive",
+    ["HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict
+  ),
+  module(
     "GatewayStore",
     [
-      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "COpenSSL",
-      "CLinux",
+      "Archive", "HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR",
+      "FixedMemory", "Signers", "CLinux",
       .product(name: "GRDB", package: "GRDB.swift"),
-      .product(name: "Crypto", package: "swift-crypto"),
     ], strict),
   module(
     "GatewayServer",
@@ -180,8 +189,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-gateway",
     [
-      "GatewayServer", "GatewayStore", "Identity", "Signers", "Verifier", "Proofs", "Records",
-      "CBOR", "FixedMemory",
+      "GatewayServer", "GatewayStore", "Archive", "HostCryptography", "Identity", "Signers",
+      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(
@@ -257,8 +266,9 @@ let hostTests: [Target] = [
   tests(
     "GatewayStore",
     [
-      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "DeviceLog", "Signers", "CBOR",
-      "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+      "Archive", "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "DeviceLog",
+      "Signers",
+      "CBOR", "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",

@@ -23,7 +23,7 @@ enum LogJSON {
     ])
   }
 
-  static func keys(_ chain: GatewayKeyChain) -> JSONText {
+  static func keys(_ chain: OwnKeyChain) -> JSONText {
     let first = JSONText.object([("publicKey", .text(chain.firstKey.bytes.hexadecimal))])
     let others = chain.changes.map { change in
       JSONText.object([

@@ -21,30 +21,9 @@ struct BatchOutline {
     }
     do throws(CBORDecoder.Failure) {
       checkpoint = try Checkpoint(decoding: batch.extracting(head.checkpointRange))
-      var reader = try BatchReader(batch)
-      var total: UInt64? = 0
-      var subtrees: [(from: UInt64, to: UInt64)] = []
-      while !reader.isAtEnd {
-        var isSubtree = false
-        var count: UInt64 = 1
-        if case .subtree(let leafCount, _) = try reader.next() {
-          isSubtree = true
-          count = leafCount
-        }
-        guard let sum = total else { continue }
-        let (next, overflow) = sum.addingReportingOverflow(count)
-        total = overflow ? nil : next
-        if isSubtree, !overflow { subtrees.append((sum, next)) }
-      }
-      try reader.finish()
-      let size = checkpoint.size
-      let start = total.flatMap { $0 <= size ? size - $0 : nil }
-      self.start = start
-      let first = checkpoint.first
-      reachesAcross =
-        start.map { start in
-          start < first && subtrees.contains { $0.from < first - start && $0.to > first - start }
-        } ?? false
+      let extent = try BatchExtent(of: batch, checkpoint: checkpoint)
+      start = extent.start
+      reachesAcross = extent.reachesAcross
     } catch {
       throw Problem(Refusal(error))
     }

@@ -26,10 +26,10 @@ extension Gateway {
     guard !keyChain.has(keyWithHash: newKey.hash) else {
       throw Problem(.keyMismatch, detail: "The gateway has, or has had, this key.")
     }
-    guard keyChain.changes.count < GatewayKeyChain.maximumChangeCount else {
+    guard keyChain.changes.count < OwnKeyChain.maximumChangeCount else {
       throw Problem(
         .rateLimited,
-        detail: "The key was changed \(GatewayKeyChain.maximumChangeCount) times: no more are kept."
+        detail: "The key was changed \(OwnKeyChain.maximumChangeCount) times: no more are kept."
       )
     }
     let changed = try writing(utcMilliseconds) { database throws in

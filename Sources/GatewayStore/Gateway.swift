@@ -22,7 +22,7 @@ public final class Gateway: Sendable {
   let early = EarlyBatches()
   let admission: Admission
   /// The keys that this gateway has had, the one that signs now as the last.
-  public let keyChain: GatewayKeyChain
+  public let keyChain: OwnKeyChain
   let heads = SignedHeads()
   /// The key has named another one, and signs nothing more.
   let isRetired = Mutex(false)
@@ -35,7 +35,7 @@ public final class Gateway: Sendable {
     challengeRules: ChallengeRules = ChallengeRules()
   ) throws {
     let publicKey = key.publicKey
-    let chain = try store.keyChain() ?? GatewayKeyChain(firstKey: publicKey)
+    let chain = try store.keyChain() ?? OwnKeyChain(firstKey: publicKey)
     guard chain.newestKey == publicKey else {
       throw Failure.keyIsNotTheNewest(expected: chain.newestKey)
     }

@@ -52,7 +52,7 @@ public struct GatewayKeyFiles: Sendable {
 
   /// `current` and `next` are the keys in the two files, nil where there is none.
   public static func decision(
-    current: PublicKey?, next: PublicKey?, chain: GatewayKeyChain?
+    current: PublicKey?, next: PublicKey?, chain: OwnKeyChain?
   ) -> Decision {
     guard let chain else { return current == nil ? .make : .use }
     if current == chain.newestKey { return .use }
@@ -66,7 +66,7 @@ public struct GatewayKeyFiles: Sendable {
 
   /// Opens the key that the log of `chain` ends with; a gateway without a log gets a key. Ends a change that
   /// was interrupted, and writes gateway.pub.
-  public func open(_ chain: GatewayKeyChain?) throws(Failure) -> sending Opened {
+  public func open(_ chain: OwnKeyChain?) throws(Failure) -> sending Opened {
     // A next file that can't be read matters only where the key depends on it.
     let current = try publicKey(Self.keyName)
     let isNewest = current != nil && (chain == nil || current == chain?.newestKey)

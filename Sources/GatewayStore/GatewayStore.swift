@@ -74,6 +74,9 @@ public final class GatewayStore: Sendable {
     configuration.label = "cairn-gateway"
     // A reader of the file (a backup, a person with a shell) may hold it for a moment.
     configuration.busyMode = .timeout(5)
+    // Of a store that is made now: a batch of sixty readings, 2.3 KB, wastes half a page of 4 KiB, and three fill one
+    // of 8 KiB. A store that is there keeps its pages.
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA page_size = 8192") }
     return configuration
   }
 
@@ -82,5 +85,16 @@ public final class GatewayStore: Sendable {
     try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     try database.close()
     lock?.release()
+  }
+}
+
+extension GatewayStore {
+  /// Moves everything into the one file, and says how many bytes it has.
+  public func byteCountInOneFile() throws -> Int {
+    try database.writeWithoutTransaction { database in
+      _ = try database.checkpoint(.truncate)
+      let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+      return pages * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
+    }
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Proofs
 import Records
+import Verifier
 
 /// Where a signed batch stands in what the gateway has of its device's log
 /// (docs/delivery-protocol.md, "Gaps, and what the spool no longer holds").
@@ -52,24 +53,17 @@ enum LogPosition {
     return .repeated(held)
   }
 
-  /// The first batch of an epoch: number 0 from leaf 0, or a later one whose items begin at leaf 0.
-  /// What `prev` says of the epoch before can't be checked: the device may have lost more than the
-  /// gateway has, or less.
+  /// The first batch of an epoch.
   private static func inNewEpoch(_ batch: Gateway.CheckedBatch) -> Verdict {
     let checkpoint = batch.checkpoint
-    let isResumed = batch.start.map { $0 < checkpoint.first } ?? false
-    if checkpoint.batch > 0 {
-      guard isResumed, batch.start == 0 else {
-        return .refused(gap(epoch: checkpoint.epoch, batch: 0, size: 0))
-      }
-      return .continues(MerkleFrontier())
-    }
-    if checkpoint.epoch == 0, !checkpoint.previous.isZero {
+    switch LogContinuation.refusal(of: checkpoint, start: batch.start, after: nil) {
+    case nil: return .continues(MerkleFrontier())
+    case .gap: return .refused(gap(epoch: checkpoint.epoch, batch: 0, size: 0))
+    case .wrongPrev:
       return .refused(
         Problem(.wrongPrev, detail: "The first checkpoint of all names one before it."))
+    case let code?: return .refused(Problem(code))
     }
-    guard batch.start == 0, checkpoint.first == 0 else { return .refused(Problem(.sizeMismatch)) }
-    return .continues(MerkleFrontier())
   }
 
   /// What goes on behind the end of a closed epoch is signed proof of a second history, and kept. What
@@ -84,21 +78,13 @@ enum LogPosition {
   }
 
   private static func inOpenEpoch(_ batch: Gateway.CheckedBatch, _ newest: LogEnd) -> Verdict {
-    let checkpoint = batch.checkpoint
-    let expected = newest.expected
-    let isResumed = batch.start.map { $0 < checkpoint.first } ?? false
-    if checkpoint.batch > expected.batch {
-      guard isResumed, batch.start == expected.size else { return .refused(gap(expected)) }
-      return .continues(newest.frontier)
+    let end = LogContinuation.End(
+      epoch: newest.epoch, batch: newest.batch, size: newest.frontier.size, hash: newest.hash)
+    switch LogContinuation.refusal(of: batch.checkpoint, start: batch.start, after: end) {
+    case nil: return .continues(newest.frontier)
+    case .gap: return .refused(gap(newest.expected))
+    case let code?: return .refused(Problem(code))
     }
-    // Below it and not held: a resumed batch went past this one.
-    guard checkpoint.batch == expected.batch else { return .refused(gap(expected)) }
-    guard checkpoint.previous == newest.hash else { return .refused(Problem(.wrongPrev)) }
-    if isResumed, batch.start == 0, expected.size > 0 { return .refused(gap(expected)) }
-    guard checkpoint.first == expected.size, batch.start == expected.size else {
-      return .refused(Problem(.sizeMismatch))
-    }
-    return .continues(newest.frontier)
   }
 
   private static func gap(_ expected: Problem.Expected) -> Problem {

@@ -9,6 +9,8 @@ enum ExitStatus: Int32 {
   case unavailable = 69
   /// The data folder, the store or the key can't be used.
   case data = 73
+  /// A file of an archive can't be read or written.
+  case storage = 74
   /// A later version of this program made the store.
   case newerStore = 65
   /// The configuration file or a flag is wrong.

@@ -32,6 +32,9 @@ struct Measure: ParsableCommand {
   @Option(help: "Batches of one transaction, as many as arrive together.")
   var group = 64
 
+  @Option(help: "Then export the store into this folder, and verify the archive; it stays there.")
+  var archive: String?
+
   func run() throws {
     let path = data + "/measure.sqlite"
     defer { remove(path) }
@@ -51,14 +54,30 @@ struct Measure: ParsableCommand {
     }
     // In turns, so that a machine that gets busier or slower meanwhile does not decide the ratio.
     var turns: [Turn] = []
-    for round in batches {
+    var sample: SignedPart?
+    var bytesBefore = 0
+    for (number, round) in batches.enumerated() {
+      // What comes once for each device is not counted.
+      if number == 1 { bytesBefore = try gateway.store.byteCountInOneFile() }
       let work = try signedParts(of: round, keys)
       let bare = try Spent { try checkBare(work) }
       let whole = try Spent { try receive(round, gateway) }
       turns.append(Turn(bare: bare, whole: whole))
+      sample = work.first
     }
+    let bytes = try gateway.store.byteCountInOneFile() - bytesBefore
     try gateway.store.close()
     report(turns)
+    if rounds > 1 {
+      let each = Double(bytes) / Double(devices * (rounds - 1) * readings)
+      print("bytes stored for a reading  \(String(format: "%.1f", each))")
+    }
+    guard let archive, let sample else { return }
+    batches = []
+    var key = try FileKey(seed: FixedBytes())
+    print(
+      try MeasureArchive(archive: archive, sample: sample, readings: readings).run(
+        store: path, key: &key))
   }
 
   private func enrolment(_ key: inout FileKey) throws -> [UInt8] {

@@ -7,6 +7,8 @@ struct Program: AsyncParsableCommand {
     commandName: "cairn-gateway",
     abstract: "Receives signed batches, verifies and keeps them, and answers with receipts.",
     version: "cairn-gateway 0.1.0",
-    subcommands: [Serve.self, Revoke.self, KeyCommand.self, Measure.self],
+    subcommands: [
+      Serve.self, Revoke.self, KeyCommand.self, Export.self, Verify.self, Measure.self,
+    ],
     defaultSubcommand: Serve.self)
 }

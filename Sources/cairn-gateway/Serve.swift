@@ -200,9 +200,11 @@ struct Serve: AsyncParsableCommand {
 
 /// Lines on standard output, whole and at once.
 enum StandardOutput {
-  @Sendable static func line(_ text: String) {
+  @Sendable static func line(_ text: String) { Self.text(text + "\n") }
+
+  static func text(_ text: String) {
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     } catch {
       // Nobody reads any more: what can't be said is not worth ending for.
     }

@@ -161,7 +161,7 @@ import Verifier
   @Test func aChainIsHandedOutFromAnyOfItsKeys() throws {
     var gateway = try TestGateway.make()
     try gateway.beginLog(utcMilliseconds: now)
-    let count = GatewayKeyChain.maximumAnswerChangeCount + 5
+    let count = OwnKeyChain.maximumAnswerChangeCount + 5
     for number in 2...UInt8(count + 1) {
       _ = try gateway.change(to: Self.publicKey(number), utcMilliseconds: now)
       gateway = try Self.gateway(gateway.store, key: number)
@@ -173,7 +173,7 @@ import Verifier
       #expect(part.firstKey == key)
       #expect(
         part.changes.count
-          == min(count - place, GatewayKeyChain.maximumAnswerChangeCount))
+          == min(count - place, OwnKeyChain.maximumAnswerChangeCount))
       #expect(part.encoded.count <= 4096)
       // Whoever has this key comes to the last one of the part by the signatures alone.
       var known = key

@@ -5,8 +5,9 @@ import Proofs
 /// The hashes of a Merkle tree by OpenSSL, with the processor's instructions for SHA-256: a gateway makes
 /// two for every leaf that comes, which by libsodium's portable code take as long as checking the
 /// signature. The values are those of `MerkleTree`.
-enum OpenSSLTreeHash: TreeHash {
-  static func leafHash(_ leaf: Span<UInt8>) -> Digest {
+public enum OpenSSLTreeHash: TreeHash {
+  /// SHA-256(00 ‖ leaf).
+  public static func leafHash(_ leaf: Span<UInt8>) -> Digest {
     var digest = Digest()
     var span = digest.mutableSpan
     span.withUnsafeMutableBufferPointer { hash in
@@ -18,7 +19,8 @@ enum OpenSSLTreeHash: TreeHash {
     return digest
   }
 
-  static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
+  /// SHA-256(01 ‖ left ‖ right).
+  public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
     var digest = Digest()
     var span = digest.mutableSpan
     span.withUnsafeMutableBufferPointer { hash in

@@ -11,8 +11,8 @@ public struct ES256: ES256Verifying, Sendable {
     -> Bool?
   {
     do {
-      let point = try P256.Signing.PublicKey(compressedRepresentation: key.array)
-      let pair = try P256.Signing.ECDSASignature(rawRepresentation: signature.array)
+      let point = try P256.Signing.PublicKey(compressedRepresentation: Self.bytes(key.span))
+      let pair = try P256.Signing.ECDSASignature(rawRepresentation: Self.bytes(signature.span))
       return message.withUnsafeBytes { point.isValidSignature(pair, for: $0) }
     } catch {
       // No point of the curve, or numbers outside of the group's order.
@@ -22,10 +22,14 @@ public struct ES256: ES256Verifying, Sendable {
 
   public func isPossibleKey(_ key: PublicKeyBytes) -> Bool {
     do {
-      _ = try P256.Signing.PublicKey(compressedRepresentation: key.array)
+      _ = try P256.Signing.PublicKey(compressedRepresentation: Self.bytes(key.span))
       return true
     } catch {
       return false
     }
+  }
+
+  private static func bytes(_ span: Span<UInt8>) -> [UInt8] {
+    span.withUnsafeBufferPointer { Array($0) }
   }
 }

@@ -13,7 +13,7 @@ import Verifier
 ///     heads of 1 to i leaves                         heads of i + 1 to j leaves
 ///
 /// Invariants: each change is signed by the key before it; indices grow; no key comes twice.
-public struct GatewayKeyChain: Equatable, Sendable {
+public struct OwnKeyChain: Equatable, Sendable {
   /// A key a year, for longer than anybody keeps a gateway: what is read and checked at every start.
   public static let maximumChangeCount = 256
   /// Changes of one answer: 20 of 183 bytes, the first key 34 and heads 3 are 3 697, within the 4 096
@@ -93,18 +93,18 @@ public struct GatewayKeyChain: Equatable, Sendable {
 
 extension GatewayStore {
   /// The keys of the gateway whose store this is; nil before its log has begun.
-  public func keyChain() throws -> GatewayKeyChain? {
-    try database.read { try GatewayKeyChain(stored: $0) }
+  public func keyChain() throws -> OwnKeyChain? {
+    try database.read { try OwnKeyChain(stored: $0) }
   }
 }
 
 /// The chain as it is handed out: deterministic CBOR, [1, first key, [change, …]].
-extension GatewayKeyChain {
+extension OwnKeyChain {
   /// The chain as somebody needs it who knows the key with this hash; nil when it is none of the chain. Has
   /// at most as many changes as one answer holds: who needs more asks again with the last key in it.
-  public func part(fromKeyWithHash hash: Digest) -> GatewayKeyChain? {
+  public func part(fromKeyWithHash hash: Digest) -> OwnKeyChain? {
     guard let place = keys.firstIndex(where: { $0.hash == hash }) else { return nil }
-    var part = GatewayKeyChain(firstKey: keys[place])
+    var part = OwnKeyChain(firstKey: keys[place])
     part.changes = Array(changes[place...].prefix(Self.maximumAnswerChangeCount))
     return part
   }

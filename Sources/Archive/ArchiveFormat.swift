@@ -1,0 +1,101 @@
+import CBOR
+import FixedMemory
+import Proofs
+
+/// Files of an archive and their items (docs/archive.md).
+///
+///     head.cose           head of the log, signed by the gateway
+///     log.cbor-seq        leaf, leaf, …                                        RFC 8742
+///     keys.cbor-seq       [1, algorithm, public key], …                        by SHA-256 of the key
+///     batches.cbor-seq    [1, index of the receipt's leaf or null, batch], …   in the log's order
+public enum ArchiveFormat {
+  public static var version: Int64 { 1 }
+
+  public enum File: String, CaseIterable, Sendable {
+    case head = "head.cose"
+    case log = "log.cbor-seq"
+    case keys = "keys.cbor-seq"
+    case batches = "batches.cbor-seq"
+
+    /// The largest item: a head 159, a leaf of the log 587, a key 1 + 1 + 1 + 35, a batch 1 + 1 + 9 + 5 and its
+    /// bytes.
+    public var maximumItemByteCount: Int {
+      switch self {
+      case .head: 159
+      case .log: 587
+      case .keys: 38
+      case .batches: 16 + Batch.maximumByteCountWithSubtrees
+      }
+    }
+  }
+
+  /// A device's public key as an item of `keys.cbor-seq`.
+  public static func item(of key: PublicKey) -> [UInt8] {
+    encoded(File.keys.maximumItemByteCount) { encoder in
+      encoder.arrayHead(count: 3)
+      encoder.integer(version)
+      encoder.integer(key.algorithm.coseNumber)
+      encoder.byteString(key.bytes.span)
+    }
+  }
+
+  /// A batch as an item of `batches.cbor-seq`. `leaf`: index of the leaf with its receipt; nil when the
+  /// log has none.
+  public static func item(ofBatch batch: [UInt8], leaf: UInt64?) -> [UInt8] {
+    encoded(16 + batch.count) { encoder in
+      encoder.arrayHead(count: 3)
+      encoder.integer(version)
+      if let leaf { encoder.unsigned(leaf) } else { encoder.null() }
+      encoder.byteString(batch.span)
+    }
+  }
+
+  private static func encoded(_ byteCount: Int, _ encode: (inout CBOREncoder) -> Void) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    let count = Self.encode(into: bytes.mutableSpan, encode)
+    bytes.removeLast(byteCount - count)
+    return bytes
+  }
+
+  private static func encode(
+    into bytes: consuming MutableSpan<UInt8>, _ encode: (inout CBOREncoder) -> Void
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encode(&encoder)
+    precondition(!encoder.overflowed, "an item longer than the largest")
+    return encoder.byteCount
+  }
+
+  /// Reads an item of `keys.cbor-seq` strictly.
+  static func key(decoding item: Span<UInt8>) throws(CBORDecoder.Failure) -> PublicKey {
+    var decoder = CBORDecoder(item)
+    try expectHead(&decoder)
+    let number = try decoder.integer()
+    guard let algorithm = SignatureAlgorithm(coseNumber: number), algorithm.coseNumber == number
+    else { throw .unknownAlgorithm }
+    guard let key = PublicKey(algorithm: algorithm, bytes: try decoder.byteString()) else {
+      throw .outsideFormat
+    }
+    try decoder.finish()
+    return key
+  }
+
+  /// Reads an item of `batches.cbor-seq` strictly, apart from the batch in it.
+  static func batch(decoding item: Span<UInt8>) throws(CBORDecoder.Failure) -> (
+    leaf: UInt64?, bytes: Range<Int>
+  ) {
+    var decoder = CBORDecoder(item)
+    try expectHead(&decoder)
+    let leaf = try decoder.skipNull() ? nil : decoder.unsigned()
+    let count = try decoder.byteString().count
+    let range = decoder.offset - count..<decoder.offset
+    try decoder.finish()
+    return (leaf, range)
+  }
+
+  private static func expectHead(_ decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
+    let count = try decoder.arrayHead()
+    guard try decoder.integer() == version else { throw .unknownVersion }
+    guard count == 3 else { throw .outsideFormat }
+  }
+}

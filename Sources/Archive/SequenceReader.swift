@@ -1,0 +1,88 @@
+import CBOR
+import Foundation
+
+/// A file or folder that can't be read or written: the reason is the system's.
+public struct ArchiveFailure: Error, Equatable {
+  public let path: String
+  public let reason: String
+
+  init(_ path: String, _ error: any Error) {
+    self.path = path
+    reason = error.localizedDescription
+  }
+
+  init(_ path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+}
+
+/// Reads a CBOR sequence (RFC 8742) item by item with a buffer of some hundred kilobytes, however large the
+/// file. Works on untrusted bytes: where no item begins, or one is longer than the file's largest, reading
+/// ends there.
+final class SequenceReader {
+  enum Step {
+    case item(bytes: [UInt8], offset: UInt64)
+    case end
+    /// Nothing from here on can be read: where an item ends is not known.
+    case damage(offset: UInt64, why: CBORDecoder.Failure, isTooLong: Bool)
+  }
+
+  private static let chunkByteCount = 262_144
+
+  let file: ArchiveFormat.File
+  let byteCount: UInt64
+  private let path: String
+  private let handle: FileHandle
+  private var buffer: [UInt8] = []
+  private var next = 0
+  /// Of the byte at `next`, from the file's beginning.
+  private(set) var offset: UInt64 = 0
+  private var isAtEnd = false
+
+  init(_ file: ArchiveFormat.File, in folder: String) throws(ArchiveFailure) {
+    self.file = file
+    path = folder + "/" + file.rawValue
+    do {
+      handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      byteCount = try handle.seekToEnd()
+      try handle.seek(toOffset: 0)
+    } catch {
+      throw ArchiveFailure(path, error)
+    }
+  }
+
+  func step() throws(ArchiveFailure) -> Step {
+    let limit = file.maximumItemByteCount
+    while !isAtEnd, buffer.count - next < limit { try fill() }
+    guard next < buffer.count else { return .end }
+    let end = min(buffer.count, next + limit)
+    var decoder = CBORDecoder(buffer.span.extracting(next..<end))
+    do throws(CBORDecoder.Failure) {
+      try decoder.skipItem()
+    } catch {
+      let isTooLong = error == .truncated && end < buffer.count
+      return .damage(offset: offset, why: error, isTooLong: isTooLong)
+    }
+    let count = decoder.offset
+    let item = Array(buffer[next..<next + count])
+    let itemOffset = offset
+    next += count
+    offset += UInt64(count)
+    return .item(bytes: item, offset: itemOffset)
+  }
+
+  private func fill() throws(ArchiveFailure) {
+    buffer.removeSubrange(0..<next)
+    next = 0
+    let chunk: Data?
+    do { chunk = try handle.read(upToCount: Self.chunkByteCount) } catch {
+      throw ArchiveFailure(path, error)
+    }
+    guard let chunk, !chunk.isEmpty else {
+      isAtEnd = true
+      return
+    }
+    buffer.append(contentsOf: chunk)
+  }
+}
