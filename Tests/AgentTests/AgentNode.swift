@@ -134,8 +134,8 @@ final class AgentNode {
 
   /// An agent that waits says nothing on its output: looks for its socket a bounded number of times.
   func connectOnceItListens() throws -> UnixConnection {
-    for _ in 0..<1_000_000 {
-      do throws(SocketFailure) { return try connect() } catch { sched_yield() }
+    for _ in 0..<60_000 {
+      do throws(SocketFailure) { return try connect() } catch { usleep(1000) }
     }
     return try connect()
   }

@@ -131,12 +131,12 @@ final class Node {
   /// is the new program: looks again a bounded number of times.
   private func openForWriting() throws -> FileStorage {
     let spool = try fixedPath("agent/spool")
-    for _ in 0..<1_000 {
+    for _ in 0..<60_000 {
       do throws(FileStorage.Failure) {
         return try FileStorage.open(at: spool, access: .readWrite)
       } catch {
         guard error == .locked else { throw error }
-        sched_yield()
+        usleep(1000)
       }
     }
     return try FileStorage.open(at: spool, access: .readWrite)

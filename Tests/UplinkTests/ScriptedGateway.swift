@@ -28,7 +28,6 @@ final class ScriptedGateway {
   private let listener: Int32
   private var client: Int32 = -1
   private var fillers: [Int32] = []
-  private var fillerAttempts = 0
 
   init() throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -128,23 +127,41 @@ final class ScriptedGateway {
       }
       guard result == 0 || errno == EINPROGRESS else { throw Problem(what: "errno \(errno)") }
     }
-    fillerAttempts = try attemptCount()
   }
 
   /// Waits until somebody else tries to connect. Looks a bounded number of times.
   func awaitAttempt() throws {
-    for _ in 0..<200_000 {
-      if try attemptCount() > fillerAttempts { return }
-      sched_yield()
+    for _ in 0..<60_000 {
+      if try isSomebodyElseTrying() { return }
+      usleep(1000)
     }
     throw Problem(what: "nobody tries to connect")
   }
 
-  /// Connections to this port that wait for their first answer: state 02 of /proc/net/tcp.
-  private func attemptCount() throws -> Int {
-    let wanted = ":" + String(format: "%04X", Int(port)) + " 02"
-    return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
-      .split(separator: "\n").filter { $0.contains(wanted) }.count
+  /// Whether a connection to this port waits for its first answer (state 02 of /proc/net/tcp) that is not one
+  /// of the fillers: those may be waiting too, or not yet have been let in.
+  private func isSomebodyElseTrying() throws -> Bool {
+    let own = fillers.map(Self.localPort)
+    for line in try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.count > 3, words[3] == "02", Self.port(words[2]) == port else { continue }
+      if !own.contains(Self.port(words[1])) { return true }
+    }
+    return false
+  }
+
+  /// The port of "0100007F:20F8".
+  private static func port(_ address: Substring) -> UInt16? {
+    address.split(separator: ":").last.flatMap { UInt16($0, radix: 16) }
+  }
+
+  private static func localPort(_ descriptor: Int32) -> UInt16? {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
+    }
+    return result == 0 ? UInt16(bigEndian: address.sin_port) : nil
   }
 
   private func accept() throws {

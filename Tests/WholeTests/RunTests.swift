@@ -161,9 +161,9 @@ private struct TemporaryFolder: ~Copyable {
   /// The same, once the kernel has done what a death asks for: it signals the children, which die when they
   /// are scheduled next. Looks again a bounded number of times.
   func processesAfterAKill() throws -> [String] {
-    for _ in 0..<500 {
+    for _ in 0..<60_000 {
       if try processes().isEmpty { return [] }
-      sched_yield()
+      usleep(1000)
     }
     return try processes()
   }
