@@ -93,7 +93,7 @@ extension Output {
     } else {
       write("for a new node")
     }
-    write(invite.uses == .once ? ", once, " : ", as often as wanted, ")
+    write(invite.uses == .once ? ", once," : ", as often as wanted,")
     blank(before: 31, indentation: Self.indentation)
     expiry(invite.expiresUTCMilliseconds)
     newLine()

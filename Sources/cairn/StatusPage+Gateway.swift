@@ -66,7 +66,7 @@ extension StatusPage {
       text.append(", ")
       if let count = report.spool.undeliveredBatchCount {
         text.append(count)
-        text.append("\u{1f}waiting")
+        text.append("\u{1f}without\u{1f}a\u{1f}verified\u{1f}receipt")
       } else {
         text.append("batches of several epochs wait")
       }
