@@ -216,7 +216,9 @@ import Testing
   try Data(bytes).write(to: file)
   let words = try node.run("status").words
   #expect(words.contains("last receipt for 0/0, received by the gateway 2023-11-14 22:13:20 UTC"))
-  #expect(words.contains("not yet seen by the agent; next is batch 0/1, 2 without a verified receipt"))
+  #expect(
+    words.contains(
+      "not yet seen by the agent; next is batch 0/1, 2 without a verified receipt"))
   bytes[100] ^= 1
   try Data(bytes).write(to: file)
   #expect(try node.run("status").words.contains("the cursor is damaged"))

@@ -142,7 +142,8 @@ final class ScriptedGateway {
   /// of the fillers: those may be waiting too, or not yet have been let in.
   private func isSomebodyElseTrying() throws -> Bool {
     let own = fillers.map(Self.localPort)
-    for line in try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n") {
+    let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+    for line in table.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count > 3, words[3] == "02", Self.port(words[2]) == port else { continue }
       if !own.contains(Self.port(words[1])) { return true }
