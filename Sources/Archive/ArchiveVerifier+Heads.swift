@@ -15,9 +15,9 @@ extension ArchiveVerifier {
 
   func readHead() throws(ArchiveFailure) -> ReadHead? {
     let path = folder + "/" + ArchiveFormat.File.head.rawValue
+    let handle = try ArchiveFile.open(path)
     let bytes: [UInt8]
     do {
-      let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       bytes = Array(try handle.read(upToCount: 4096) ?? Data())
     } catch {
       throw ArchiveFailure(path, error)

@@ -17,6 +17,27 @@ public struct ArchiveFailure: Error, Equatable {
   }
 }
 
+/// A file of an archive, for reading. Whoever made the folder may have put a pipe, a device or a link there:
+/// one that never ends, or of which another program waits.
+enum ArchiveFile {
+  static func open(_ path: String) throws(ArchiveFailure) -> FileHandle {
+    // Without O_NONBLOCK a pipe would be waited for before it is seen that it is none.
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      let reason = errno == ELOOP ? notAFile : String(cString: strerror(errno))
+      throw ArchiveFailure(path, reason: reason)
+    }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var state = stat()
+    guard fstat(descriptor, &state) == 0, state.st_mode & S_IFMT == S_IFREG else {
+      throw ArchiveFailure(path, reason: notAFile)
+    }
+    return handle
+  }
+
+  private static let notAFile = "not a file of its own: a link, folder, pipe or device"
+}
+
 /// Reads a CBOR sequence (RFC 8742) item by item with a buffer of some hundred kilobytes, however large the
 /// file. Works on untrusted bytes: where no item begins, or one is longer than the file's largest, reading
 /// ends there.
@@ -43,8 +64,8 @@ final class SequenceReader {
   init(_ file: ArchiveFormat.File, in folder: String) throws(ArchiveFailure) {
     self.file = file
     path = folder + "/" + file.rawValue
+    handle = try ArchiveFile.open(path)
     do {
-      handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       byteCount = try handle.seekToEnd()
       try handle.seek(toOffset: 0)
     } catch {

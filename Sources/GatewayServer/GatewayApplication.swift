@@ -39,6 +39,12 @@ public struct GatewayApplication: Sendable {
     }
   }
 
+  /// A PEM file that can't be used.
+  public struct TLSFailure: Error, Equatable {
+    public let path: String
+    public let reason: String
+  }
+
   /// A request head: a device sends a few hundred bytes, a browser a few thousand.
   static let maximumHeaderByteCount = 16_384
 
@@ -106,12 +112,30 @@ public struct GatewayApplication: Sendable {
     channel.httpDecoder.maxHeaderListSize = Self.maximumHeaderByteCount
     channel.httpDecoder.maxHeaderFieldCount = 64
     guard let tls = settings.tls else { return .http1(configuration: channel) }
-    let chain = try NIOSSLCertificate.fromPEMFile(tls.certificatePath)
-    let key = try NIOSSLPrivateKey(file: tls.keyPath, format: .pem)
+    let chain = try Self.loading(tls.certificatePath, "no certificate in PEM") {
+      try NIOSSLCertificate.fromPEMFile(tls.certificatePath)
+    }
+    let key = try Self.loading(tls.keyPath, "no private key in PEM") {
+      try NIOSSLPrivateKey(file: tls.keyPath, format: .pem)
+    }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
-    return try .tls(.http1(configuration: channel), tlsConfiguration: configuration)
+    let whyNot = "not the private key of the certificate in \(tls.certificatePath)"
+    return try Self.loading(tls.keyPath, whyNot) {
+      try .tls(.http1(configuration: channel), tlsConfiguration: configuration)
+    }
+  }
+
+  /// TLS libraries say neither which file it was nor what it should be.
+  private static func loading<Value>(
+    _ path: String, _ whyNot: String, _ load: () throws -> Value
+  ) throws(TLSFailure) -> Value {
+    do { return try load() } catch {
+      let isReadable = FileManager.default.isReadableFile(atPath: path)
+      throw TLSFailure(
+        path: path, reason: isReadable ? whyNot : "no such file, or it can't be read by this user")
+    }
   }
 
   private static func text(_ address: SocketAddress) -> String {

@@ -32,7 +32,13 @@ final class SignedHeads: Sendable {
   static let maximumCount = 64
   static let keptMilliseconds: Int64 = 10_000
 
-  private let heads = Mutex<[UInt64: LogHead]>([:])
+  /// The head's own time may be the newest leaf's: the clock can stand before it.
+  private struct Kept {
+    let head: LogHead
+    let signedMilliseconds: Int64
+  }
+
+  private let heads = Mutex<[UInt64: Kept]>([:])
   private let signedCount = Mutex(0)
 
   /// Signed since the process started.
@@ -40,18 +46,18 @@ final class SignedHeads: Sendable {
 
   func head(ofSize size: UInt64, utcMilliseconds now: Int64) -> LogHead? {
     heads.withLock { heads in
-      guard let head = heads[size] else { return nil }
-      let (age, overflow) = now.subtractingReportingOverflow(head.utcMilliseconds)
-      let kept = -Self.keptMilliseconds..<Self.keptMilliseconds
-      return !overflow && kept.contains(age) ? head : nil
+      guard let kept = heads[size] else { return nil }
+      let (age, overflow) = now.subtractingReportingOverflow(kept.signedMilliseconds)
+      let young = -Self.keptMilliseconds..<Self.keptMilliseconds
+      return !overflow && young.contains(age) ? kept.head : nil
     }
   }
 
-  func keep(_ head: LogHead) {
+  func keep(_ head: LogHead, utcMilliseconds now: Int64) {
     signedCount.withLock { $0 += 1 }
     heads.withLock { heads in
       if heads[head.size] == nil, heads.count >= Self.maximumCount { heads.removeAll() }
-      heads[head.size] = head
+      heads[head.size] = Kept(head: head, signedMilliseconds: now)
     }
   }
 }
@@ -93,7 +99,7 @@ extension Gateway {
     let message = try signedHead(size: size, root: root, utcMilliseconds: utc)
     let head = LogHead(
       size: size, utcMilliseconds: utc, root: root, message: message, key: publicKey)
-    heads.keep(head)
+    heads.keep(head, utcMilliseconds: now)
     return head
   }
 

@@ -101,7 +101,15 @@ extension GatewayStore {
   /// The first leaf with this hash, or with a document of this hash. Names are put down when somebody looks
   /// for one, a part of the log each time.
   public func logLeaf(named hash: Digest) throws -> LogSearch {
-    if let found = try database.read({ try Self.find(hash, $0) }) { return .found(found) }
+    let (held, isWhole) = try database.read { database in
+      (
+        try Self.find(hash, database),
+        try Self.namedSize(database) == GatewayLog.storedSize(database)
+      )
+    }
+    if let held { return .found(held) }
+    // Who asks for what is not there takes no turn of those who write.
+    if isWhole { return .notInTheLog }
     let (named, size) = try database.write { database in
       let size = try GatewayLog.storedSize(database)
       return (try Self.name(upTo: size, database), size)
@@ -125,10 +133,16 @@ extension GatewayStore {
     return nil
   }
 
+  /// How many leaves have their names.
+  private static func namedSize(_ database: Database) throws -> UInt64 {
+    let size = try Int64.fetchOne(database, sql: "SELECT size FROM log_named WHERE id = 1")
+    guard let size, let named = UInt64(exactly: size) else { throw StoreDamage() }
+    return named
+  }
+
   /// Goes on where the last search ended; gives how many leaves have their names now.
   private static func name(upTo size: UInt64, _ database: Database) throws -> UInt64 {
-    let before = try Int64.fetchOne(database, sql: "SELECT size FROM log_named WHERE id = 1")
-    guard let before, let first = UInt64(exactly: before) else { throw StoreDamage() }
+    let first = try namedSize(database)
     guard first < size else { return first }
     let end = min(size, first + maximumNamedCount)
     let insert = try database.cachedStatement(

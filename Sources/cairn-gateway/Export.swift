@@ -51,7 +51,7 @@ struct Export: ParsableCommand {
     do throws(FileKey.Failure) {
       return try FileKey(opening: Array((folder + "/gateway.key").utf8).span)
     } catch {
-      throw OperatorError(.data, "\(folder)/gateway.key: \(error)")
+      throw OperatorError.keyFile(folder + "/gateway.key", error)
     }
   }
 

@@ -38,7 +38,7 @@ enum GatewayFolder {
       try gateway.beginLog(utcMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
       return Opened(gateway: gateway, hasFinishedChange: hasFinishedChange)
     } catch let failure as GatewayKeyFiles.Failure {
-      throw OperatorError(.data, sentence(failure, folder))
+      throw error(failure, folder)
     } catch let problem as Problem {
       throw OperatorError(.data, "\(path): \(problem.detail ?? "\(problem.code.meaning)")")
     } catch {
@@ -48,9 +48,16 @@ enum GatewayFolder {
   }
 
   /// What is wrong with a key file, and what to do.
-  static func sentence(_ failure: GatewayKeyFiles.Failure, _ folder: String) -> String {
+  static func error(_ failure: GatewayKeyFiles.Failure, _ folder: String) -> OperatorError {
+    if case .file(let name, let failure) = failure {
+      return .keyFile(folder + "/" + name, failure)
+    }
+    return OperatorError(.data, sentence(failure, folder))
+  }
+
+  private static func sentence(_ failure: GatewayKeyFiles.Failure, _ folder: String) -> String {
     switch failure {
-    case .file(let name, let failure): return "\(folder)/\(name): \(failure)"
+    case .file(let name, _): return "\(folder)/\(name) can't be used"
     case .notRenamed(let number):
       return "\(folder)/gateway.key.next could not become gateway.key: "
         + String(cString: strerror(number))

@@ -25,7 +25,7 @@ struct KeyShow: ParsableCommand {
       guard let raw = FixedBytes<32>(Array(bytes).span) else {
         throw OperatorError(.data, "\(path): \(bytes.count) bytes, not 32: not an Ed25519 key")
       }
-      KeyWords(PublicKey(ed25519: raw)).tell(asJSON: json)
+      try KeyWords(PublicKey(ed25519: raw)).tell(asJSON: json)
     } catch { throw error.told() }
   }
 }
@@ -67,7 +67,7 @@ struct KeyBackup: ParsableCommand {
     } catch {
       throw OperatorError(.data, "\(to): \(error.explanation)")
     }
-    KeyWords(key.publicKey, file: to).tell(asJSON: json)
+    try KeyWords(key.publicKey, file: to).tell(asJSON: json)
   }
 }
 
@@ -114,12 +114,12 @@ struct KeyRestore: ParsableCommand {
       do throws(FileKey.Failure) {
         try key.restore(
           to: Array(folder.keyPath.utf8).span, epoch: 0, hardware: HardwareIdentity())
-      } catch { throw OperatorError(.data, "\(folder.keyPath): \(error)") }
+      } catch { throw OperatorError.keyFile(folder.keyPath, error) }
       guard try isPresent(key.publicKey) else {
         throw OperatorError(.data, "\(folder.keyPath) reads otherwise than it was written")
       }
     }
-    KeyWords(key.publicKey, file: folder.keyPath).tell(asJSON: json)
+    try KeyWords(key.publicKey, file: folder.keyPath).tell(asJSON: json)
   }
 
   private func lockedFolder() throws(OperatorError) -> StoreLock {
@@ -168,15 +168,7 @@ struct PassphraseOption: ParsableArguments {
 enum GatewayKeyFile {
   static func read(_ path: String) throws(OperatorError) -> FileKey {
     do throws(FileKey.Failure) { return try FileKey(reading: Array(path.utf8).span) } catch {
-      switch error {
-      case .missing:
-        throw OperatorError(.data, "\(path): no key: a gateway makes it at its first start")
-      case .readableByOthers:
-        throw OperatorError(.data, "\(path): others may know this key: its mode is not 0600")
-      case .malformed:
-        throw OperatorError(.data, "\(path): not a key file, or damaged; it was left as it is")
-      default: throw OperatorError(.data, "\(path): \(error)")
-      }
+      throw OperatorError.keyFile(path, error)
     }
   }
 }
@@ -191,7 +183,7 @@ struct KeyWords {
     self.file = file
   }
 
-  func tell(asJSON: Bool) {
+  func tell(asJSON: Bool) throws(OperatorError) {
     let did = key.didKey
     let names = [
       ("kid", key.keyID.hexadecimal), ("sha256", key.hash.hexadecimal),
@@ -202,16 +194,17 @@ struct KeyWords {
     if asJSON {
       var members = Dictionary(uniqueKeysWithValues: names)
       members["file"] = file
+      let data: Data
       do {
-        let data = try JSONSerialization.data(
+        data = try JSONSerialization.data(
           withJSONObject: members, options: [.sortedKeys, .withoutEscapingSlashes])
-        StandardOutput.line(String(decoding: data, as: UTF8.self))
       } catch { preconditionFailure("texts are JSON") }
-    } else {
-      if let file { StandardOutput.line("file       \(file)") }
-      for (name, value) in names {
-        StandardOutput.line(name.padding(toLength: 11, withPad: " ", startingAt: 0) + value)
-      }
+      return try StandardOutput.answer(String(decoding: data, as: UTF8.self) + "\n")
     }
+    var lines = file.map { "file       \($0)\n" } ?? ""
+    for (name, value) in names {
+      lines += name.padding(toLength: 11, withPad: " ", startingAt: 0) + value + "\n"
+    }
+    try StandardOutput.answer(lines)
   }
 }

@@ -42,6 +42,12 @@ struct KeyRotate: ParsableCommand {
     let files = GatewayKeyFiles(folder: data)
     do {
       let next = try files.nextKey(after: gateway.publicKey)
+      guard !gateway.keyChain.has(keyWithHash: next.hash) else {
+        throw OperatorError(
+          .data,
+          "\(data)/gateway.key.next is a key that this gateway has had, and a key never comes back: "
+            + "move that file away, and rotate again")
+      }
       let changed = try gateway.change(
         to: next, utcMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
       // On the disk with the log: from here on the new key is the gateway's.
@@ -49,7 +55,7 @@ struct KeyRotate: ParsableCommand {
       try gateway.store.close()
       say(from: gateway.publicKey, to: next, leaf: changed.index)
     } catch let failure as GatewayKeyFiles.Failure {
-      throw OperatorError(.data, GatewayFolder.sentence(failure, data))
+      throw GatewayFolder.error(failure, data)
     } catch let problem as Problem {
       throw OperatorError(.data, "\(data): \(problem.detail ?? "\(problem.code.meaning)")")
     }

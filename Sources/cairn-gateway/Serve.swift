@@ -97,6 +97,8 @@ struct Serve: AsyncParsableCommand {
         // With events the started line has it, and standard output is theirs.
         if showsAddress { StandardOutput.line("listening on \(address)") }
       }
+    } catch let failure as GatewayApplication.TLSFailure {
+      throw OperatorError(.unavailable, "\(failure.path): \(failure.reason)")
     } catch {
       throw OperatorError(.unavailable, "can't listen on \(host):\(port): \(error)")
     }
@@ -200,6 +202,15 @@ struct Serve: AsyncParsableCommand {
 
 /// Lines on standard output, whole and at once.
 enum StandardOutput {
+  /// What a command was asked for: without it the command has failed.
+  static func answer(_ text: String) throws(OperatorError) {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      throw OperatorError(.storage, "standard output can't be written")
+    }
+  }
+
   @Sendable static func line(_ text: String) { Self.text(text + "\n") }
 
   static func text(_ text: String) {

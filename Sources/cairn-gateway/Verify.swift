@@ -41,7 +41,7 @@ struct Verify: ParsableCommand {
   func run() throws {
     do {
       let report = try verify()
-      StandardOutput.text(json ? report.json + "\n" : report.text(hasColour: Self.hasColour))
+      try StandardOutput.answer(json ? report.json + "\n" : report.text(hasColour: Self.hasColour))
       guard report.isGood else { throw ExitCode(1) }
     } catch let error as OperatorError {
       throw error.told()

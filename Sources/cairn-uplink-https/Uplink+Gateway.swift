@@ -113,7 +113,11 @@ extension Uplink {
     case .forked: say(RefusalCode.fork.remedy)
     case .gatewayAhead:
       say(
-        "The gateway has more of this log than the device: a restored card. A new epoch is needed.")
+        """
+        The gateway has more of this log than the device: the card was restored, or another board \
+        signs with a copy of its key. Find that board and stop it; then end the agent and move its \
+        spool away: a new epoch begins behind the gateway's.
+        """)
     case .notResumable:
       say(
         "Leaves are gone that the gateway asks for, and their hashes with them. Ask the gateway's operator."

@@ -158,10 +158,13 @@ struct Findings {
   }
 
   private mutating func noteDelivery(_ report: borrowing NodeReport, _ found: inout UInt64) {
-    if case .missing = report.cursor, report.spool.last != nil {
-      found |= 1 << UInt64(Finding.deliveryNotBegun.rawValue)
+    // An uplink that says what holds it up runs, and has said more than that nothing was delivered.
+    guard case .notice(let notice) = report.notice, notice.standing != .free else {
+      if case .missing = report.cursor, report.spool.last != nil {
+        found |= 1 << UInt64(Finding.deliveryNotBegun.rawValue)
+      }
+      return
     }
-    guard case .notice(let notice) = report.notice else { return }
     switch notice.standing {
     case .free: return
     case .waiting(let hindrance):

@@ -87,7 +87,10 @@ extension StatusPage {
     case .blocked(let reason):
       output.write("blocked", .bad)
       text.append(": ")
-      text.append(reason.explanation)
+      // Meanings are sentences, and this one goes on.
+      let words = reason.explanation.bytes
+      let isSentence = words.count > 0 && words[words.count - 1] == UInt8(ascii: ".")
+      text.append(untrusted: words.extracting(0..<words.count - (isSentence ? 1 : 0)))
     }
     text.append("; ")
     let left = notice.dueMilliseconds - report.bootMilliseconds
@@ -199,7 +202,11 @@ extension DeliveryStateMachine.BlockReason {
       RefusalCode(rawValue: code)?.meaning ?? "refused, for a reason of a newer gateway"
     case .forked: RefusalCode.fork.meaning
     case .receiptRefused: "the gateway's receipt is not valid for this device and key"
-    case .gatewayAhead: "the gateway has more of this log than the device: a restored card"
+    case .gatewayAhead:
+      """
+      the gateway has more of this log than the device: the card was restored, or another board \
+      signs with a copy of its key
+      """
     case .notResumable: "leaves are gone that the gateway asks for, and their hashes with them"
     }
   }
@@ -211,7 +218,11 @@ extension DeliveryStateMachine.BlockReason {
     case .forked: RefusalCode.fork.remedy
     case .receiptRefused:
       "Compare [gateway] url and public_key of the site file with what its operator says."
-    case .gatewayAhead: "Restart the agent: it asks the gateway where the log stands."
+    case .gatewayAhead:
+      """
+      Find the other board with a copy of this key and stop it. Then end the agent and move its \
+      spool away: it asks the gateway where the log stands, and begins a new epoch behind it.
+      """
     case .notResumable: "Ask the gateway's operator, who decides whether the log goes on."
     }
   }

@@ -128,13 +128,24 @@ private func toDo(_ node: TestNode) throws -> [String] {
   #expect(waiting.contains("waiting: the gateway can't be reached"), "\(waiting)")
   #expect(waiting.contains("next attempt in "))
   #expect(try toDo(node).contains("delivery-waiting"))
+  // The uplink runs: nobody is sent to look whether it does.
+  #expect(try !toDo(node).contains("delivery-not-begun"))
   try node.note(DeliveryNotice(.blocked(.refused(code: 25)), dueMilliseconds: due))
   let blocked = try node.run("status").words
   #expect(blocked.contains("blocked: This device's key is revoked"))
+  #expect(blocked.contains("succeeded it; next attempt in"), "\(blocked)")
   #expect(blocked.contains("delivery is blocked: \(RefusalCode.keyRevoked.remedy)"))
+  #expect(try !toDo(node).contains("delivery-not-begun"))
   try node.note(DeliveryNotice(.waiting(.askedToWait), dueMilliseconds: 1))
   #expect(try toDo(node).contains("uplink-silent"))
+  let ahead = BatchPosition(epoch: 0, batch: 9)
+  try node.note(DeliveryNotice(.blocked(.gatewayAhead(expected: ahead)), dueMilliseconds: due))
+  // An agent with a spool asks nobody at a new start: only a spool that is away leads on.
+  let restored = try node.run("status").words
+  #expect(restored.contains("another board signs with a copy of its key; next attempt"))
+  #expect(restored.contains("end the agent and move its spool away"), "\(restored)")
   try node.note(DeliveryNotice(.free, dueMilliseconds: 0))
+  #expect(try toDo(node).contains("delivery-not-begun"))
   #expect(try node.run("status", "--json").json()["hindrance"] is NSNull)
   try node.write([0x86, 1, 99], "delivery.cbor")
   #expect(try node.run("status").status == 0)

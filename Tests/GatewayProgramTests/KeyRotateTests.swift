@@ -89,6 +89,76 @@ import Verifier
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/gateway.key.next"))
   }
 
+  @Test func aKeyFileThatCanNotBeUsedIsToldWithItsNameAndWhatToDo() throws {
+    let folder = try TemporaryFolder()
+    #expect(try GatewayProcess(folder).stop() == 0)
+    let file = folder.path + "/gateway.key"
+    let former = try Data(contentsOf: URL(fileURLWithPath: file))
+    #expect(try GatewayProgram.run(["key", "rotate", "--data", folder.path]).status == 0)
+
+    // A former key, put where the next one is expected.
+    let next = folder.path + "/gateway.key.next"
+    try former.write(to: URL(fileURLWithPath: next))
+    #expect(chmod(next, 0o600) == 0)
+    let again = try GatewayProgram.run(["key", "rotate", "--data", folder.path])
+    #expect(
+      again.status == 73 && again.words.contains("\(next) is a key that this gateway has had"))
+    try FileManager.default.removeItem(atPath: next)
+
+    let commands = [
+      ["--data", folder.path, "--listen", "127.0.0.1:0"], ["key", "rotate", "--data", folder.path],
+      ["key", "backup", "--data", folder.path, "--to", folder.path + "/copy"],
+      ["export", "--data", folder.path, "--to", folder.path + "/archive"],
+    ]
+    for command in commands {
+      #expect(chmod(file, 0o640) == 0)
+      let open = try GatewayProgram.run(command)
+      #expect(open.status == 73 && open.words.contains("\(file): others may know this key"))
+      #expect(open.words.contains("its mode is 640"), "\(open.words)")
+      #expect(chmod(file, 0o600) == 0)
+      let whole = try Data(contentsOf: URL(fileURLWithPath: file))
+      try whole.prefix(40).write(to: URL(fileURLWithPath: file))
+      let damaged = try GatewayProgram.run(command)
+      #expect(damaged.status == 73 && damaged.words.contains("\(file): not a key file, or damaged"))
+      try whole.write(to: URL(fileURLWithPath: file))
+    }
+  }
+
+  @Test func aFileForTLSThatCanNotBeUsedIsNamed() throws {
+    let folder = try TemporaryFolder()
+    #expect(try GatewayProcess(folder).stop() == 0)
+    let (words, missing) = (folder.path + "/words.pem", folder.path + "/missing.pem")
+    try Data("no certificate\n".utf8).write(to: URL(fileURLWithPath: words))
+    func start(_ certificate: String) throws -> (status: Int32, words: String) {
+      try GatewayProgram.run([
+        "--data", folder.path, "--listen", "127.0.0.1:0", "--tls-certificate", certificate,
+        "--tls-key", words,
+      ])
+    }
+    let wrong = try start(words)
+    #expect(wrong.status == 69 && wrong.words.contains("\(words): no certificate in PEM"))
+    let none = try start(missing)
+    #expect(none.status == 69 && none.words.contains("\(missing): no such file"))
+  }
+
+  @Test func anAnswerThatCanNotBeWrittenIsAFailure() throws {
+    let folder = try TemporaryFolder()
+    #expect(try GatewayProcess(folder).stop() == 0)
+    let archive = folder.path + "/archive"
+    #expect(try GatewayProgram.run(["export", "--data", folder.path, "--to", archive]).status == 0)
+    for command in [["key", "show", "--data", folder.path], ["verify", archive, "--json"]] {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: try GatewayProgram.path())
+      process.arguments = command
+      process.standardOutput = try FileHandle(
+        forWritingTo: URL(fileURLWithPath: "/dev/full"))
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 74, "\(command)")
+    }
+  }
+
   /// `CAIRN_SEED=n` plays a run once more, as far as the machine's own timing lets it.
   @Test func aRotationThatIsKilledAnywhereLeavesAGatewayThatStarts() async throws {
     let seed =

@@ -45,6 +45,32 @@ import Testing
     }
   }
 
+  @Test func aPipeALinkOrAFolderInAnArchiveIsRefusedAndNeverWaitedFor() throws {
+    let folder = try ArchiveFolder()
+    try smallArchive(folder)
+    for file in ArchiveFormat.File.allCases {
+      let path = "\(folder.path)/archive/\(file.rawValue)"
+      let whole = try folder.bytes("archive", file)
+      func expectRefused(_ what: String) throws {
+        let failure = #expect(throws: ArchiveFailure.self, "\(file): \(what)") {
+          _ = try verify(folder)
+        }
+        #expect(failure?.path == path)
+        #expect(failure?.reason.contains("not a file of its own") == true, "\(file): \(what)")
+        try FileManager.default.removeItem(atPath: path)
+      }
+      try FileManager.default.removeItem(atPath: path)
+      #expect(mkfifo(path, 0o600) == 0)
+      try expectRefused("pipe")
+      try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/zero")
+      try expectRefused("link")
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      try expectRefused("folder")
+      try put(whole, file, folder)
+    }
+    #expect(try verify(folder).isGood)
+  }
+
   @Test func everyCutIsFound() throws {
     let folder = try ArchiveFolder()
     try ArchiveScenario().export(folder)

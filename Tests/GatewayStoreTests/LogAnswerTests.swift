@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Proofs
 import Records
+import Synchronization
 import Testing
 import Verifier
 
@@ -68,6 +69,37 @@ import Verifier
       _ = try gateway.logHead(size: size, utcMilliseconds: now + 60_001)
     }
     #expect(try gateway.logHead(size: 5, utcMilliseconds: now + 60_002).root == first.root)
+  }
+
+  @Test func aClockThatStandsBeforeTheLogCostsNoSignatureForEachWhoAsks() throws {
+    try fill(3)
+    let before = now - 3_600_000
+    let first = try gateway.logHead(utcMilliseconds: before)
+    #expect(first.utcMilliseconds >= now)
+    #expect(try gateway.logHead(utcMilliseconds: before + 9_999) == first)
+    #expect(gateway.signedHeadCount == 1)
+    #expect(try gateway.logHead(utcMilliseconds: before + 10_000).root == first.root)
+    #expect(gateway.signedHeadCount == 2)
+  }
+
+  @Test func aSearchForWhatIsNotThereLeavesTheWriterAlone() throws {
+    try fill(3)
+    let unknown = OpenSSLTreeHash.leafHash([7].span)
+    #expect(try gateway.store.logLeaf(named: unknown) == .notInTheLog)
+    let written = Mutex(0)
+    try gateway.store.database.writeWithoutTransaction { database in
+      database.trace { event in
+        // Reading begins its transactions otherwise.
+        if "\(event)".hasPrefix("BEGIN IMMEDIATE") { written.withLock { $0 += 1 } }
+      }
+    }
+    #expect(try gateway.store.logLeaf(named: unknown) == .notInTheLog)
+    #expect(written.withLock { $0 } == 0)
+    // A leaf more is looked at once.
+    try fill(1)
+    written.withLock { $0 = 0 }
+    #expect(try gateway.store.logLeaf(named: unknown) == .notInTheLog)
+    #expect(written.withLock { $0 } > 0)
   }
 
   @Test func everyProofVerifiesUnderItsHeadAndNoOther() throws {
