@@ -69,10 +69,10 @@ extension ArchiveVerifier {
     }
     let isSame = head.head.size == frontier.size && roots[frontier.size] == head.head.root
     if !isSame {
-      let here = roots[frontier.size]?.short ?? "none"
+      let here = roots[frontier.size]?.hex ?? "none"
       let why =
         head.head.size == frontier.size
-        ? "its root is \(head.head.root.short), and here it is \(here)"
+        ? "its root is \(head.head.root.hex), and here it is \(here)"
         : "it is for \(head.head.size) leaves, and \(frontier.size) are here"
       findings.add(
         .headMismatch, why, at: place(.head, 0), evidence(head.bytes.span, "head"))

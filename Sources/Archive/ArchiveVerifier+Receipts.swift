@@ -95,7 +95,7 @@ extension ArchiveVerifier {
     if let batch, let index = signer(of: batch) {
       findings.add(
         .receiptDevice,
-        "leaf \(at.index) names \(receipt.deviceKeyHash.short), \(devices[index].keyHash.short) signed",
+        "leaf \(at.index) names key \(receipt.deviceKeyHash.hex), and \(devices[index].keyHash.hex) signed",
         at: at.place, evidence(message, "receipt"))
       return
     }

@@ -19,10 +19,23 @@ public struct ArchiveFailure: Error, Equatable {
 
 /// A file of an archive, for reading. Whoever made the folder may have put a pipe, a device or a link there:
 /// one that never ends, or of which another program waits.
-enum ArchiveFile {
-  static func open(_ path: String) throws(ArchiveFailure) -> FileHandle {
+public enum ArchiveFile {
+  /// At most `limit` bytes from the beginning of a file that the auditor names. It may be named by a link.
+  public static func bytes(of path: String, limit: Int) throws(ArchiveFailure) -> [UInt8] {
+    let handle = try open(path, followingLinks: true)
+    do {
+      return Array(try handle.read(upToCount: limit) ?? Data())
+    } catch {
+      throw ArchiveFailure(path, reason: error.localizedDescription)
+    }
+  }
+
+  static func open(_ path: String, followingLinks: Bool = false) throws(ArchiveFailure)
+    -> FileHandle
+  {
     // Without O_NONBLOCK a pipe would be waited for before it is seen that it is none.
-    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW)
+    let descriptor = Foundation.open(path, flags)
     guard descriptor >= 0 else {
       let reason = errno == ELOOP ? notAFile : String(cString: strerror(errno))
       throw ArchiveFailure(path, reason: reason)

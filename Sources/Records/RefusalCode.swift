@@ -123,9 +123,9 @@ extension RefusalCode {
     switch self {
     case .malformed: "What was sent is not of this format."
     case .notDeterministic: "What was sent is CBOR, but not deterministic."
-    case .tooLarge: "The batch has more bytes or leaves than is allowed."
+    case .tooLarge: "There are more bytes or leaves than is allowed."
     case .unsupportedVersion: "The gateway does not know this format version."
-    case .unsupportedMediaType: "The gateway takes only application/cbor here."
+    case .unsupportedMediaType: "The content type is not the one that the gateway takes here."
     case .leafMalformed: "A leaf of the batch is not of the record format."
     case .unknownKey: "The gateway does not know this device's key."
     case .keyMismatch: "This key identifier belongs to another key."
@@ -167,7 +167,7 @@ extension RefusalCode {
       versions.
       """
     case .tooLarge:
-      "Look for a size limit of a proxy in front of the gateway: 73728 bytes must pass."
+      "Look for a size limit of a proxy in front of the gateway: batches of 73728 bytes must pass."
     case .unsupportedVersion, .unsupportedMediaType, .unknownAlgorithm:
       "Bring the gateway to a version that is not older than the agent's."
     case .unknownKey:
@@ -177,7 +177,10 @@ extension RefusalCode {
     case .enrolmentRequired: "Put an invite of this gateway's operator into site.ini."
     case .keyRevoked: "Ask the owner; a new key needs a new enrolment."
     case .inviteExpired, .inviteUsed, .inviteForeign:
-      "Let the owner make a new invite for this gateway, and put it into site.ini."
+      """
+      Let the owner make a new invite for this gateway, or a new move when place or radio are others, and put \
+      it into site.ini.
+      """
     case .ownerUnknown: "Tell the gateway's operator the owner's public key."
     case .enrolmentOutdated:
       "Look for a second card or copy of this key, or a gateway that was reset."

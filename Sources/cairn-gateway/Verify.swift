@@ -51,13 +51,12 @@ struct Verify: ParsableCommand {
   private func verify() throws(OperatorError) -> ArchiveReport {
     var kept: [ArchiveVerifier.KeptHead] = []
     for path in heads {
-      do {
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      do throws(ArchiveFailure) {
         // A head has at most 159 bytes; what is longer is none.
-        let bytes = try handle.read(upToCount: 4096) ?? Data()
-        kept.append(ArchiveVerifier.KeptHead(file: path, bytes: Array(bytes)))
+        let bytes = try ArchiveFile.bytes(of: path, limit: 4096)
+        kept.append(ArchiveVerifier.KeptHead(file: path, bytes: bytes))
       } catch {
-        throw OperatorError(.storage, "\(path): \(error.localizedDescription)")
+        throw OperatorError(.storage, "\(error.path): \(error.reason)")
       }
     }
     let progress = ProgressLine("verifying")
@@ -84,8 +83,12 @@ struct Verify: ParsableCommand {
   private static func key(_ text: String) throws -> PublicKey? {
     if let key = keyInWords(text) { return key }
     guard FileManager.default.fileExists(atPath: text) else { return nil }
-    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: text))
-    let bytes = Array(try handle.read(upToCount: 128) ?? Data())
+    let bytes: [UInt8]
+    do throws(ArchiveFailure) {
+      bytes = try ArchiveFile.bytes(of: text, limit: 128)
+    } catch {
+      throw ValidationError("\(error.path): \(error.reason)")
+    }
     if let raw = FixedBytes<32>(bytes.span) { return PublicKey(ed25519: raw) }
     return keyInWords(String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .newlines))
   }

@@ -1,3 +1,4 @@
+import CLinux
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
@@ -96,6 +97,8 @@ func endForSealedKey(_ path: FixedPath, _ failure: SealedKey.Failure) -> Never {
     switch failure {
     case .missing, .pathTooLong, .noFolder: .usage
     case .notWritten: .storageFailed
+    // As `cairn log export` and `enrol --to` say it.
+    case .system(ENOSPC), .system(EDQUOT), .system(EIO), .system(EROFS): .storageFailed
     case .notSealed, .unsupportedVersion, .damaged, .costOutOfBounds, .wrongPassphrase, .noMemory,
       .noRandomness, .notAFile, .tooLarge, .exists, .system:
       .refused

@@ -71,6 +71,18 @@ import Testing
     #expect(try verify(folder).isGood)
   }
 
+  @Test func aPipeInTheAuditorsHandIsRefusedAndALinkToAFileIsNot() throws {
+    let folder = try ArchiveFolder()
+    let (pipe, file, link) = ("\(folder.path)/pipe", "\(folder.path)/file", "\(folder.path)/link")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    #expect(throws: ArchiveFailure.self) { try ArchiveFile.bytes(of: pipe, limit: 8) }
+    #expect(throws: ArchiveFailure.self) { try ArchiveFile.bytes(of: folder.path, limit: 8) }
+    #expect(throws: ArchiveFailure.self) { try ArchiveFile.bytes(of: file, limit: 8) }
+    try Data([1, 2, 3]).write(to: URL(fileURLWithPath: file))
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+    #expect(try ArchiveFile.bytes(of: link, limit: 2) == [1, 2])
+  }
+
   @Test func everyCutIsFound() throws {
     let folder = try ArchiveFolder()
     try ArchiveScenario().export(folder)
