@@ -101,6 +101,9 @@ public struct DeliveryStateMachine: ~Copyable {
     case failed(Hindrance)
     /// The gateway has this device's key now.
     case enrolled
+    /// Nothing was sent: the gateway's head of this log lies where this log does not lead, and the agent has
+    /// not begun an epoch behind it yet.
+    case gatewayAhead(expected: BatchPosition)
 
     // Answers of the agent to a receipt.
     case receiptConfirmed
@@ -189,6 +192,9 @@ public struct DeliveryStateMachine: ~Copyable {
       }
       return answerGap(errand, Resumption(expected: expected, size: size), randomWord)
 
+    case (.sending(let errand), .gatewayAhead(let expected)):
+      return block(errand, .gatewayAhead(expected: expected), randomWord)
+
     case (.sending(let errand), .forked):
       return block(errand, .forked, randomWord)
 
@@ -264,6 +270,8 @@ public struct DeliveryStateMachine: ~Copyable {
     case (.idle, .accepted), (.idle, .gap), (.idle, .closedEpoch), (.idle, .forked),
       (.idle, .refused), (.idle, .unknownKey), (.idle, .tryLater), (.idle, .failed),
       (.idle, .enrolled), (.idle, .found), (.idle, .notHeld), (.idle, .beyondEnd),
+      (.idle, .gatewayAhead), (.waiting, .gatewayAhead), (.blocked, .gatewayAhead),
+      (.confirming, .gatewayAhead),
       (.waiting, .accepted), (.waiting, .gap), (.waiting, .closedEpoch), (.waiting, .forked),
       (.waiting, .refused), (.waiting, .unknownKey), (.waiting, .tryLater), (.waiting, .failed),
       (.waiting, .enrolled), (.waiting, .found), (.waiting, .notHeld), (.waiting, .beyondEnd),
@@ -278,13 +286,14 @@ public struct DeliveryStateMachine: ~Copyable {
 
     // The spool is asked, not the gateway.
     case (.seeking, .accepted), (.seeking, .gap), (.seeking, .closedEpoch), (.seeking, .forked),
-      (.seeking, .refused), (.seeking, .unknownKey), (.seeking, .tryLater), (.seeking, .enrolled):
+      (.seeking, .refused), (.seeking, .unknownKey), (.seeking, .tryLater), (.seeking, .enrolled),
+      (.seeking, .gatewayAhead):
       return nil
 
     // The answer to a key is none to a batch, and the other way round; nothing was looked up.
     case (.enrolling, .accepted), (.enrolling, .gap), (.enrolling, .closedEpoch),
       (.enrolling, .forked), (.enrolling, .unknownKey), (.enrolling, .found),
-      (.enrolling, .notHeld), (.enrolling, .beyondEnd),
+      (.enrolling, .notHeld), (.enrolling, .beyondEnd), (.enrolling, .gatewayAhead),
       (.sending, .enrolled), (.sending, .found), (.sending, .beyondEnd):
       return nil
     }

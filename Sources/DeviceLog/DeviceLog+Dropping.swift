@@ -94,6 +94,11 @@ extension DeviceLog where Storage: ~Copyable {
 public struct OlderLeaves: Equatable, Sendable {
   public let epoch: UInt64
   public let range: Range<UInt64>
+
+  public init(epoch: UInt64, range: Range<UInt64>) {
+    self.epoch = epoch
+    self.range = range
+  }
 }
 
 /// Walks the entries of a segment that will be overwritten.

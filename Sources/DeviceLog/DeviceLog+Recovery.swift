@@ -84,6 +84,8 @@ extension DeviceLog where Storage: ~Copyable {
   public mutating func begin(epoch: UInt64, after previous: Digest? = nil) throws(Failure) {
     precondition(
       recovery == .new || epoch > state.epoch, "a log would run twice through one epoch")
+    // What is still to be written is of the tree that ends here.
+    try appendGroup()
     let before = state
     state.begin(epoch: epoch, after: previous ?? state.previous)
     var payload = InlineArray<45, UInt8>(repeating: 0)
@@ -136,6 +138,10 @@ struct Replay {
           if event.code == .leavesDropped {
             let gap = try event.gap()
             if let reason = gap.reason { state.takeGapLeaf(before: gap.to, reason) }
+          }
+          if event.code == .olderLeavesDropped {
+            let gap = try event.gap()
+            if gap.reason == .restoredCopy { state.untoldVoid = nil }
           }
         }
         guard state.openLeafCount < UInt64(Batch.maximumLeafCount) else { throw .outsideFormat }

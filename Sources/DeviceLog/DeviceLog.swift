@@ -167,7 +167,7 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// Hands the pending leaves to the spool as one entry.
-  private mutating func appendGroup() throws(Failure) {
+  mutating func appendGroup() throws(Failure) {
     guard pendingItemCount > 0 else { return }
     do throws(SpoolFailure) {
       try writer.append(
@@ -221,6 +221,9 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// The gap leaf of `untoldOlder` has been appended.
   public mutating func toldOlder() { untoldOlder = nil }
+
+  /// A gap leaf of the epoch before has been appended that tells of all that it left undelivered.
+  public mutating func toldLeft() { state.untoldVoid = nil }
 
   /// A gap leaf with `reason` for the leaves `range` has been appended: it is told.
   public mutating func told(_ range: Range<UInt64>, _ reason: GapReason) {

@@ -47,6 +47,8 @@ public enum GapReason: UInt8, Sendable {
   case restart = 4
   /// The card lost what it had confirmed.
   case storageLost = 5
+  /// The card was restored from an older copy: the gateway has another continuation of this log.
+  case restoredCopy = 6
 }
 
 /// Where a clock or position leaf has its figures from.

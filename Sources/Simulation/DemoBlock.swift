@@ -185,9 +185,10 @@ public struct DemoBlock: Sendable {
       case "spool-full": "the spool was full of what nobody had fetched"
       case "restart": "the agent ended and was started again"
       case "storage-lost": "the card lost what it had confirmed"
+      case "restored-copy": "the card was restored from an older copy"
       default: gap.reason
       }
-    if gap.name == "leaves-dropped" {
+    if gap.name.hasSuffix("leaves-dropped") {
       let leaves = gap.count == 1 ? "1 leaf" : "\(gap.count) leaves"
       return "\(leaves) dropped, \(gap.from) up to \(gap.to): \(reason)"
     }

@@ -71,7 +71,7 @@ extension Agent {
     if recordBoot() { tellGaps() }
   }
 
-  private mutating func recordBoot() -> Bool {
+  mutating func recordBoot() -> Bool {
     guard beginOwedEpoch() else { return false }
     let flags = isSimulated ? Checkpoint.simulatedFlag : 0
     if log.state.boot < boot { log.begin(boot: boot, flags: flags) }
@@ -88,7 +88,7 @@ extension Agent {
   }
 
   /// False while the ring is full: then nothing is signed, and receipts for what is there make room.
-  private mutating func beginOwedEpoch() -> Bool {
+  mutating func beginOwedEpoch() -> Bool {
     guard let owed = owedEpoch else { return true }
     do throws(AgentLog.Failure) {
       try log.begin(epoch: owed.number, after: owed.previous)
@@ -118,6 +118,7 @@ extension Agent {
 
   /// Leaves that tell of what is missing: dropped for want of room, or void since a new epoch began.
   mutating func tellGaps() {
+    if let left = untoldLeft { tellLeft(left) }
     // Telling may itself have taken another segment: then the next turn tells of all of it.
     if let void = log.state.untoldVoid { tellLost(void, .storageLost) }
     if let dropped = log.untoldDropped { tellLost(dropped, .spoolFull) }

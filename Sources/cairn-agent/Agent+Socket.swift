@@ -55,7 +55,14 @@ extension Agent {
       case .keyChange(let bytes):
         return client.answer(message.type, gatewayKeys.take(change: bytes))
       case .enrolment(let bytes): return client.answer(message.type, take(enrolment: bytes))
-      case .head, .adopt:
+      case .head(let bytes):
+        switch take(head: bytes) {
+        case .taken: return client.answer(message.type, nil as Refusal?)
+        case .refused(let refusal): return client.answer(message.type, refusal)
+        case .notNeeded:
+          return client.send(.denied(type: message.type.rawValue, reason: .notNow))
+        }
+      case .adopt:
         return client.send(.denied(type: message.type.rawValue, reason: .notNow))
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
       }

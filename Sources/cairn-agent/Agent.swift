@@ -61,6 +61,10 @@ struct Agent: ~Copyable {
   var boot: UInt64 = 0
   /// Begins when there is room.
   var owedEpoch: OwedEpoch?
+  /// A head of the gateway's has begun an epoch in this boot: a second one would be a gateway that lies.
+  var hasFollowedHead = false
+  /// Leaves of the epoch that was left then, of which no gap leaf tells yet.
+  var untoldLeft: OlderLeaves?
   var programHash = Digest()
   /// Since when the ring is full; measurements are missed until something is delivered.
   var fullSince: Int64?

@@ -82,7 +82,7 @@ func bind(_ key: inout FileKey, to hardware: HardwareIdentity, _ paths: NodePath
 }
 
 /// The next epoch. A number that nobody counts to comes from a damaged key file.
-private func epoch(after last: UInt64) -> UInt64 {
+func nextEpoch(after last: UInt64) -> UInt64 {
   guard last < 1 << 62 else {
     end(.refused, "cairn-agent: agent.key names an impossible epoch: restore it from a backup")
   }
@@ -192,7 +192,7 @@ func openLog(
 ) -> AgentLog {
   let headEpoch = start.head?.epoch ?? 0
   if !isFormatted(paths) {
-    if !start.isKeyNew { record(epoch(after: max(key.epoch, headEpoch)), &key, paths) }
+    if !start.isKeyNew { recordEpoch(nextEpoch(after: max(key.epoch, headEpoch)), &key, paths) }
     makeSpool(paths, site)
   }
   do throws(AgentLog.Failure) {
@@ -207,7 +207,7 @@ func openLog(
     case .new: try log.begin(epoch: key.epoch, after: start.head?.checkpointHash)
     case .resumed where start.isAdopted:
       let known = log.state
-      record(epoch(after: max(max(key.epoch, headEpoch), known.epoch)), &key, paths)
+      recordEpoch(nextEpoch(after: max(max(key.epoch, headEpoch), known.epoch)), &key, paths)
       // The later of what the gateway has and what this spool has.
       let isGatewayAhead =
         headEpoch > known.epoch
@@ -216,13 +216,13 @@ func openLog(
         number: key.epoch, previous: isGatewayAhead ? start.head?.checkpointHash : nil)
     case .resumed:
       if log.state.epoch < key.epoch {
-        record(epoch(after: key.epoch), &key, paths)
+        recordEpoch(nextEpoch(after: key.epoch), &key, paths)
         owed = OwedEpoch(number: key.epoch, previous: nil)
       } else if log.state.epoch > key.epoch {
-        record(log.state.epoch, &key, paths)
+        recordEpoch(log.state.epoch, &key, paths)
       }
     case .epochNeeded:
-      record(epoch(after: max(max(key.epoch, headEpoch), log.state.epoch)), &key, paths)
+      recordEpoch(nextEpoch(after: max(max(key.epoch, headEpoch), log.state.epoch)), &key, paths)
       owed = OwedEpoch(number: key.epoch, previous: nil)
     }
     // What was durable and unsigned when the agent ended, in a batch of its old boot. Before a new epoch it
@@ -234,7 +234,8 @@ func openLog(
   }
 }
 
-private func record(_ epoch: UInt64, _ key: inout FileKey, _ paths: NodePaths) {
+/// Makes an epoch durable with the key, before anything is signed in it.
+func recordEpoch(_ epoch: UInt64, _ key: inout FileKey, _ paths: NodePaths) {
   do throws(FileKey.Failure) { try key.record(epoch: epoch) } catch { endForKey(paths, error) }
 }
 

@@ -140,6 +140,7 @@ struct WaitingRoom: ~Copyable {
     do throws(Refusal) {
       let found = try DeviceHead(verifying: bytes, gatewayKey: gatewayKey)
       guard found.deviceKeyHash == publicKey.hash else { throw Refusal(.keyMismatch) }
+      guard found.isWithinReach(of: status.epoch) else { throw Refusal(.unknownPosition) }
       head = found
       isAnswered = true
       return nil

@@ -11,10 +11,16 @@ import Records
 extension Uplink {
   /// Every five seconds while the agent is away. True when it is there anew.
   mutating func connectToAgent() -> Bool {
+    if agent == nil, wasAgentThere {
+      wasAgentThere = false
+      // Another one may have begun another log by the time that it is connected.
+      isPlaceOwed = true
+    }
     guard agent == nil, clock.bootMilliseconds() >= nextAgentAttempt else { return false }
     nextAgentAttempt = clock.bootMilliseconds() + 5000
     do throws(SocketFailure) {
       agent = try UnixConnection(connectingTo: paths.agentSocket)
+      wasAgentThere = true
       return true
     } catch { return false }
   }
@@ -26,6 +32,7 @@ extension Uplink {
     if case .blocked = machine.state { timer = clock.bootMilliseconds() }
     nextEnrolment = 0
     areKeysWanted = true
+    isPlaceOwed = true
     let delivered = askDelivered()
     if !handKeptReceipt(), let delivered { goBack(toBehind: delivered) }
   }

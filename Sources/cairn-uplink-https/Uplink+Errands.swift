@@ -78,10 +78,7 @@ extension Uplink {
     to connection: borrowing UnixConnection, of deviceKey: PublicKey,
     _ transport: inout HTTPSTransport
   ) -> Bool {
-    var path = TextBuilder<128>()
-    path.append("/v1/devices/")
-    path.append(hex: deviceKey.hash.span)
-    path.append("/head")
+    let path = Self.headPath(of: deviceKey)
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
     do throws(HTTPSTransport.Failure) {
@@ -99,6 +96,14 @@ extension Uplink {
       tell("the gateway can't be asked for the head of this log; the agent goes on without")
     }
     return true
+  }
+
+  static func headPath(of deviceKey: PublicKey) -> TextBuilder<128> {
+    var path = TextBuilder<128>()
+    path.append("/v1/devices/")
+    path.append(hex: deviceKey.hash.span)
+    path.append("/head")
+    return path
   }
 
   static func tell(_ text: StaticString, _ path: FixedPath? = nil) {

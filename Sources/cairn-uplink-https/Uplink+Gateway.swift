@@ -17,6 +17,8 @@ extension Uplink {
   mutating func send(_ position: BatchPosition, resumedFrom size: UInt64?)
     -> DeliveryStateMachine.Event
   {
+    if isPlaceOwed, let event = askForPlace() { return event }
+    guard position >= floor else { return .notHeld(oldest: firstBehindFloor()) }
     guard find(position) != nil else { return .notHeld(oldest: reader.batch?.position) }
     do throws(Reader.Failure) {
       if let size { try assemble(resumedFrom: size) } else { try reader.assemble() }
@@ -115,8 +117,8 @@ extension Uplink {
       say(
         """
         The gateway has more of this log than the device: the card was restored, or another board \
-        signs with a copy of its key. Find that board and stop it; then end the agent and move its \
-        spool away: a new epoch begins behind the gateway's.
+        signs with a copy of its key. Find that board and stop it; then restart the agent: it begins \
+        a new epoch behind the gateway's.
         """)
     case .notResumable:
       say(

@@ -89,6 +89,8 @@ extension Uplink {
     spoolFile = file
     reader = found
     isSpoolReplaced = false
+    isPlaceOwed = true
+    floor = BatchPosition(epoch: 0, batch: 0)
     if key.hash == deviceKey.hash {
       cursor.move(to: cursor.next, spoolSequence: 1)
     } else {
@@ -248,7 +250,7 @@ extension Uplink {
   }
 
   /// The first batch at or after a position, reading on from where the reader stands.
-  private mutating func readBatch(from position: BatchPosition) -> LogBatch? {
+  mutating func readBatch(from position: BatchPosition) -> LogBatch? {
     // Damage and overtaking are passed over, each at most once per segment of the ring.
     for _ in 0...reader.geometry.segmentCount {
       do throws(Reader.Failure) {

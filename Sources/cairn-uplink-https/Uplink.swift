@@ -30,6 +30,8 @@ struct Uplink: ~Copyable {
   var cursor: DeliveryCursor
 
   var agent: UnixConnection?
+  /// It was connected at the last look.
+  var wasAgentThere = false
   var nextAgentAttempt: Int64 = 0
   /// The agent waits for the gateway's head of its log.
   var isHeadWanted = false
@@ -42,6 +44,10 @@ struct Uplink: ~Copyable {
   /// The agent did not know the key of the head that it was handed.
   var isHeadUnknown = false
   var nextHead: Int64
+  /// The gateway is asked where this log stands before the next batch is sent.
+  var isPlaceOwed = true
+  /// Nothing before it is sent: the gateway has it, or has another continuation.
+  var floor = BatchPosition(epoch: 0, batch: 0)
   /// The enrolment that the gateway has answered for, with yes or no.
   var settledEnrolment: Digest?
   var nextEnrolment: Int64 = 0

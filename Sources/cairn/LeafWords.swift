@@ -44,6 +44,7 @@ enum LeafWords {
     case .spoolFull: "the spool was full"
     case .restart: "the agent was started again"
     case .storageLost: "the card lost what it had confirmed"
+    case .restoredCopy: "the card was restored from an older copy"
     case nil: "for a reason that this program does not know"
     }
   }

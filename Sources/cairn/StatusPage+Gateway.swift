@@ -220,8 +220,8 @@ extension DeliveryStateMachine.BlockReason {
       "Compare [gateway] url and public_key of the site file with what its operator says."
     case .gatewayAhead:
       """
-      Find the other board with a copy of this key and stop it. Then end the agent and move its \
-      spool away: it asks the gateway where the log stands, and begins a new epoch behind it.
+      Is there another board with a copy of this key? Stop it. Then start or restart the agent: it \
+      begins a new epoch behind the gateway's.
       """
     case .notResumable: "Ask the gateway's operator, who decides whether the log goes on."
     }

@@ -267,9 +267,15 @@ final class AgentNode {
         guard case .leaf(let bytes) = try items.next() else { continue }
         let leaf = try Leaf(decoding: bytes)
         var logged = LoggedLeaf(boot: boot, kind: leaf.kind)
+        logged.epoch = batch.checkpoint.epoch
         if leaf.kind == .event {
           let event = try leaf.event()
           if event.code == .measurementsMissed { logged.gap = try event.gap() }
+          if event.code == .leavesDropped { logged.lost = try event.gap() }
+          if event.code == .olderLeavesDropped {
+            logged.lost = try event.gap()
+            logged.lostEpoch = try event.olderEpoch()
+          }
         }
         if leaf.kind == .clock { logged.clock = try leaf.clock() }
         if leaf.kind == .challenge {
@@ -286,7 +292,11 @@ final class AgentNode {
 struct LoggedLeaf: Equatable {
   let boot: UInt64
   let kind: LeafKind?
+  var epoch: UInt64 = 0
   var gap: Leaf.Event.Gap?
+  /// Of leaves that are not to be had, and of which earlier epoch.
+  var lost: Leaf.Event.Gap?
+  var lostEpoch: UInt64?
   var clock: Leaf.Clock?
   var challengeHash: Digest?
 }
@@ -357,6 +367,21 @@ extension UnixConnection {
 
   /// The type of the next message.
   func receiveType() throws -> AgentMessage.MessageType { try receiveMessage { $0.type } }
+
+  /// Why the next message that denies or answers something does so: nil when it answers.
+  func receiveDenial() throws -> AgentMessage.DenialReason? {
+    while true {
+      let found: (isAnswer: Bool, reason: AgentMessage.DenialReason?)? = try receiveMessage {
+        message in
+        switch message {
+        case .denied(_, let reason): return (false, reason)
+        case .answer: return (true, nil)
+        default: return nil
+        }
+      }
+      if let found { return found.reason }
+    }
+  }
 
   /// The refusal code of the next answer, 0 for taken; what else the agent says is passed over.
   func receiveAnswer() throws -> UInt16 {

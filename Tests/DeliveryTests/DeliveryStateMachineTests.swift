@@ -47,6 +47,7 @@ let everyEvent: [(name: String, event: Machine.Event)] = [
   ("tryLater", .tryLater(afterSeconds: 20)),
   ("failed", .failed(.unreachable)),
   ("enrolled", .enrolled),
+  ("gatewayAhead", .gatewayAhead(expected: at(0, 9))),
   ("receiptConfirmed", .receiptConfirmed),
   ("receiptRefused", .receiptRefused(code: 23)),
   ("agentAway", .agentAway),
@@ -66,7 +67,7 @@ let table: [String: [String: String]] = [
     "batchReady": "-", "accepted": "handReceipt", "gap": "seek", "closedEpoch": "seek",
     "forked": "block", "refused": "block", "unknownKey": "sendKey", "tryLater": "timer",
     "failed": "timer", "receiptConfirmed": "-", "receiptRefused": "-", "agentAway": "-",
-    "notHeld": "send", "retryDue": "-",
+    "notHeld": "send", "gatewayAhead": "block", "retryDue": "-",
   ],
   "enrolling": [
     "batchReady": "-", "refused": "block", "tryLater": "timer", "failed": "timer",
@@ -236,6 +237,17 @@ func verb(_ action: Machine.Action?) -> String {
   #expect(
     machine.handle(.beyondEnd(next: at(0, 2)), randomWord: 0)
       == .block(.gatewayAhead(expected: at(0, 3)), retryMilliseconds: 2_700_000))
+}
+
+/// Nothing of it was sent, and nothing is before the agent or its operator has done something.
+@Test func aHeadThatTheLogDoesNotLeadToHoldsDeliveryUp() {
+  var machine = Route.to("sending")
+  #expect(
+    machine.handle(.gatewayAhead(expected: at(0, 9)), randomWord: 0)
+      == .block(.gatewayAhead(expected: at(0, 9)), retryMilliseconds: 2_700_000))
+  #expect(machine.handle(.retryDue, randomWord: 0) == .send(at(0, 5)))
+  // The agent has begun an epoch: what lies before it is passed over.
+  #expect(machine.handle(.notHeld(oldest: at(1, 0)), randomWord: 0) == .send(at(1, 0)))
 }
 
 @Test func aGatewayThatContradictsItselfIsAskedWithPauses() {

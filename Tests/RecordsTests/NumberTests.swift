@@ -29,6 +29,7 @@ import Testing
   }
   let reasons: [(UInt8, GapReason)] = [
     (1, .late), (2, .suspended), (3, .spoolFull), (4, .restart), (5, .storageLost),
+    (6, .restoredCopy),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(GapReason(rawValue: number) == reasons.first { $0.0 == number }?.1, "reason \(number)")

@@ -17,13 +17,7 @@ import Testing
   }
 
   /// The agent's next word that is not a challenge: those come when they come.
-  private func next() throws -> ScriptedAgent.Said {
-    while true {
-      let said = try agent.next()
-      if case .challenge = said { continue }
-      return said
-    }
-  }
+  private func next() throws -> ScriptedAgent.Said { try agent.nextButChallenges() }
 
   @Test(arguments: [true, false])
   func anAgentThatHasLostItsPlaceGetsTheGatewaysHead(hasSpool: Bool) throws {

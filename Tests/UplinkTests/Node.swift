@@ -111,11 +111,28 @@ final class Node {
     try log.begin(epoch: epoch)
   }
 
+  /// Begins an epoch in the spool that is there, as an agent does behind the gateway's head.
+  func begin(epoch: UInt64) throws {
+    var log = try Log.recover(openForWriting(), policy: .dropOldest)
+    try log.begin(epoch: epoch)
+  }
+
+  /// The names of all checkpoints that the spool has, by position.
+  func checkpointHashes() throws -> [String: Digest] {
+    let storage = try FileStorage.open(at: fixedPath("agent/spool"), access: .readOnly)
+    var reader = try LogReader(opening: storage)
+    var hashes: [String: Digest] = [:]
+    while let batch = try reader.next() {
+      hashes["\(batch.checkpoint.epoch)/\(batch.checkpoint.batch)"] = batch.sigStructureHash
+    }
+    return hashes
+  }
+
   /// Seals batches of one leaf each, and answers with the sequence up to which may be read.
   @discardableResult func seal(_ count: Int = 1) throws -> UInt64 {
     var key = try key()
     var log = try Log.recover(openForWriting(), policy: .dropOldest)
-    log.begin(boot: 1, flags: 0)
+    log.begin(boot: log.state.boot + 1, flags: 0)
     for milliseconds in 0..<Int64(count) {
       var leaf = [UInt8](repeating: 0, count: 1024)
       let byteCount = LeafEncoding.fault(

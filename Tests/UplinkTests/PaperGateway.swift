@@ -58,6 +58,16 @@ final class PaperGateway {
     }
   }
 
+  /// What it has of a device's log.
+  func deviceHead(
+    of device: PublicKey, epoch: UInt64, batch: UInt64, hash: Digest
+  ) throws -> [UInt8] {
+    let head = DeviceHead(
+      algorithm: .ed25519, keyID: publicKey.keyID, deviceKeyHash: device.hash, epoch: epoch,
+      batch: batch, size: 100, nowUTCMilliseconds: Self.now, checkpointHash: hash)
+    return try written { try head.sign(with: &key, into: $0.mutableSpan).byteCount }
+  }
+
   func change(to newKey: PublicKey) throws -> [UInt8] {
     let change = GatewayKeyChange(
       algorithm: .ed25519, keyID: publicKey.keyID, newKey: newKey,

@@ -21,7 +21,7 @@ final class ScriptedAgent {
 
   struct NothingCame: Error {}
 
-  private let listener: UnixListener
+  private var listener: UnixListener?
   private var client: UnixConnection?
 
   init(_ node: Node) throws {
@@ -30,8 +30,10 @@ final class ScriptedAgent {
 
   /// Waits for an uplink that has no spool to deliver from.
   func acceptWithoutSpool() throws {
+    guard let listener = listener.take() else { throw NothingCame() }
     try wait(listener.pollDescriptor)
     client = try listener.accept()
+    self.listener = consume listener
     guard try next() == .subscribe else { throw NothingCame() }
   }
 
@@ -88,6 +90,21 @@ final class ScriptedAgent {
   func answerReceipt(refusal: UInt16? = nil) throws {
     guard case .receipt(let sequence) = try next() else { throw NothingCame() }
     try say(.receiptAnswer(sequence: sequence, refusalCode: refusal))
+  }
+
+  /// The next message that is not a challenge: those come when they come.
+  func nextButChallenges() throws -> Said {
+    while true {
+      let said = try next()
+      if case .challenge = said { continue }
+      return said
+    }
+  }
+
+  /// Nobody listens any more.
+  func close() {
+    client = nil
+    listener = nil
   }
 
   /// Ends the connection, as an agent's end does, and goes on listening.

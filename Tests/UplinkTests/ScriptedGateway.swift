@@ -28,6 +28,7 @@ final class ScriptedGateway {
   private let listener: Int32
   private var client: Int32 = -1
   private var fillers: [Int32] = []
+  private var gets: [String] = []
 
   init() throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -73,12 +74,18 @@ final class ScriptedGateway {
   private func nextOfAnyKind() throws -> Request {
     for _ in 0..<3 {
       if client < 0 { try accept() }
-      if let request = try read() { return request }
+      if let request = try read() {
+        if request.method == "GET" { gets.append(request.path) }
+        return request
+      }
       close(client)
       client = -1
     }
     throw Problem(what: "connections without requests")
   }
+
+  /// How often something was asked that ends like this.
+  func count(ofGet suffix: String) -> Int { gets.count { $0.hasSuffix(suffix) } }
 
   /// The next request as a batch's position, answered with a receipt.
   func takeBatch() throws -> String {

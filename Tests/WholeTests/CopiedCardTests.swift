@@ -53,12 +53,17 @@ import Verifier
     try waitUntil("a fork") { try !world.gateway.forks(of: id).isEmpty }
 
     // One of the two came second, and is told what to look for.
-    let remedy = "Find the second card or copy of this key"
+    // Whoever asked after the other had sent began an epoch, which closes the other's.
+    let remedies = [
+      "Find the second card or copy of this key", "a restored card, or a second one",
+    ]
     try waitUntil("the uplink to say it") {
-      try [original, copy].contains { try $0.uplink?.journal.contains(remedy) ?? false }
+      try [original, copy].contains { node in
+        try remedies.contains { try node.uplink?.journal.contains($0) ?? false }
+      }
     }
     let fork = try #require(try world.gateway.forks(of: id).first)
-    #expect(fork["name"]?.string == "fork")
+    #expect(["fork", "closed-epoch"].contains(fork["name"]?.string))
     try checkThatBothVerify(fork, key: original.publicKey(), in: world)
     #expect(try world.gateway.get("/").body.contains("Two histories"))
     #expect(try world.gateway.device(id)?["forks"]?.unsigned == 1)
@@ -72,10 +77,12 @@ import Verifier
     try copy.stop()
     try original.stop()
     try original.loseSpool()
+    let forkCount = try world.gateway.forks(of: id).count
+    let epoch = try world.gateway.end(of: id)?.epoch ?? 0
     try original.start()
-    try waitUntil("a lawful epoch") { try world.gateway.end(of: id)?.epoch == 1 }
+    try waitUntil("a lawful epoch") { try world.gateway.end(of: id)?.epoch == epoch + 1 }
     try world.awaitAll(of: original)
-    #expect(try world.gateway.forks(of: id).count == 1)
+    #expect(try world.gateway.forks(of: id).count == forkCount)
   }
 
   /// For anybody who has the two messages and the public key.
@@ -83,7 +90,9 @@ import Verifier
     let messages = try ["held", "sent"].map { hex(try #require(fork[$0]?.string)) }
     let checkpoints = try messages.map { try VerifiedCheckpoint(verifying: $0.span, key: key) }
     #expect(checkpoints[0].checkpoint.epoch == checkpoints[1].checkpoint.epoch)
-    #expect(checkpoints[0].checkpoint.batch == checkpoints[1].checkpoint.batch)
+    if fork["name"]?.string == "fork" {
+      #expect(checkpoints[0].checkpoint.batch == checkpoints[1].checkpoint.batch)
+    }
     #expect(checkpoints[0].sigStructureHash != checkpoints[1].sigStructureHash)
     for message in messages {
       let file = world.folder + "/checkpoint.cose"
@@ -94,7 +103,7 @@ import Verifier
     }
   }
 
-  @Test func anAdoptedCopyIsTheNodeAndTheOriginalIsRefusedAsClosed() throws {
+  @Test func anAdoptedCopyIsTheNodeUntilTheOriginalBeginsAnEpochBehindIt() throws {
     let world = try World()
     let original = try world.node(serial: "one")
     try original.start()
@@ -112,19 +121,19 @@ import Verifier
     try copy.awaitUplinkWords("hands it the gateway's head")
     #expect(try world.gateway.forks(of: id).isEmpty)
 
-    // The original wakes up after all. It signs in an epoch that is closed.
+    // The original wakes up after all: it finds another's epoch, and begins one behind it. The copy, which still
+    // signs in the one before, is refused as closed, with the proof that both did.
     try original.start()
+    try original.awaitUplinkWords("restored from an older copy")
     try world.gateway.awaitRefusal("closed-epoch")
-    try original.awaitUplinkWords("The gateway has more of this log than the device")
-    try world.awaitBatches(2, of: copy)
+    try copy.awaitUplinkWords("The gateway has more of this log than the device")
+    try waitUntil("the original's epoch") { try world.gateway.end(of: id)?.epoch == 2 }
+    try world.awaitAll(of: original)
     try copy.stop()
-    #expect(
-      try world.gateway.batches(of: id).filter { $0.epoch == 1 }
-        == copy.batches().filter { $0.epoch == 1 })
-    // What it signed behind the end is kept for what it is, and nothing of it is in the log.
+    // Nothing that the original signed in the closed epoch went out.
     let names = Set(try world.gateway.forks(of: id).compactMap { $0["name"]?.string })
     #expect(names == ["closed-epoch"])
-    let beyond = Set(try original.batches()).subtracting(try world.gateway.batches(of: id))
+    let beyond = Set(try copy.batches()).subtracting(try world.gateway.batches(of: id))
     #expect(!beyond.isEmpty)
   }
 }
