@@ -69,7 +69,8 @@ public struct DeliveryStateMachine: ~Copyable {
     case forked
     /// The agent does not take the gateway's receipt: not the configured gateway, or a forgery.
     case receiptRefused(code: UInt16)
-    /// The gateway has more of this log than the device: a restored card.
+    /// The gateway has more of this log than the device: another board signs with this key, or the card is an
+    /// old backup.
     case gatewayAhead(expected: BatchPosition)
     /// The gateway does not take what the device can still prove.
     case notResumable

@@ -17,6 +17,7 @@ enum DeviceJSON {
       ("closed", overview.closed.map { closed($0) } ?? .null),
       ("batches", .integer(Int64(overview.batchCount))),
       ("forks", .integer(Int64(overview.forkCount))),
+      ("closedEpoch", .integer(Int64(overview.closedEpochCount))),
       ("head", overview.newest.map { head($0) } ?? .null),
     ])
   }
@@ -89,29 +90,31 @@ enum DeviceJSON {
     ]
   }
 
-  static func logEntry(_ batch: ArchivedBatch) -> JSONText {
+  static func logEntry(_ batch: ArchivedBatch, of device: Device) -> JSONText {
     let summary = batch.summary
     return .object(
-      checkpoint(batch.checkpoint, batch.message) + [
-        ("verdict", .text("verified")),
-        // Below `first`: earlier batches are missing, and stand there as hashes only.
-        ("itemsFrom", .unsigned(summary.start)),
-        ("readings", .integer(Int64(summary.readingCount))),
-        ("faults", .integer(Int64(summary.faultCount))),
-        ("gaps", .integer(Int64(summary.gapCount))),
-        ("withheld", .unsigned(summary.withheldCount)),
-        ("receivedUTC", utc(summary.receivedUTCMilliseconds)),
-        ("receipt", .text(batch.receipt.hexadecimal)),
-      ])
+      [("kid", .text(device.key.keyID.hexadecimal))] + checkpoint(batch.checkpoint, batch.message)
+        + [
+          ("verdict", .text("verified")),
+          // Below `first`: earlier batches are missing, and stand there as hashes only.
+          ("itemsFrom", .unsigned(summary.start)),
+          ("readings", .integer(Int64(summary.readingCount))),
+          ("faults", .integer(Int64(summary.faultCount))),
+          ("gaps", .integer(Int64(summary.gapCount))),
+          ("withheld", .unsigned(summary.withheldCount)),
+          ("receivedUTC", utc(summary.receivedUTCMilliseconds)),
+          ("receipt", .text(batch.receipt.hexadecimal)),
+        ])
   }
 
-  static func fork(_ fork: Fork) -> JSONText {
-    .object([
-      ("epoch", .unsigned(fork.epoch)), ("batch", .unsigned(fork.batch)),
-      ("code", .unsigned(UInt64(fork.code.rawValue))), ("name", .text("\(fork.code.name)")),
-      ("held", .text(fork.held.hexadecimal)), ("sent", .text(fork.sent.hexadecimal)),
-      ("seenUTC", utc(fork.seenUTCMilliseconds)),
-    ])
+  /// Two checkpoint messages that are kept together, and why.
+  static func pair(_ pair: SignedPair) -> [(String, JSONText)] {
+    [
+      ("epoch", .unsigned(pair.epoch)), ("batch", .unsigned(pair.batch)),
+      ("code", .unsigned(UInt64(pair.code.rawValue))), ("name", .text("\(pair.code.name)")),
+      ("held", .text(pair.held.hexadecimal)), ("sent", .text(pair.sent.hexadecimal)),
+      ("seenUTC", utc(pair.seenUTCMilliseconds)),
+    ]
   }
 
   static func utc(_ milliseconds: Int64) -> JSONText {

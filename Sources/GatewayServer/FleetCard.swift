@@ -13,18 +13,15 @@ struct FleetCard {
   private(set) var html = ""
 
   init(_ overview: DeviceOverview, store: GatewayStore, now: Int64) throws {
-    let id = overview.device.keyHash.hexadecimal
-    let path = "/v1/devices/\(id)"
     let newest = overview.newest?.summary
     var sensors: [SensorLines] = []
     if let newest { sensors = SensorLines.all(of: try store.leaves(of: newest)) }
-
-    if overview.forkCount > 0 {
-      problems.append(
-        "<a href=\"\(path)/forks\">Two histories</a> are signed with its key: find the second card "
-          + "or copy of the key, and stop it; or a backup of the whole card was restored.")
-    }
-    if let newest, now - newest.receivedUTCMilliseconds > Self.silentAfterMilliseconds {
+    let title = NodeTitle(overview)
+    problems = try KeyProblems(overview, store: store).sentences
+    // Under a closed key nothing is awaited any more.
+    if let newest, overview.closed == nil,
+      now - newest.receivedUTCMilliseconds > Self.silentAfterMilliseconds
+    {
       problems.append(
         "Silent for \(Self.span(now - newest.receivedUTCMilliseconds)): nothing has come since "
           + "\(FleetPage.clock(newest.receivedUTCMilliseconds)).")
@@ -37,9 +34,7 @@ struct FleetCard {
     }
     for sensor in sensors { problems += sensor.problems }
 
-    html = "<article><h2><a href=\"\(path)\">Device <code>\(id.prefix(16))</code></a>"
-    if newest?.isSimulated == true { html += " <span class=\"badge\">simulated</span>" }
-    html += "</h2>"
+    html = "<article>" + title.html
     if !problems.isEmpty {
       html += "<ul class=\"problems\">"
       html += problems.map { "<li><b>Problem:</b> \($0)</li>" }.joined() + "</ul>"
@@ -55,11 +50,7 @@ struct FleetCard {
     html += "\(newest.size == 1 ? "leaf" : "leaves")</p>"
     let rows = sensors.compactMap(\.html)
     html += rows.isEmpty ? "<p class=\"empty\">No readings in the newest batch.</p>" : rows.joined()
-    html += "<nav aria-label=\"Data of \(id.prefix(16))\">"
-    html += "<a href=\"\(path)/readings?format=csv\">readings as CSV</a> "
-    html += "<a href=\"\(path)/readings\">as JSON</a> <a href=\"\(path)/log\">log</a> "
-    html += "<a href=\"\(path)/batches/\(newest.epoch)/\(newest.batch)\">signed bytes</a></nav>"
-    html += "</article>"
+    html += title.links(newest) + "</article>"
   }
 
   /// "40 s", "3 min", "5 h", "2 days".

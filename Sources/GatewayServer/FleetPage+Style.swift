@@ -24,6 +24,9 @@ extension FleetPage {
     .totals div { padding: .75rem 1rem } .totals span { font-size: .85rem }
     .totals strong { display: block; font-size: 1.6rem; line-height: 1.2;
       font-variant-numeric: tabular-nums }
+    .who { color: var(--soft); font-size: .85rem; overflow-wrap: anywhere }
+    footer h2 { font-size: .95rem; margin: 1.5rem 0 0; color: var(--ink) }
+    footer p { margin: .15rem 0 0 }
     article { padding: 1rem 1.25rem; margin: 1rem 0 }
     h2 { margin: 0; font-size: 1.05rem } article > p { margin: .25rem 0 .5rem }
     a { color: inherit; text-underline-offset: .2em }

@@ -38,7 +38,9 @@ struct FleetPage: Sendable {
     let time = now()
     let totals = try gateway.store.counts()
     let verdicts = counts.snapshot
-    let cards = try gateway.store.devicesHeardLast(limit: Self.maximumDeviceCount).map {
+    // What was signed under a key that its node has given up belongs to the node, and so do its problems.
+    let heard = try gateway.store.devicesHeardLast(limit: Self.maximumDeviceCount)
+    let cards = try heard.filter { $0.closed != .succeeded }.map {
       try FleetCard($0, store: gateway.store, now: time)
     }
     let troubled = cards.filter { !$0.problems.isEmpty }
@@ -46,7 +48,7 @@ struct FleetPage: Sendable {
     html += "<header><h1>Cairn gateway</h1><p>As of \(Self.clock(time)). Asks again every 15 s."
     html += "</p></header><main>"
     html += "<section class=\"totals\" aria-label=\"Totals\">"
-    html += Self.total(totals.devices, "device", "devices")
+    html += Self.total(totals.devices, "device key", "device keys")
     html += Self.total(
       troubled.count, "with a problem", "with a problem", isBad: !troubled.isEmpty)
     html += Self.total(totals.batches, "verified batch", "verified batches")
@@ -59,13 +61,31 @@ struct FleetPage: Sendable {
     // What needs somebody comes first; within that, who was heard last.
     for card in troubled { html += card.html }
     for card in cards where card.problems.isEmpty { html += card.html }
-    if totals.devices > cards.count {
-      html += "<p class=\"empty\">Shown are the \(cards.count) heard last of "
+    if totals.devices > heard.count {
+      html += "<p class=\"empty\">Shown are those of the \(heard.count) keys heard last of "
       html += "\(totals.devices); <a href=\"/v1/devices\">all of them</a> as JSON.</p>"
     }
     html += Self.refusals(verdicts)
-    html += "</main><footer><p>Receipts are signed by <code>"
-    return html + gateway.publicKey.bytes.hexadecimal + "</code></p></footer></body></html>\n"
+    return html + "</main>" + (try footer()) + "</body></html>\n"
+  }
+
+  /// What the gateway can be held to: its key, and its own log.
+  private func footer() throws -> String {
+    let size = try gateway.logSize()
+    let changes = gateway.keyChain.keys.count - 1
+    var html = "<footer><h2>What this gateway answers for</h2><p>Receipts are signed by <code>"
+    html +=
+      "\(gateway.publicKey.bytes.hexadecimal)</code>. Its log has <a href=\"/v1/log\">\(size) "
+    html += size == 1 ? "leaf</a>" : "leaves</a>"
+    if size > 0 { html += ", under a <a href=\"/v1/log/head\">signed head</a>" }
+    html += "; its <a href=\"/v1/keys\">key</a> has "
+    switch changes {
+    case 0: html += "never changed"
+    case 1: html += "changed once"
+    default: html += "changed \(changes) times"
+    }
+    return html + ". <a href=\"/metrics\">Counts</a> · <a href=\"/healthz\">health</a> · "
+      + "<a href=\"/v1/devices\">all device keys</a></p></footer>"
   }
 
   private static func total(

@@ -120,9 +120,10 @@ public final class GatewayEvents: Sendable {
   }
 
   static func refused(_ problem: Problem, _ subject: Gateway.Subject?) -> JSONText {
-    var members: [(String, JSONText)] = [
-      ("event", .text(problem.code == .fork ? "fork" : "refused"))
-    ]
+    var event = "refused"
+    if problem.code == .fork { event = "fork" }
+    if problem.code == .closedEpoch, problem.evidence != nil { event = "closedEpoch" }
+    var members: [(String, JSONText)] = [("event", .text(event))]
     if let subject {
       members += position(subject.deviceKeyHash.hexadecimal, subject.epoch, subject.batch)
     }

@@ -2,10 +2,11 @@ import GatewayStore
 
 /// Decoded leaves as JSON objects: shared by the API and the event lines.
 enum LeafJSON {
-  /// What every leaf has: where it stands, and when it was.
-  static func place(_ leaf: DecodedLeaf) -> [(String, JSONText)] {
+  /// What every leaf has: whose log it is in and where, and when it was.
+  static func place(_ leaf: DecodedLeaf, of device: Device) -> [(String, JSONText)] {
     [
-      ("epoch", .unsigned(leaf.epoch)), ("leaf", .unsigned(leaf.index)),
+      ("kid", .text(device.key.keyID.hexadecimal)), ("epoch", .unsigned(leaf.epoch)),
+      ("leaf", .unsigned(leaf.index)),
       ("boot", .unsigned(leaf.boot)), ("t", .integer(leaf.milliseconds)),
     ] + time(leaf.time) + [("simulated", .boolean(leaf.isSimulated))]
   }

@@ -53,6 +53,9 @@ struct Metrics: Sendable {
     family("revoked_keys", "gauge", "Device keys that are revoked.", [("", held.revocations)])
     family("batches", "gauge", "Batches that are held.", [("", held.batches)])
     family("forks", "gauge", "Proofs of two histories that are held.", [("", held.forks)])
+    family(
+      "closed_epoch", "gauge", "Checkpoints that are kept since they go on in a closed epoch.",
+      [("", held.closedEpoch)])
     family("early_batches", "gauge", "Batches that wait for the one before them.", [("", early)])
     family(
       "challenges_total", "counter", "Challenges that were issued.", [("", verdicts.challenges)])

@@ -33,6 +33,7 @@ struct PeopleRoutes: Sendable {
     one.get("readings") { request, context in try self.readings(request, context) }
     one.get("log") { request, context in try self.log(request, context) }
     one.get("forks") { request, context in try self.forks(request, context) }
+    one.get("closed-epoch") { request, context in try self.closedEpoch(request, context) }
     one.get("batches/{epoch}/{batch}") { request, context in try self.batch(request, context) }
     one.get("receipts/{index}") { request, context in try self.receipt(request, context) }
   }
@@ -43,7 +44,9 @@ struct PeopleRoutes: Sendable {
       .object([
         ("status", .text("ok")), ("publicKey", .text(gateway.publicKey.bytes.hexadecimal)),
         ("devices", .integer(Int64(counts.devices))), ("batches", .integer(Int64(counts.batches))),
-        ("forks", .integer(Int64(counts.forks))), ("logSize", .unsigned(try gateway.logSize())),
+        ("forks", .integer(Int64(counts.forks))),
+        ("closedEpoch", .integer(Int64(counts.closedEpoch))),
+        ("logSize", .unsigned(try gateway.logSize())),
       ]))
   }
 
@@ -94,39 +97,60 @@ struct PeopleRoutes: Sendable {
     let reader = try QueryReader(
       request, allowed: ["after", "limit", "name", "from", "to", "format"])
     let type = try format(request, reader)
-    let device = try context.device(in: store)
+    let keys = try keys(context)
     var query = ReadingsQuery()
-    query.after = try reader.cursor("after")
+    query.after = try cursor(reader, in: keys)
     query.limit = try reader.number("limit", in: 1...ReadingsQuery.maximumLimit) ?? 1000
     query.name = reader.text("name")
     query.from = try reader.time("from")
     query.to = try reader.time("to")
-    let page = try store.readings(of: device, query)
-    if type != MediaType.json {
-      return rows(page, of: context.parameters.get("id") ?? "", device, type: type)
+    let page = try store.readings(of: keys, query)
+    if type != MediaType.json { return rows(page, of: keys, type: type) }
+    let records = page.parts.flatMap { part in
+      part.leaves.map { leaf in
+        JSONText.object(
+          LeafJSON.place(leaf, of: part.device) + LeafJSON.content(leaf.content))
+      }
     }
     return .json(
-      .object([
-        ("device", .text(device.keyHash.hexadecimal)),
-        (
-          "records",
-          .array(
-            page.leaves.map { .object(LeafJSON.place($0) + LeafJSON.content($0.content)) })
-        ),
-        ("next", page.next.map { .text($0.description) } ?? .null),
-      ]))
+      .object(
+        asked(keys) + [
+          ("records", .array(records)),
+          ("next", page.next.map { .text($0.description) } ?? .null),
+        ]))
+  }
+
+  /// One key, or all that the node has had.
+  private func keys(_ context: BasicRequestContext) throws -> AskedKeys {
+    try store.keys(
+      of: context.device(in: store), askedAs: context.parameters.get("id") ?? "")
+  }
+
+  /// A list over a node's keys goes on within one of them, and that of a key has no others.
+  private func cursor(_ reader: QueryReader, in keys: AskedKeys) throws -> LogCursor? {
+    let cursor = try reader.cursor("after")
+    guard cursor == nil || (cursor?.key == nil) == (keys.node == nil) else {
+      throw RequestProblem(
+        .badRequest,
+        "after= is of another list: a node's has three numbers, a key's has two.")
+    }
+    return cursor
+  }
+
+  /// The newest key, and the node when all its keys were asked for.
+  private func asked(_ keys: AskedKeys) -> [(String, JSONText)] {
+    [("device", .text(keys.newest.keyHash.hexadecimal))]
+      + (keys.node.map { [("node", .text($0.hexadecimal))] } ?? [])
   }
 
   /// The formats that have no place for where the list goes on: headers say it.
-  private func rows(_ page: ReadingsPage, of id: String, _ device: Device, type: String)
-    -> Response
-  {
+  private func rows(_ page: KeyedReadingsPage, of keys: AskedKeys, type: String) -> Response {
     var response: Response
     if type == MediaType.csv {
-      response = .text(ReadingsCSV.text(page.leaves), type: type)
+      response = .text(ReadingsCSV.text(page.parts), type: type)
     } else {
       // By the node's id where it was asked for so: a name that outlives the key.
-      let name = id.count == 64 ? id.lowercased() : device.keyHash.hexadecimal
+      let name = (keys.node ?? keys.newest.keyHash).hexadecimal
       let (records, withoutTimeCount) = SenML.records(page.leaves)
       response =
         type == MediaType.senMLCBOR
@@ -160,19 +184,18 @@ struct PeopleRoutes: Sendable {
   private func log(_ request: Request, _ context: BasicRequestContext) throws -> Response {
     let reader = try QueryReader(request, allowed: ["after", "limit"])
     _ = try request.negotiated([MediaType.json])
-    let device = try context.device(in: store)
+    let keys = try keys(context)
     let limit = try reader.number("limit", in: 1...Self.maximumLogCount) ?? 100
-    let found = try store.batches(of: device, after: reader.cursor("after"), limit: limit + 1)
+    let after = try cursor(reader, in: keys)
+    let found = try store.batches(of: keys, after: after, limit: limit + 1)
     let shown = found.prefix(limit)
-    var next: JSONText = .null
-    if found.count > limit, let last = shown.last?.summary {
-      next = .text(LogCursor(epoch: last.epoch, index: last.batch).description)
-    }
+    let next = found.count > limit ? shown.last?.place.description : nil
     return .json(
-      .object([
-        ("device", .text(device.keyHash.hexadecimal)),
-        ("batches", .array(shown.map { DeviceJSON.logEntry($0) })), ("next", next),
-      ]))
+      .object(
+        asked(keys) + [
+          ("batches", .array(shown.map { DeviceJSON.logEntry($0.batch, of: $0.device) })),
+          ("next", next.map { .text($0) } ?? .null),
+        ]))
   }
 
   private func forks(_ request: Request, _ context: BasicRequestContext) throws -> Response {
@@ -181,7 +204,21 @@ struct PeopleRoutes: Sendable {
     return .json(
       .object([
         ("device", .text(device.keyHash.hexadecimal)),
-        ("forks", .array(try store.forks(of: device).map { DeviceJSON.fork($0) })),
+        ("forks", .array(try store.forks(of: device).map { .object(DeviceJSON.pair($0)) })),
+      ]))
+  }
+
+  /// What came under this key behind the end of a closed epoch: no fork.
+  private func closedEpoch(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+    _ = try request.negotiated([MediaType.json])
+    let device = try context.device(in: store)
+    let pairs = try store.closedEpochPairs(of: device).map { pair in
+      JSONText.object(
+        DeviceJSON.pair(pair) + [("follows", .boolean(try pair.isOneHistory))])
+    }
+    return .json(
+      .object([
+        ("device", .text(device.keyHash.hexadecimal)), ("closedEpoch", .array(pairs)),
       ]))
   }
 

@@ -3,35 +3,39 @@ import GatewayStore
 /// Readings as RFC 4180 text, one value a line. Faults and gaps have lines of their own, without a value.
 enum ReadingsCSV {
   static let header =
-    "epoch,leaf,boot,t_ms,utc,utc_uncertainty_ms,kind,chip,bus,name,unit,value,simulated,note\r\n"
+    "epoch,leaf,boot,t_ms,utc,utc_uncertainty_ms,kind,chip,bus,name,unit,value,simulated,note,kid\r\n"
 
-  static func text(_ leaves: [DecodedLeaf]) -> String {
+  static func text(_ parts: [KeyedReadingsPage.Part]) -> String {
     var result = header
-    for leaf in leaves { lines(of: leaf, to: &result) }
+    for part in parts {
+      let kid = part.device.key.keyID.hexadecimal
+      for leaf in part.leaves { lines(of: leaf, kid, to: &result) }
+    }
     return result
   }
 
-  private static func lines(of leaf: DecodedLeaf, to result: inout String) {
+  private static func lines(of leaf: DecodedLeaf, _ kid: String, to result: inout String) {
     switch leaf.content {
     case .reading(let sensor, let values):
       for value in values {
         line(
-          leaf, "reading", sensor, name: value.name, unit: value.unit,
+          leaf, kid, "reading", sensor, name: value.name, unit: value.unit,
           value: value.value?.description ?? "", note: value.value == nil ? "no value" : "",
           to: &result)
       }
     case .fault(let sensor, _, let name, let count):
-      line(leaf, "fault", sensor, note: "\(name) ×\(count)", to: &result)
+      line(leaf, kid, "fault", sensor, note: "\(name) ×\(count)", to: &result)
     case .gap(let name, let sensor, let from, let to, let count, let reason):
-      line(leaf, "gap", sensor, note: "\(name) \(from) to \(to) ×\(count) \(reason)", to: &result)
-    case .unreadable(let reason): line(leaf, "unreadable", nil, note: reason, to: &result)
+      line(
+        leaf, kid, "gap", sensor, note: "\(name) \(from) to \(to) ×\(count) \(reason)", to: &result)
+    case .unreadable(let reason): line(leaf, kid, "unreadable", nil, note: reason, to: &result)
     case .boot, .schema, .event, .clock, .position, .other: break
     }
   }
 
   private static func line(
-    _ leaf: DecodedLeaf, _ kind: String, _ sensor: Sensor?, name: String = "", unit: String = "",
-    value: String = "", note: String, to result: inout String
+    _ leaf: DecodedLeaf, _ kid: String, _ kind: String, _ sensor: Sensor?, name: String = "",
+    unit: String = "", value: String = "", note: String, to result: inout String
   ) {
     var utc = ""
     var uncertainty = ""
@@ -45,7 +49,7 @@ enum ReadingsCSV {
     let fields = [
       String(leaf.epoch), String(leaf.index), String(leaf.boot), String(leaf.milliseconds), utc,
       uncertainty, kind, text(sensor?.chip ?? ""), text(sensor?.bus ?? ""), text(name), text(unit),
-      value, leaf.isSimulated ? "1" : "0", text(note),
+      value, leaf.isSimulated ? "1" : "0", text(note), kid,
     ]
     result += fields.joined(separator: ",") + "\r\n"
   }

@@ -195,7 +195,7 @@ public final class Gateway: Sendable {
       }
       return .refused(problem, batch.subject)
     case .conflict(let code, let held, let expected):
-      if try Fork.keep(code: code, held: held, batch, database), code == .fork {
+      if try SignedPair.keep(code: code, held: held, batch, database), code == .fork {
         try log.append(
           .fork(held: held, sent: batch.message), utcMilliseconds: batch.receivedUTCMilliseconds,
           in: database)

@@ -7,22 +7,34 @@ public struct LogCursor: Equatable, Sendable, CustomStringConvertible {
   public let epoch: UInt64
   /// What comes next is behind this leaf, or behind this batch.
   public let index: UInt64
+  /// Which of a node's keys, counted from 0 for its first; nil in the log of one key.
+  public let key: Int?
 
-  public init(epoch: UInt64, index: UInt64) {
+  public init(epoch: UInt64, index: UInt64, key: Int? = nil) {
     self.epoch = epoch
     self.index = index
+    self.key = key
   }
 
-  /// "epoch.index", as it stands in `after=`.
+  /// "epoch.index", or of a node "key.epoch.index", as it stands in `after=`.
   public init?(_ text: String) {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    var parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    var key: Int?
+    if parts.count == 3 {
+      guard let number = UInt32(parts.removeFirst()) else { return nil }
+      key = Int(number)
+    }
     guard parts.count == 2, let epoch = UInt64(parts[0]), let index = UInt64(parts[1]),
       epoch <= UInt64(Int64.max), index <= UInt64(Int64.max)
     else { return nil }
-    self.init(epoch: epoch, index: index)
+    self.init(epoch: epoch, index: index, key: key)
   }
 
-  public var description: String { "\(epoch).\(index)" }
+  public var description: String {
+    key.map { "\($0).\(epoch).\(index)" } ?? "\(epoch).\(index)"
+  }
+
+  func under(key: Int) -> LogCursor { LogCursor(epoch: epoch, index: index, key: key) }
 }
 
 /// A batch as the archive holds it.

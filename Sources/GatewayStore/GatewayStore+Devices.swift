@@ -12,7 +12,10 @@ public struct DeviceOverview: Sendable {
   /// Nothing more is taken under its key, and why; nil while it is good.
   public let closed: ClosedKey?
   public let batchCount: Int
+  /// Proofs of two histories.
   public let forkCount: Int
+  /// Checkpoints that went on in a closed epoch: no second history.
+  public let closedEpochCount: Int
   public let newest: NewestBatch?
 
   /// The end of a device's log, as far as the gateway has it.
@@ -119,9 +122,6 @@ extension GatewayStore {
     let batchCount =
       try Int.fetchOne(
         database, sql: "SELECT count(*) FROM batch WHERE device = ?", arguments: [device.id]) ?? 0
-    let forkCount =
-      try Int.fetchOne(
-        database, sql: "SELECT count(*) FROM fork WHERE device = ?", arguments: [device.id]) ?? 0
     let newest = try database.newestBatch(device: device.id).map { held in
       let message = try held.message
       return DeviceOverview.NewestBatch(
@@ -133,7 +133,9 @@ extension GatewayStore {
       node: try StoredNode.find(database, ofDevice: device.id).map {
         try NodeOverview($0, database)
       },
-      closed: try closedKey(device, database), batchCount: batchCount, forkCount: forkCount,
+      closed: try closedKey(device, database), batchCount: batchCount,
+      forkCount: try SignedPair.count(.fork, ofDevice: device.id, database),
+      closedEpochCount: try SignedPair.count(.closedEpoch, ofDevice: device.id, database),
       newest: newest)
   }
 
@@ -157,13 +159,17 @@ extension GatewayStore {
     return holder == nil || holder == device.id ? nil : .succeeded
   }
 
-  /// How many devices, batches and forks there are: the highest row number, since no row is ever removed.
-  public func counts() throws -> (devices: Int, batches: Int, forks: Int) {
+  /// How many devices and batches there are: the highest row number, since no row is ever removed. Forks and
+  /// what went on in a closed epoch are few.
+  public func counts() throws -> (devices: Int, batches: Int, forks: Int, closedEpoch: Int) {
     try database.read { database in
       func count(_ table: String) throws -> Int {
         try Int.fetchOne(database, sql: "SELECT max(id) FROM \(table)") ?? 0
       }
-      return (try count("device"), try count("batch"), try count("fork"))
+      return (
+        try count("device"), try count("batch"), try SignedPair.count(.fork, database),
+        try SignedPair.count(.closedEpoch, database)
+      )
     }
   }
 
@@ -175,6 +181,7 @@ extension GatewayStore {
     public let revocations: Int
     public let batches: Int
     public let forks: Int
+    public let closedEpoch: Int
     /// Of the database's pages.
     public let byteCount: Int
   }
@@ -186,17 +193,26 @@ extension GatewayStore {
       return Sizes(
         devices: try count("device"), nodes: try count("node"),
         enrolments: try count("enrolment"), revocations: try count("revocation"),
-        batches: try count("batch"), forks: try count("fork"),
+        batches: try count("batch"), forks: try SignedPair.count(.fork, database),
+        closedEpoch: try SignedPair.count(.closedEpoch, database),
         byteCount: try number("PRAGMA page_count") * number("PRAGMA page_size"))
     }
   }
 
-  /// The forks of a device, oldest first.
-  public func forks(of device: Device) throws -> [Fork] {
+  /// The forks of a device, oldest first: two signed checkpoints for one position each.
+  public func forks(of device: Device) throws -> [SignedPair] { try pairs(.fork, of: device) }
+
+  /// What went on in a closed epoch, oldest first: each with the last checkpoint that is held of the epoch.
+  public func closedEpochPairs(of device: Device) throws -> [SignedPair] {
+    try pairs(.closedEpoch, of: device)
+  }
+
+  private func pairs(_ code: RefusalCode, of device: Device) throws -> [SignedPair] {
     try database.read { database in
       try Row.fetchAll(
-        database, sql: "SELECT * FROM fork WHERE device = ? ORDER BY id", arguments: [device.id]
-      ).map { try Fork($0) }
+        database, sql: "SELECT * FROM fork WHERE code = ? AND device = ? ORDER BY id",
+        arguments: [Int(code.rawValue), device.id]
+      ).map { try SignedPair($0) }
     }
   }
 }

@@ -27,10 +27,19 @@ public struct ReadingsPage: Equatable, Sendable {
   public var leaves: [DecodedLeaf] = []
   /// Where to go on; nil at the end of the log. A page may be empty and still have more behind it.
   public var next: LogCursor?
+  /// Batches that were looked at, and the end of the last of them.
+  var batchCount = 0
+  var lookedAt: LogCursor?
 }
 
 extension GatewayStore {
   public func readings(of device: Device, _ query: ReadingsQuery) throws -> ReadingsPage {
+    try readings(of: device, query, maximumBatchCount: ReadingsQuery.maximumBatchCount)
+  }
+
+  func readings(of device: Device, _ query: ReadingsQuery, maximumBatchCount: Int) throws
+    -> ReadingsPage
+  {
     try database.read { database in
       var page = ReadingsPage()
       let rows = try Row.fetchCursor(
@@ -43,18 +52,16 @@ extension GatewayStore {
         arguments: [
           device.id, query.after.map { Int64($0.epoch) } ?? -1,
           query.after.map { Int64($0.epoch) } ?? -1,
-          query.after.map { Int64($0.index) } ?? -1, ReadingsQuery.maximumBatchCount + 1,
+          query.after.map { Int64($0.index) } ?? -1, maximumBatchCount + 1,
         ])
-      var batchCount = 0
-      var lookedAt: LogCursor?
       while let row = try rows.next() {
         let summary = try BatchSummary(row)
-        guard batchCount < ReadingsQuery.maximumBatchCount else {
-          page.next = lookedAt
+        guard page.batchCount < maximumBatchCount else {
+          page.next = page.lookedAt
           return page
         }
-        batchCount += 1
-        lookedAt = LogCursor(epoch: summary.epoch, index: summary.size - 1)
+        page.batchCount += 1
+        page.lookedAt = LogCursor(epoch: summary.epoch, index: summary.size - 1)
         let leaves = try LeafDecoder.leaves(of: Array(row["bytes"] as Data), summary, database)
         for leaf in leaves {
           guard Self.isBehind(query.after, leaf), let shown = Self.shown(leaf, query) else {

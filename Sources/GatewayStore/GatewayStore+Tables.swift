@@ -102,6 +102,10 @@ extension GatewayStore {
     }
     registerIdentity(&migrator)
     registerLogAnswers(&migrator)
+    // Forks are counted apart from what went on in a closed epoch, for every look at a device.
+    migrator.registerMigration("fork-code") { database in
+      try database.execute(sql: "CREATE INDEX fork_code ON fork (code, device)")
+    }
     return migrator
   }
 }

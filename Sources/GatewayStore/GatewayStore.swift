@@ -2,8 +2,9 @@ import Foundation
 import GRDB
 
 /// What a gateway knows, in one SQLite database: device keys, every batch as it came, the receipts that
-/// were given, and forks. Readings are not stored a second time: they are decoded from the signed bytes
-/// whenever somebody asks, so that what is shown can't drift from what was verified.
+/// were given, forks, and what went on in closed epochs. Readings are not stored a second time: they are
+/// decoded from the signed bytes whenever somebody asks, so that what is shown can't drift from what was
+/// verified.
 ///
 /// Invariants:
 /// - A row of `batch` is never removed, and its receipt and signed checkpoint never change: the receipt has

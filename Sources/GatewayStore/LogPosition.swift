@@ -66,8 +66,9 @@ enum LogPosition {
     }
   }
 
-  /// What goes on behind the end of a closed epoch is signed proof of a second history, and kept. What
-  /// the gateway never had of that epoch proves nothing.
+  /// What goes on behind the end of a closed epoch is kept: another card or board with this key signs, or did.
+  /// It is no second history, and where it follows the held end it is the same one. What the gateway never had
+  /// of that epoch says nothing.
   private static func inClosedEpoch(
     _ batch: Gateway.CheckedBatch, last: HeldBatch?, expected: Problem.Expected
   ) throws -> Verdict {

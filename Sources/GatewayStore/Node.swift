@@ -42,6 +42,19 @@ struct StoredNode {
     return try row.map { try StoredNode($0) }
   }
 
+  /// Every key that the node has had, in the order in which it got them. Keys are added, never taken away or
+  /// moved: the place of one in this list stays.
+  func allKeys(_ database: Database) throws -> [Device] {
+    try Row.fetchAll(
+      database,
+      sql: """
+        SELECT \(Device.columns) FROM device WHERE node = ?
+        ORDER BY (SELECT min(enrolment.id) FROM enrolment
+          WHERE enrolment.device = device.id AND enrolment.node = device.node), id
+        """, arguments: [id]
+    ).map { try Device($0) }
+  }
+
   private init(_ row: Row) throws {
     let message = Array(row["message"] as Data)
     guard let hash = Digest(row["hash"] as Data), let keyHash = Digest(row["key_hash"] as Data),
@@ -76,13 +89,7 @@ public struct NodeOverview: Equatable, Sendable {
   public let allKeyHashes: [Digest]
 
   init(_ stored: StoredNode, _ database: Database) throws {
-    allKeyHashes = try Data.fetchAll(
-      database, sql: "SELECT key_hash FROM device WHERE node = ? ORDER BY id",
-      arguments: [stored.id]
-    ).map { bytes in
-      guard let hash = Digest(bytes) else { throw StoreDamage() }
-      return hash
-    }
+    allKeyHashes = try stored.allKeys(database).map(\.keyHash)
     node = stored.rules.id
     owner = stored.rules.ownerKey
     newest = stored.newest

@@ -58,7 +58,8 @@ public struct Problem: Error, Equatable, Sendable {
 
   /// The problem as RFC 9290 concise problem details: one deterministic CBOR map.
   ///
-  /// The reason's field 5 is this gateway's own: [held, sent] of a fork, the two checkpoint messages.
+  /// The reason's field 5 is this gateway's own: [held, sent] of a fork, or of what goes on in a closed
+  /// epoch: the two checkpoint messages.
   /// A device passes over it; whoever looks at its traffic has the proof.
   public var conciseDetails: [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)

@@ -189,7 +189,12 @@ extension RefusalCode {
     case .moveRequired, .moveForeign:
       "Let the owner make a move for this node, or put the former place and radio back into site.ini."
     case .revocationForeign: "Look at the owner's key, the node and the key that were given."
-    case .gap, .closedEpoch: "Nothing: delivery goes to the position that the gateway expects."
+    case .gap: "Nothing: delivery goes to the position that the gateway expects."
+    case .closedEpoch:
+      """
+      Another card or board signs with this key: switch it off, or give it a key of its own. Or an old \
+      backup runs: end the agent and move its spool away.
+      """
     case .fork:
       """
       Find the second card or copy of this key and stop it; or a backup of the whole card was restored. \

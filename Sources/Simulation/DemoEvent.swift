@@ -8,7 +8,7 @@ public enum DemoEvent: Equatable, Sendable {
   case batch(DemoBatch)
   /// Had before; answered with the first receipt.
   case repeated(epoch: UInt64, batch: UInt64)
-  /// A fork too.
+  /// A fork, and what goes on in a closed epoch, too.
   case refused(DemoRefusal)
   /// A challenge was issued; an empty region is everybody.
   case challenge(number: UInt64, region: String)
@@ -34,7 +34,7 @@ public enum DemoEvent: Equatable, Sendable {
     case "batch": self = .batch(try DemoBatch(json))
     case "repeat":
       self = .repeated(epoch: try json.needed("epoch"), batch: try json.needed("batch"))
-    case "refused", "fork": self = .refused(try DemoRefusal(json))
+    case "refused", "fork", "closedEpoch": self = .refused(try DemoRefusal(json))
     case "challenge":
       self = .challenge(number: try json.needed("number"), region: try json.needed("region"))
     case "omitted": self = .omitted(lines: try json.needed("lines"))

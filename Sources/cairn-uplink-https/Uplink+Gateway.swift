@@ -116,9 +116,9 @@ extension Uplink {
     case .gatewayAhead:
       say(
         """
-        The gateway has more of this log than the device: the card was restored, or another board \
-        signs with a copy of its key. Find that board and stop it; then restart the agent: it begins \
-        a new epoch behind the gateway's.
+        The gateway has more of this log than the device. Either another card or board signs with this key: \
+        switch one of them off, or give it a key of its own. Or this card is from an old backup. Then \
+        restart the agent: it begins a new epoch behind the gateway's.
         """)
     case .notResumable:
       say(

@@ -203,10 +203,7 @@ extension DeliveryStateMachine.BlockReason {
     case .forked: RefusalCode.fork.meaning
     case .receiptRefused: "the gateway's receipt is not valid for this device and key"
     case .gatewayAhead:
-      """
-      the gateway has more of this log than the device: the card was restored, or another board \
-      signs with a copy of its key
-      """
+      "the gateway has more of this log than the device: another board with this key, or an old backup"
     case .notResumable: "leaves are gone that the gateway asks for, and their hashes with them"
     }
   }

@@ -34,14 +34,15 @@ import Verifier
       #expect(lines.count == 11)
       #expect(
         lines[1]
-          == "0,3,1,1000,2013-01-01T00:00:00.940Z,20,reading,BME280,i2c-1,temperature,Cel,3.900,1,")
+          == "0,3,1,1000,2013-01-01T00:00:00.940Z,20,reading,BME280,i2c-1,temperature,Cel,3.900,1,,21fe31dfa154a261"
+      )
       #expect(
         lines[7]
-          == "0,5,1,121000,2013-01-01T00:02:00.940Z,20,fault,BME280,i2c-1,,,,1,checksum-mismatch ×1"
+          == "0,5,1,121000,2013-01-01T00:02:00.940Z,20,fault,BME280,i2c-1,,,,1,checksum-mismatch ×1,21fe31dfa154a261"
       )
       #expect(
         lines[9]
-          == "0,6,1,181000,2013-01-01T00:03:00.940Z,20,reading,BME280,i2c-1,humidity,%RH,,1,no value"
+          == "0,6,1,181000,2013-01-01T00:03:00.940Z,20,reading,BME280,i2c-1,humidity,%RH,,1,no value,21fe31dfa154a261"
       )
     }
   }

@@ -100,11 +100,11 @@ import Verifier
 
   @Test func aDeviceCannotFillTheStoreWithForks() throws {
     #expect(gateway.receive(try next(0)).isStored)
-    for time in 1...Int64(Fork.maximumKeptPerDevice + 10) {
+    for time in 1...Int64(SignedPair.maximumKeptPerDevice + 10) {
       device.log = TestDevice.Log()
       #expect(gateway.receive(try next(time)).code == .fork)
     }
-    #expect(try gateway.rows == [1, Fork.maximumKeptPerDevice])
+    #expect(try gateway.rows == [1, SignedPair.maximumKeptPerDevice])
   }
 
   @Test func aWrongPrevIsRefused() throws {
@@ -130,8 +130,59 @@ import Verifier
     let answer = gateway.receive(late)
     #expect(answer.code == .closedEpoch)
     #expect(answer.problem?.expected == .init(epoch: 1, batch: 2, size: 4))
-    // Going on behind the end of a closed epoch is kept as proof.
+    // Going on behind the end of a closed epoch is kept, and is no fork.
     #expect(try gateway.rows == [3, 1])
+    #expect(try gateway.store.counts().forks == 0)
+    #expect(answer.problem?.evidence?.sent == message(late))
+  }
+
+  private func known() throws -> Device {
+    let found = try gateway.store.device(named: device.publicKey.hash.hexadecimal)
+    guard case .found(let known) = found else { throw StoreDamage() }
+    return known
+  }
+
+  @Test func whatGoesOnInAClosedEpochIsNamedApartAndIsOneHistoryWhenItFollows() throws {
+    #expect(gateway.receive(try next(1)).isStored)
+    let card = device.log
+    device.log = TestDevice.Log(epoch: 1, previous: card.previous)
+    #expect(gateway.receive(try next(2)).isStored)
+    device.log = card
+    let follows = try next(3)
+    let later = try next(4)
+    for batch in [follows, later, follows] {
+      #expect(gateway.receive(batch).code == .closedEpoch)
+    }
+    let pairs = try gateway.store.closedEpochPairs(of: known())
+    #expect(pairs.map(\.sent) == [message(follows), message(later)])
+    #expect(try pairs.map { try $0.isOneHistory } == [true, false])
+    #expect(pairs.allSatisfy { $0.code == .closedEpoch })
+    #expect(try gateway.store.forks(of: known()).isEmpty)
+    let overview = try gateway.store.overview(of: known())
+    #expect((overview.forkCount, overview.closedEpochCount) == (0, 2))
+    let counts = try gateway.store.counts()
+    #expect((counts.forks, counts.closedEpoch) == (0, 2))
+    let sizes = try gateway.store.sizes()
+    #expect((sizes.forks, sizes.closedEpoch) == (0, 2))
+    // Nor is it a leaf of the gateway's own log, where forks are.
+    #expect(try gateway.logSize() == 4)
+  }
+
+  @Test func manyThatGoOnInAClosedEpochKeepNoForkOut() throws {
+    #expect(gateway.receive(try next(1)).isStored)
+    let card = device.log
+    device.log = TestDevice.Log(epoch: 1, previous: card.previous)
+    let copied = device.log
+    #expect(gateway.receive(try next(2)).isStored)
+    device.log = card
+    for time in 3...Int64(SignedPair.maximumKeptPerDevice + 10) {
+      #expect(gateway.receive(try next(time)).code == .closedEpoch)
+    }
+    device.log = copied
+    #expect(gateway.receive(try next(1000)).code == .fork)
+    #expect(try gateway.store.forks(of: known()).count == 1)
+    #expect(
+      try gateway.store.closedEpochPairs(of: known()).count == SignedPair.maximumKeptPerDevice)
   }
 
   @Test func aNewEpochBeginsWithBatchZero() throws {

@@ -205,8 +205,13 @@ extension Gateway {
     _ = try enrol(try device.enrolment, utcMilliseconds: TestGateway.now)
   }
 
-  /// Batches and forks: what an attack must not change.
-  var rows: [Int] { get throws { [try store.counts().batches, try store.counts().forks] } }
+  /// Batches and kept pairs: what an attack must not change.
+  var rows: [Int] {
+    get throws {
+      let counts = try store.counts()
+      return [counts.batches, counts.forks + counts.closedEpoch]
+    }
+  }
 }
 
 extension Gateway.Answer {

@@ -38,7 +38,7 @@ import Testing
     try node.seal()
     let uplink = try UplinkProcess(node)
     try agent.accept()
-    try gateway.awaitAttempt()
+    try gateway.awaitAttempt(by: uplink)
     uplink.ask()
     #expect(try uplink.end() == 0)
     #expect(uplink.words.contains("given up, because the program was asked to end"))

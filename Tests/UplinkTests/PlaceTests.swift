@@ -176,7 +176,7 @@ import Testing
     agent.close()
     let uplink = try UplinkProcess(node)
     try answerPlace(head(0, 7))
-    try uplink.awaitWords("Restart the agent")
+    try uplink.awaitWords("restart the agent: it begins a new epoch")
     let later = try ScriptedAgent(node)
     try later.accept()
     let head = try head(0, 7)

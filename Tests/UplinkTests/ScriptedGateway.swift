@@ -122,7 +122,9 @@ final class ScriptedGateway {
     // One more than the queue of 1 holds; the kernel keeps one beyond that.
     for _ in 0..<3 {
       let filler = socket(
-        AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        AF_INET,
+        Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+          | Int32(SOCK_CLOEXEC.rawValue), 0)
       fillers.append(filler)
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
@@ -134,25 +136,43 @@ final class ScriptedGateway {
       }
       guard result == 0 || errno == EINPROGRESS else { throw Problem(what: "errno \(errno)") }
     }
+    // On a busy machine a handshake takes its time, and whoever comes meanwhile would be let in.
+    for _ in 0..<60_000 {
+      if try isQueueFull() { return }
+      usleep(1000)
+    }
+    throw Problem(what: "its queue does not fill")
+  }
+
+  /// The listening socket (state 0A of /proc/net/tcp) holds two connections that nobody takes.
+  private func isQueueFull() throws -> Bool {
+    for words in try Self.connections() where words[3] == "0A" && Self.port(words[1]) == port {
+      let waiting = words[4].split(separator: ":").last.flatMap { Int($0, radix: 16) }
+      return (waiting ?? 0) >= 2
+    }
+    return false
+  }
+
+  /// The words of each line of /proc/net/tcp.
+  private static func connections() throws -> [[Substring]] {
+    try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n")
+      .map { $0.split(separator: " ") }.filter { $0.count > 4 }
   }
 
   /// Waits until somebody else tries to connect. Looks a bounded number of times.
-  func awaitAttempt() throws {
+  func awaitAttempt(by uplink: UplinkProcess) throws {
     for _ in 0..<60_000 {
       if try isSomebodyElseTrying() { return }
       usleep(1000)
     }
-    throw Problem(what: "nobody tries to connect")
+    throw Problem(what: "nobody tries to connect: \(uplink.words)")
   }
 
   /// Whether a connection to this port waits for its first answer (state 02 of /proc/net/tcp) that is not one
   /// of the fillers: those may be waiting too, or not yet have been let in.
   private func isSomebodyElseTrying() throws -> Bool {
     let own = fillers.map(Self.localPort)
-    let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
-    for line in table.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard words.count > 3, words[3] == "02", Self.port(words[2]) == port else { continue }
+    for words in try Self.connections() where words[3] == "02" && Self.port(words[2]) == port {
       if !own.contains(Self.port(words[1])) { return true }
     }
     return false

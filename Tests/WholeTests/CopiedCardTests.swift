@@ -48,25 +48,36 @@ import Verifier
     try original.stop()
     let copy = try world.copy(of: original, serial: nil)
     try original.start()
-    try copy.start()
+    try copy.startAgent()
     let id = try original.id()
-    try waitUntil("a fork") { try !world.gateway.forks(of: id).isEmpty }
 
-    // One of the two came second, and is told what to look for.
-    // Whoever asked after the other had sent began an epoch, which closes the other's.
-    let remedies = [
-      "Find the second card or copy of this key", "a restored card, or a second one",
-    ]
-    try waitUntil("the uplink to say it") {
-      try [original, copy].contains { node in
-        try remedies.contains { try node.uplink?.journal.contains($0) ?? false }
+    // The copy's own uplink would ask where the log stands, and send nothing. Somebody else brings its batch.
+    var second: WorldBatch?
+    try waitUntil("two batches for one position") {
+      let held = try world.gateway.batches(of: id)
+      second = try copy.batches().first { batch in
+        held.contains { $0.position == batch.position && $0.root != batch.root }
       }
+      return second != nil
     }
+    let position = try #require(second).position
+    let export = copy.folder + "/export"
+    let exported = try copy.cairn(["log", "export", position, "--to", export])
+    #expect(exported.status == 0, "\(exported)")
+    let batch = try Data(contentsOf: URL(filePath: export + "/batch.cbor"))
+    #expect(try world.gateway.post(batch: [UInt8](batch)) == 409)
     let fork = try #require(try world.gateway.forks(of: id).first)
-    #expect(["fork", "closed-epoch"].contains(fork["name"]?.string))
+    #expect(fork["name"]?.string == "fork")
     try checkThatBothVerify(fork, key: original.publicKey(), in: world)
     #expect(try world.gateway.get("/").body.contains("Two histories"))
     #expect(try world.gateway.device(id)?["forks"]?.unsigned == 1)
+
+    // The copy's uplink asks first: it begins an epoch of its own, and the original is told that its is closed.
+    let closed = try world.gateway.end(of: id)?.epoch ?? 0
+    try copy.startUplink()
+    try waitUntil("the copy's epoch") { try world.gateway.end(of: id)?.epoch == closed + 1 }
+    try world.gateway.awaitRefusal("closed-epoch")
+    try original.awaitUplinkWords("another card or board signs with this key")
     // Both measure on, whatever the gateway takes.
     for node in [original, copy] {
       let count = try node.batches().count
@@ -127,12 +138,18 @@ import Verifier
     try original.awaitUplinkWords("restored from an older copy")
     try world.gateway.awaitRefusal("closed-epoch")
     try copy.awaitUplinkWords("The gateway has more of this log than the device")
+    try copy.awaitUplinkWords("another card or board signs with this key")
     try waitUntil("the original's epoch") { try world.gateway.end(of: id)?.epoch == 2 }
     try world.awaitAll(of: original)
     try copy.stop()
-    // Nothing that the original signed in the closed epoch went out.
-    let names = Set(try world.gateway.forks(of: id).compactMap { $0["name"]?.string })
+    // What was signed behind the end is kept for what it is, and nothing of it is in the log.
+    let names = Set(try world.gateway.closedEpoch(of: id).compactMap { $0["name"]?.string })
     #expect(names == ["closed-epoch"])
+    // Its operator is called no forker anywhere: only that the key still signs elsewhere is said.
+    #expect(try world.gateway.forks(of: id).isEmpty)
+    #expect(try world.gateway.device(id)?["forks"]?.unsigned == 0)
+    let page = try world.gateway.get("/").body
+    #expect(!page.contains("Two histories") && page.contains("goes on in a closed epoch"))
     let beyond = Set(try copy.batches()).subtracting(try world.gateway.batches(of: id))
     #expect(!beyond.isEmpty)
   }

@@ -64,7 +64,9 @@ final class WorldGateway {
   /// Waits until it has refused something for this reason since it was started. It tells of that beside the answer.
   func awaitRefusal(_ name: String) throws {
     try waitUntil("a refusal as \(name)") {
-      try events("refused").contains { $0["name"]?.string == name }
+      try ["refused", "closedEpoch"].flatMap { try events($0) }.contains {
+        $0["name"]?.string == name
+      }
     }
   }
 
@@ -95,12 +97,21 @@ final class WorldGateway {
 
   /// Posts an owner's revocation; returns the status.
   func revoke(_ message: [UInt8]) throws -> Int {
+    try post("/v1/revocations", message, "application/cose")
+  }
+
+  /// Posts a batch, as anybody can who has it; returns the status.
+  func post(batch: [UInt8]) throws -> Int { try post("/v1/batches", batch, "application/cbor") }
+
+  private func post(_ path: StaticString, _ body: [UInt8], _ contentType: StaticString) throws
+    -> Int
+  {
     var transport = try transport()
     var reply = [UInt8](repeating: 0, count: 4096)
     var span = reply.mutableSpan
     return try transport.post(
-      path: "/v1/revocations", body: message.span, contentType: "application/cose",
-      accept: "application/json", into: &span
+      path: path, body: body.span, contentType: contentType, accept: "application/json",
+      into: &span
     ).status
   }
 
@@ -133,6 +144,11 @@ final class WorldGateway {
   /// Pairs of checkpoint messages that exclude each other.
   func forks(of id: String) throws -> [DemoJSON] {
     try json("/v1/devices/\(id)/forks")["forks"]?.elements ?? []
+  }
+
+  /// Checkpoints that went on in a closed epoch, each with the last one that is held of it.
+  func closedEpoch(of id: String) throws -> [DemoJSON] {
+    try json("/v1/devices/\(id)/closed-epoch")["closedEpoch"]?.elements ?? []
   }
 }
 
