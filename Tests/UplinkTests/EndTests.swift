@@ -66,4 +66,11 @@ import Testing
     uplink.ask()
     #expect(try uplink.end() == 0)
   }
+
+  /// What these tests see of connections is the whole table, however many connections the machine has.
+  @Test func theKernelsTableOfConnectionsIsReadToItsEnd() throws {
+    let many = try (0..<60).map { _ in try ScriptedGateway() }
+    let ports = Set(try ScriptedGateway.connections().compactMap { ScriptedGateway.port($0[1]) })
+    #expect(many.allSatisfy { ports.contains($0.port) })
+  }
 }

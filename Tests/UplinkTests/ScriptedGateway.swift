@@ -153,9 +153,13 @@ final class ScriptedGateway {
     return false
   }
 
-  /// The words of each line of /proc/net/tcp.
-  private static func connections() throws -> [[Substring]] {
-    try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n")
+  /// The words of each line of /proc/net/tcp. It is read to its end: Foundation's reading of a whole file takes
+  /// the size that the kernel tells for a file, and here that is 0, so it stops after the first page.
+  static func connections() throws -> [[Substring]] {
+    let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/net/tcp"))
+    var bytes = Data()
+    while let piece = try file.read(upToCount: 65_536), !piece.isEmpty { bytes += piece }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
       .map { $0.split(separator: " ") }.filter { $0.count > 4 }
   }
 
@@ -179,7 +183,7 @@ final class ScriptedGateway {
   }
 
   /// The port of "0100007F:20F8".
-  private static func port(_ address: Substring) -> UInt16? {
+  static func port(_ address: Substring) -> UInt16? {
     address.split(separator: ":").last.flatMap { UInt16($0, radix: 16) }
   }
 
