@@ -67,10 +67,14 @@ import Testing
     #expect(try uplink.end() == 0)
   }
 
-  /// What these tests see of connections is the whole table, however many connections the machine has.
+  /// What these tests see of connections is the whole table, however many connections the machine has. One look may
+  /// pass over a line while others begin and end connections, so it looks again, as all these tests do.
   @Test func theKernelsTableOfConnectionsIsReadToItsEnd() throws {
     let many = try (0..<60).map { _ in try ScriptedGateway() }
-    let ports = Set(try ScriptedGateway.connections().compactMap { ScriptedGateway.port($0[1]) })
-    #expect(many.allSatisfy { ports.contains($0.port) })
+    var unseen = Set(many.map(\.port))
+    for _ in 0..<1000 where !unseen.isEmpty {
+      unseen.subtract(try ScriptedGateway.connections().compactMap { ScriptedGateway.port($0[1]) })
+    }
+    #expect(unseen.isEmpty)
   }
 }
