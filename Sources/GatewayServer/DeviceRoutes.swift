@@ -34,9 +34,10 @@ struct DeviceRoutes: Sendable {
     router.post("/v1/batches") { request, _ in try await self.batch(request) }
     router.post("/v1/devices") { request, _ in try await self.device(request) }
     router.post("/v1/revocations") { request, _ in try await self.revocation(request) }
-    router.get("/v1/batches") { _, _ -> Response in
-      throw RequestProblem(.methodNotAllowed, "Batches are posted here.", allow: "POST")
-    }
+    router.refuseOthers(at: "/v1/batches", than: [.post], "Batches are posted here.")
+    router.refuseOthers(
+      at: "/v1/devices", than: [.get, .post], "Enrolments are posted here, and devices are listed.")
+    router.refuseOthers(at: "/v1/revocations", than: [.post], "Revocations are posted here.")
   }
 
   private func batch(_ request: Request) async throws -> Response {

@@ -21,6 +21,7 @@ struct FleetPage: Sendable {
   }
 
   func add(to router: Router<BasicRequestContext>) {
+    router.refuseOthers(at: "/", than: [.get], "This is only read.")
     router.get("/") { request, _ in
       guard
         MediaType.preferred(of: [MediaType.html], accept: request.headers[.accept]) != nil

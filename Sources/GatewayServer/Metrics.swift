@@ -21,6 +21,7 @@ struct Metrics: Sendable {
   }
 
   func add(to router: Router<BasicRequestContext>) {
+    router.refuseOthers(at: "/metrics", than: [.get], "This is only read.")
     router.get("/metrics") { _, _ in
       Response.text(try self.text(), type: Self.mediaType)
     }

@@ -21,6 +21,7 @@ struct PeopleRoutes: Sendable {
 
   func add(to router: Router<BasicRequestContext>) {
     router.get("/healthz") { _, _ in try self.health() }
+    router.refuseOthers(at: "/healthz", than: [.get], "This is only read.")
     router.get("/v1/devices") { request, _ in try self.devices(request) }
     let one = router.group("/v1/devices/{id}")
     one.get("") { request, context in

@@ -22,16 +22,23 @@ struct QueryReader {
 
   func number(_ name: String, in range: ClosedRange<Int>) throws(RequestProblem) -> Int? {
     guard let text = values[name] else { return nil }
-    guard let number = Int(text), range.contains(number) else {
+    guard let number = Self.digits(text).flatMap({ Int(exactly: $0) }), range.contains(number)
+    else {
       throw RequestProblem(
         .badRequest, "\(name)= is a number from \(range.lowerBound) to \(range.upperBound).")
     }
     return number
   }
 
+  /// Decimal digits and nothing else: Swift would take "+1" too, which in a query stands for " 1".
+  private static func digits(_ text: String) -> UInt64? {
+    text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      ? UInt64(text) : nil
+  }
+
   func unsigned(_ name: String) throws(RequestProblem) -> UInt64? {
     guard let text = values[name] else { return nil }
-    guard let number = UInt64(text) else {
+    guard let number = Self.digits(text) else {
       throw RequestProblem(.badRequest, "\(name)= is a number.")
     }
     return number

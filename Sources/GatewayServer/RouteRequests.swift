@@ -53,4 +53,15 @@ extension Router<BasicRequestContext> {
       }
     }
   }
+
+  /// Refuses the other methods at a path that answers these, and says so.
+  func refuseOthers(at path: String, than allowed: [HTTPRequest.Method], _ detail: String) {
+    let all: [HTTPRequest.Method] = [.get, .post, .put, .delete, .patch]
+    for method in all where !allowed.contains(method) {
+      on(RouterPath(path), method: method) { _, _ -> Response in
+        throw RequestProblem(
+          .methodNotAllowed, detail, allow: allowed.map(\.rawValue).joined(separator: ", "))
+      }
+    }
+  }
 }

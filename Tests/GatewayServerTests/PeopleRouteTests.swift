@@ -1,8 +1,10 @@
 import FixedMemory
 import Foundation
 import GatewayStore
+import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import NIOCore
 import Proofs
 import Records
 import Testing
@@ -256,6 +258,32 @@ import Verifier
       #expect(try await client.get(path + "/head").status.code == 404)
       #expect(try await client.get(path + "/readings").status.code == 200)
       #expect(try await client.get("/").text.contains("has sent nothing yet"))
+    }
+  }
+
+  @Test(arguments: [
+    ("/v1/batches", "POST"), ("/v1/revocations", "POST"), ("/v1/devices", "GET, POST"),
+    ("/healthz", "GET"), ("/metrics", "GET"), ("/", "GET"),
+  ])
+  func whatAPathDoesNotTakeIsRefusedWithWhatItTakes(path: String, allowed: String) async throws {
+    try await withExample { client, _ in
+      for method in [.get, .post, .put, .delete, .patch] as [HTTPRequest.Method] {
+        let response = try await client.execute(
+          uri: path, method: method, headers: [:], body: ByteBuffer())
+        let isTaken = allowed.split(separator: ", ").contains { $0 == method.rawValue }
+        #expect((response.status.code != 405) == isTaken, "\(method) \(path)")
+        if !isTaken { #expect(response.headers[.allow] == allowed) }
+      }
+    }
+  }
+
+  @Test(arguments: ["+1", "-1", "%201", "1.0", "0x1", "", "18446744073709551616"])
+  func whatIsNoDecimalNumberIsRefused(text: String) async throws {
+    try await withExample { client, _ in
+      for query in ["/v1/devices?limit=", "/v1/log/head?size="] {
+        let response = try await client.get(query + text)
+        #expect(response.status.code == 400)
+      }
     }
   }
 }
