@@ -8,12 +8,14 @@ public struct BoardProfile: ~Copyable {
     case device
     /// A simulator's socket or pseudo terminal: what comes from there is flagged as simulated.
     case virtual
+    /// A socket of cairn-usb, which serves the buses of an adapter on USB.
+    case usb
   }
 
   public struct I2CBus: Sendable {
     public internal(set) var name = Name()
     public internal(set) var place = Place.device
-    /// Absolute; a virtual bus's relative path is already put behind the run folder.
+    /// Absolute; the relative path of a socket is already put behind the run folder.
     public internal(set) var path = PathText()
     /// Of one transfer.
     public internal(set) var timeoutMilliseconds: Int64 = 0
@@ -35,7 +37,79 @@ public struct BoardProfile: ~Copyable {
     var placeLine = 0
   }
 
+  /// A label by which the kernel's GPIO chip is known: what `gpiodetect` shows between brackets.
+  public typealias ChipLabel = FixedText<31>
+
+  /// One line of a GPIO chip.
+  public struct GPIOLine: Sendable {
+    /// What the kernel does with the line while nobody drives it. Raw values as in `Choice.bias`.
+    public enum Bias: UInt8, Sendable {
+      /// What the board or its firmware has set up.
+      case asIs, pullUp, pullDown, disabled
+    }
+
+    public internal(set) var name = Name()
+    /// The chip's label, and those that other kernels give it: at least one.
+    public internal(set) var chips = FixedArray<3, ChipLabel>(filler: ChipLabel())
+    /// On the chip.
+    public internal(set) var offset: UInt16 = 0
+    /// True when the low level means on.
+    public internal(set) var isActiveLow = false
+    public internal(set) var bias = Bias.asIs
+
+    var line = 0
+
+    /// Whether `label` is one of the chip's.
+    public func isOn(chipLabelled label: Span<UInt8>) -> Bool {
+      for index in chips.indices where chips[index].span.equals(label) { return true }
+      return false
+    }
+  }
+
+  /// One chip select of an SPI bus.
+  public struct SPIBus: Sendable {
+    public internal(set) var name = Name()
+    public internal(set) var place = Place.device
+    /// As for an I2C bus.
+    public internal(set) var path = PathText()
+    /// Of the clock, at most.
+    public internal(set) var clockHertz: Int64 = 0
+
+    var line = 0
+    var placeCount = 0
+    var placeLine = 0
+  }
+
+  /// How a radio is wired. Names are those of `spiBuses` and `gpioLines`; nil: not wired.
+  public struct LoRaWiring: Sendable {
+    public internal(set) var name = Name()
+    public internal(set) var chip = RadioChip.sx1262
+    public internal(set) var spi = Name()
+    public internal(set) var reset: Name?
+    /// High while the radio works on a command (SX126x, LLCC68).
+    public internal(set) var busy: Name?
+    /// DIO1 of SX126x and LLCC68, DIO0 of SX127x.
+    public internal(set) var interrupt: Name?
+
+    var line = 0
+    var lines = LoRaLines()
+  }
+
+  /// Where the values of a wiring are written; 0: not written.
+  struct LoRaLines: Sendable {
+    var chip = 0, spi = 0, reset = 0, busy = 0, interrupt = 0
+  }
+
   public internal(set) var name = Name()
+  public internal(set) var gpioLines = FixedArray<16, GPIOLine>(filler: GPIOLine())
+  public internal(set) var spiBuses = FixedArray<4, SPIBus>(filler: SPIBus())
+  public internal(set) var loRaWirings = FixedArray<6, LoRaWiring>(filler: LoRaWiring())
+  /// The line of the status LED, one of `gpioLines`; nil when the board has none.
+  public internal(set) var led: Name?
+  /// The same for the button.
+  public internal(set) var button: Name?
+  var ledLine = 0
+  var buttonLine = 0
   public internal(set) var buses = FixedArray<8, I2CBus>(filler: I2CBus())
   public internal(set) var serialLines = FixedArray<8, SerialLine>(filler: SerialLine())
 
@@ -44,7 +118,7 @@ public struct BoardProfile: ~Copyable {
   /// Where the kernel shows the board's serial number and the card's: keys are bound to them.
   public internal(set) var serialFile = PathText()
   public internal(set) var cardFile = PathText()
-  private let runFolder: FixedText<80>
+  let runFolder: FixedText<80>
 
   /// Reads a profile. `runFolder` is what relative paths of virtual buses stand behind. Problems
   /// are added to `problems`; the value is to be used only when `problems.isUsable`.
@@ -52,6 +126,8 @@ public struct BoardProfile: ~Copyable {
     self.runFolder = runFolder
     _ = interpret(bytes, into: &self, problems: &problems)
     checkPlaces(problems: &problems)
+    checkLines(problems: &problems)
+    checkRadios(problems: &problems)
   }
 
   /// The bus with that name, or nil.
@@ -64,6 +140,26 @@ public struct BoardProfile: ~Copyable {
   public func serialLine(named name: Name) -> SerialLine? {
     for index in serialLines.indices where serialLines[index].name == name {
       return serialLines[index]
+    }
+    return nil
+  }
+
+  /// The GPIO line with that name, or nil.
+  public func gpioLine(named name: Name) -> GPIOLine? {
+    for index in gpioLines.indices where gpioLines[index].name == name { return gpioLines[index] }
+    return nil
+  }
+
+  /// The SPI bus with that name, or nil.
+  public func spiBus(named name: Name) -> SPIBus? {
+    for index in spiBuses.indices where spiBuses[index].name == name { return spiBuses[index] }
+    return nil
+  }
+
+  /// The radio's wiring with that name, or nil.
+  public func loRaWiring(named name: Name) -> LoRaWiring? {
+    for index in loRaWirings.indices where loRaWirings[index].name == name {
+      return loRaWirings[index]
     }
     return nil
   }
@@ -97,189 +193,5 @@ public struct BoardProfile: ~Copyable {
       start = end + 1
     }
     return false
-  }
-}
-
-extension BoardProfile: ConfigurationDocument {
-  static var source: Problem.Source { .board }
-
-  mutating func begin(_ section: Section, name: Name, line: Int) {
-    switch section {
-    case .board: break
-    case .i2c:
-      var bus = I2CBus()
-      bus.name = name
-      bus.line = line
-      buses.append(bus)
-    case .serial:
-      var serial = SerialLine()
-      serial.name = name
-      serial.line = line
-      serialLines.append(serial)
-    case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .sensor:
-      stop("a section of the site file in a board profile")
-    }
-  }
-
-  mutating func set(_ key: Key, _ value: Value, text: Span<UInt8>, line: Int) {
-    switch key {
-    case .boardName: name = fixed(text)
-    case .boardCompatible: compatible = fixed(text)
-    case .boardSerialFile: serialFile = fixed(text)
-    case .boardCardFile: cardFile = fixed(text)
-    case .i2cDevice, .i2cVirtual:
-      setBusPlace(key == .i2cDevice ? .device : .virtual, text, line: line)
-    case .i2cTimeout:
-      var bus = buses[buses.count - 1]
-      bus.timeoutMilliseconds = value.number
-      buses[buses.count - 1] = bus
-    case .serialDevice, .serialVirtual:
-      setLinePlace(key == .serialDevice ? .device : .virtual, text, line: line)
-    case .serialBaud:
-      var serial = serialLines[serialLines.count - 1]
-      serial.baud = Self.baud(at: Int(value.number))
-      serialLines[serialLines.count - 1] = serial
-    case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .nodeName,
-      .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
-      .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
-      .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,
-      .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
-      .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
-      .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,
-      .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional:
-      stop("a key of the site file in a board profile")
-    }
-  }
-
-  private mutating func setBusPlace(_ place: Place, _ text: Span<UInt8>, line: Int) {
-    var bus = buses[buses.count - 1]
-    bus.place = place
-    bus.path = resolved(text, place)
-    bus.placeCount += 1
-    bus.placeLine = line
-    buses[buses.count - 1] = bus
-  }
-
-  private mutating func setLinePlace(_ place: Place, _ text: Span<UInt8>, line: Int) {
-    var serial = serialLines[serialLines.count - 1]
-    serial.place = place
-    serial.path = resolved(text, place)
-    serial.placeCount += 1
-    serial.placeLine = line
-    serialLines[serialLines.count - 1] = serial
-  }
-
-  private func resolved(_ text: Span<UInt8>, _ place: Place) -> PathText {
-    var path = PathText()
-    if place == .virtual, text[0] != UInt8(ascii: "/") {
-      path.write(runFolder.span)
-      path.write("/")
-    }
-    path.write(text)
-    return path
-  }
-
-  /// The index is one of the words in `Choice.baudRate`.
-  private static func baud(at index: Int) -> UInt32 {
-    let rates: InlineArray<9, UInt32> = [
-      4800, 9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600,
-    ]
-    return rates[index]
-  }
-}
-
-extension BoardProfile {
-  /// Each bus and line has one place, and a path that its kind can have.
-  private func checkPlaces(problems: inout ProblemList) {
-    for index in buses.indices {
-      let bus = buses[index]
-      checkPlace(
-        bus.place, bus.path, count: bus.placeCount, headingLine: bus.line, line: bus.placeLine,
-        problems: &problems)
-    }
-    for index in serialLines.indices {
-      let serial = serialLines[index]
-      checkPlace(
-        serial.place, serial.path, count: serial.placeCount, headingLine: serial.line,
-        line: serial.placeLine, problems: &problems)
-    }
-  }
-
-  private func checkPlace(
-    _ place: Place, _ path: PathText, count: Int, headingLine: Int, line: Int,
-    problems: inout ProblemList
-  ) {
-    guard count == 1 else {
-      if count == 0 {
-        problems.refuse(
-          .board, line: headingLine, .missingKey,
-          "needs the key device, such as /dev/i2c-1, or the key virtual, a simulator's socket")
-      } else {
-        problems.refuse(
-          .board, line: line, .contradiction, "device and virtual exclude each other")
-      }
-      return
-    }
-    switch place {
-    case .device:
-      guard hasPrefix(path.span, "/") else {
-        problems.refuse(
-          .board, line: line, .wrongValue, "device: begin the path with /, such as /dev/i2c-1")
-        return
-      }
-    case .virtual:
-      guard path.count <= Limits.socketPathByteCount, !path.isCut else {
-        problems.refuse(
-          .board, line: line, .outOfRange,
-          "virtual: with the run folder before it the path is longer than a socket's 107 bytes")
-        return
-      }
-    }
-  }
-
-  /// Refuses a name that no bus, or no serial line, of this board has.
-  func check(
-    _ wanted: Name, isSerial: Bool, key: StaticString, line: Int, problems: inout ProblemList
-  ) {
-    if isSerial ? serialLine(named: wanted) != nil : bus(named: wanted) != nil { return }
-    let isOther = isSerial ? bus(named: wanted) != nil : serialLine(named: wanted) != nil
-    var message = Message()
-    message.write(key)
-    message.write(": ")
-    message.write(quoted: wanted.span)
-    if isOther {
-      message.write(isSerial ? " is an I2C bus; a serial line" : " is a serial line; an I2C bus")
-      message.write(" is needed. ")
-    } else {
-      message.write(" is missing in the profile of board ")
-      message.write(name.span)
-      message.write(". ")
-    }
-    writeNames(isSerial: isSerial, nearest: wanted, to: &message)
-    problems.refuse(.site, line: line, .missingBus, message)
-  }
-
-  private func writeNames(isSerial: Bool, nearest wanted: Name, to message: inout Message) {
-    let count = isSerial ? serialLines.count : buses.count
-    guard count > 0 else {
-      message.write(isSerial ? "It has no serial line" : "It has no I2C bus")
-      return
-    }
-    var best = Name()
-    var distance = Int.max
-    for index in 0..<count {
-      let candidate = isSerial ? serialLines[index].name : buses[index].name
-      let found = editDistance(wanted.span, candidate.span)
-      if found < distance { (best, distance) = (candidate, found) }
-    }
-    message.write("Nearest: ")
-    message.write(best.span)
-    guard count > 1 else { return }
-    message.write("; all:")
-    for index in 0..<count {
-      message.write(" ")
-      message.write((isSerial ? serialLines[index].name : buses[index].name).span)
-    }
   }
 }

@@ -2,8 +2,9 @@
 enum Section: UInt8 {
   case gateway, node, enrolment, place, radio, batch, commit, delivery, spool, clock, gnss, sensor
   case board, i2c, serial
+  case gpio, led, button, spi, lora
 
-  static var count: Int { 15 }
+  static var count: Int { 20 }
 
   var name: StaticString {
     switch self {
@@ -22,6 +23,11 @@ enum Section: UInt8 {
     case .board: "board"
     case .i2c: "i2c"
     case .serial: "serial"
+    case .gpio: "gpio"
+    case .led: "led"
+    case .button: "button"
+    case .spi: "spi"
+    case .lora: "lora"
     }
   }
 
@@ -31,16 +37,16 @@ enum Section: UInt8 {
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
       .gnss, .sensor:
       .site
-    case .board, .i2c, .serial: .board
+    case .board, .i2c, .serial, .gpio, .led, .button, .spi, .lora: .board
     }
   }
 
   /// Written `[sensor.NAME]`, once per name.
   var hasName: Bool {
     switch self {
-    case .sensor, .i2c, .serial: true
+    case .sensor, .i2c, .serial, .gpio, .spi, .lora: true
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .board:
+      .gnss, .board, .led, .button:
       false
     }
   }
@@ -53,8 +59,11 @@ enum Section: UInt8 {
     case .sensor: Limits.sensorCount
     case .i2c: Limits.i2cBusCount
     case .serial: Limits.serialLineCount
+    case .gpio: Limits.gpioLineCount
+    case .spi: Limits.spiBusCount
+    case .lora: Limits.loRaWiringCount
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .board:
+      .gnss, .board, .led, .button:
       1
     }
   }
@@ -78,6 +87,11 @@ enum Key: UInt8 {
   case boardName, boardCompatible, boardSerialFile, boardCardFile
   case i2cDevice, i2cVirtual, i2cTimeout
   case serialDevice, serialVirtual, serialBaud
+  case i2cUSB
+  case gpioChip, gpioLine, gpioActiveLow, gpioBias
+  case ledLine, buttonLine
+  case spiDevice, spiUSB, spiSpeed
+  case loraChip, loraSPI, loraReset, loraBusy, loraInterrupt
 
-  static var count: Int { 47 }
+  static var count: Int { 62 }
 }

@@ -7,6 +7,8 @@ enum ValueKind {
   /// Lower-case letters, digits, `-` and `_`: the name of a bus or port.
   case name
   case path
+  /// One to three labels of GPIO chips, each of at most 31 bytes, with blanks between.
+  case labels
   case url
   /// An Ed25519 public key: 64 hexadecimal digits, or 43 characters of base64url.
   case publicKey
@@ -14,6 +16,8 @@ enum ValueKind {
   case duration(ClosedRange<Int64>)
   /// A whole number and a unit of size; the range is in bytes.
   case size(ClosedRange<Int64>)
+  /// A whole number and a unit of frequency; the range is in hertz.
+  case frequency(ClosedRange<Int64>)
   case count(ClosedRange<Int64>)
   /// As `count`, or the word `never`.
   case countOrNever(ClosedRange<Int64>)
@@ -29,13 +33,15 @@ enum ValueKind {
 
 /// Closed lists of words.
 enum Choice {
-  case whenFull, chip, baudRate
+  case whenFull, chip, baudRate, bias, radioChip
 
   var wordCount: Int {
     switch self {
     case .whenFull: 2
     case .chip: ChipName.count
     case .baudRate: 9
+    case .bias: 4
+    case .radioChip: RadioChip.count
     }
   }
 
@@ -52,6 +58,14 @@ enum Choice {
         "4800", "9600", "19200", "38400", "57600", "115200", "230400", "460800", "921600",
       ]
       return words[index]
+    case .bias:
+      let words: InlineArray<4, StaticString> = ["as-is", "pull-up", "pull-down", "disabled"]
+      return words[index]
+    case .radioChip:
+      guard let chip = RadioChip(rawValue: UInt8(index)) else {
+        preconditionFailure("no such radio")
+      }
+      return chip.text
     }
   }
 }
@@ -96,7 +110,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<47, KeyDefinition> = [
+  static let rows: InlineArray<62, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -193,5 +207,25 @@ enum KeyTable {
     .init(.serialDevice, .serial, "device", .path, .unset),
     .init(.serialVirtual, .serial, "virtual", .path, .unset),
     .init(.serialBaud, .serial, "baud", .choice(.baudRate), .standard("9600")),
+
+    .init(.i2cUSB, .i2c, "usb", .path, .unset),
+
+    .init(.gpioChip, .gpio, "chip", .labels, .refused),
+    .init(.gpioLine, .gpio, "line", .count(0...1023), .refused),
+    .init(.gpioActiveLow, .gpio, "active_low", .flag, .standard("no")),
+    .init(.gpioBias, .gpio, "bias", .choice(.bias), .standard("as-is")),
+
+    .init(.ledLine, .led, "line", .name, .refused),
+    .init(.buttonLine, .button, "line", .name, .refused),
+
+    .init(.spiDevice, .spi, "device", .path, .unset),
+    .init(.spiUSB, .spi, "usb", .path, .unset),
+    .init(.spiSpeed, .spi, "speed", .frequency(10_000...50_000_000), .standard("2 MHz")),
+
+    .init(.loraChip, .lora, "chip", .choice(.radioChip), .refused),
+    .init(.loraSPI, .lora, "spi", .name, .refused),
+    .init(.loraReset, .lora, "reset", .name, .unset),
+    .init(.loraBusy, .lora, "busy", .name, .unset),
+    .init(.loraInterrupt, .lora, "interrupt", .name, .unset),
   ]
 }

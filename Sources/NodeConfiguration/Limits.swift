@@ -25,6 +25,14 @@ public enum Limits {
   /// A Raspberry Pi 4 has six I2C controllers outside; the rest is for bridges on USB.
   public static var i2cBusCount: Int { 8 }
   public static var serialLineCount: Int { 8 }
+  /// The 40-pin header of a Raspberry Pi has 28 lines; half of them have buses on them.
+  public static var gpioLineCount: Int { 16 }
+  /// Two buses with two chip selects each.
+  public static var spiBusCount: Int { 4 }
+  /// The radio hats that one header is known to be used with.
+  public static var loRaWiringCount: Int { 6 }
+  /// `gpiochip_info.label` of linux/gpio.h: 32 bytes, the last of them zero.
+  public static var chipLabelByteCount: Int { 31 }
   /// Lines that say something: 16 sensors of a heading and 6 keys, and 9 other sections with fewer
   /// than 10 keys each, are 202.
   public static var entryCount: Int { 256 }

@@ -177,7 +177,8 @@ extension SiteConfiguration: ConfigurationDocument {
     case .place: place = Place()
     case .radio: radio = Radio()
     case .node, .batch, .commit, .delivery, .spool, .clock: break
-    case .board, .i2c, .serial: stop("a section of the board profile in a site file")
+    case .board, .i2c, .serial, .gpio, .led, .button, .spi, .lora:
+      stop("a section of the board profile in a site file")
     }
   }
 
@@ -240,8 +241,9 @@ extension SiteConfiguration: ConfigurationDocument {
       .sensorOptional:
       setSensor(key, value, text: text, line: line)
     case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual,
-      .i2cTimeout, .serialDevice,
-      .serialVirtual, .serialBaud:
+      .i2cTimeout, .i2cUSB, .serialDevice, .serialVirtual, .serialBaud, .gpioChip, .gpioLine,
+      .gpioActiveLow, .gpioBias, .ledLine, .buttonLine, .spiDevice, .spiUSB, .spiSpeed, .loraChip,
+      .loraSPI, .loraReset, .loraBusy, .loraInterrupt:
       stop("a key of the board profile in a site file")
     }
   }

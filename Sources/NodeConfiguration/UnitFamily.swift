@@ -2,7 +2,7 @@ import FixedMemory
 
 /// The units that may follow a number.
 enum UnitFamily {
-  case none, time, size
+  case none, time, size, frequency
 
   /// Named in messages.
   var list: StaticString {
@@ -10,6 +10,7 @@ enum UnitFamily {
     case .none: ""
     case .time: "write ms, s, min, h or d after the number"
     case .size: "write KiB, MiB or GiB after the number"
+    case .frequency: "write kHz or MHz after the number"
     }
   }
 
@@ -17,7 +18,7 @@ enum UnitFamily {
   func factor(_ unit: Span<UInt8>) -> Int64? {
     switch self {
     case .none: return unit.isEmpty ? 1 : nil
-    case .time, .size:
+    case .time, .size, .frequency:
       for index in 0..<unitCount where unit.equals(name(index)) { return factor(index) }
       return nil
     }
@@ -38,6 +39,7 @@ enum UnitFamily {
     case .none: 0
     case .time: 5
     case .size: 3
+    case .frequency: 2
     }
   }
 
@@ -45,12 +47,14 @@ enum UnitFamily {
   private func name(_ index: Int) -> StaticString {
     let time: InlineArray<5, StaticString> = ["ms", "s", "min", "h", "d"]
     let size: InlineArray<3, StaticString> = ["KiB", "MiB", "GiB"]
+    if self == .frequency { return index == 0 ? "kHz" : "MHz" }
     return self == .time ? time[index] : size[index]
   }
 
   private func factor(_ index: Int) -> Int64 {
     let time: InlineArray<5, Int64> = [1, 1000, 60_000, 3_600_000, 86_400_000]
     let size: InlineArray<3, Int64> = [1024, 1_048_576, 1_073_741_824]
+    if self == .frequency { return index == 0 ? 1000 : 1_000_000 }
     return self == .time ? time[index] : size[index]
   }
 }
@@ -69,10 +73,15 @@ extension ValueKind {
       text.write(decimal: Int64(Limits.nameByteCount))
       text.write(" lower-case letters, digits, - and _")
     case .path: text.write("a path")
+    case .labels:
+      text.write("1 to 3 labels of at most ")
+      text.write(decimal: Int64(Limits.chipLabelByteCount))
+      text.write(" bytes")
     case .url: text.write("https://HOST[:PORT][/PATH] or the same with http://")
     case .publicKey: text.write("an Ed25519 key: 64 hexadecimal digits or 43 of base64url")
     case .duration(let range): write(range, .time, to: &text)
     case .size(let range): write(range, .size, to: &text)
+    case .frequency(let range): write(range, .frequency, to: &text)
     case .count(let range): write(range, .none, to: &text)
     case .countOrNever(let range):
       text.write("never, or ")

@@ -41,6 +41,10 @@ extension ValueKind {
       return try .number(readMeasure(text, .time, range, &message))
     case .size(let range):
       return try .number(readMeasure(text, .size, range, &message))
+    case .frequency(let range):
+      return try .number(readMeasure(text, .frequency, range, &message))
+    case .labels:
+      if areLabels(text) { return .text }
     case .count(let range):
       return try .number(readMeasure(text, .none, range, &message))
     case .countOrNever(let range):
@@ -106,7 +110,7 @@ extension ValueKind {
       message.write(quoted: text)
       switch units {
       case .none: message.write(" has more than a whole number: write only digits")
-      case .time, .size:
+      case .time, .size, .frequency:
         message.write(unit.isEmpty ? " lacks a unit: " : " has an unknown unit: ")
         message.write(units.list)
       }
@@ -201,6 +205,28 @@ func isName(_ text: Span<UInt8>) -> Bool {
     guard isLowerCaseLetter(byte) || isDigit(byte) || (index > 0 && isMark) else { return false }
   }
   return true
+}
+
+/// One to three labels of GPIO chips with blanks between.
+private func areLabels(_ text: Span<UInt8>) -> Bool {
+  var count = 0
+  var isFitting = true
+  forEachWord(of: text) { word in
+    count += 1
+    if word.count > Limits.chipLabelByteCount { isFitting = false }
+  }
+  return isFitting && count >= 1 && count <= 3
+}
+
+/// Hands over what stands between blanks.
+func forEachWord(of text: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+  var start = 0
+  while start < text.count {
+    var end = start
+    while end < text.count, text[end] != UInt8(ascii: " ") { end += 1 }
+    if end > start { body(text.extracting(start..<end)) }
+    start = end + 1
+  }
 }
 
 private func hexadecimalDigit(_ byte: UInt8) -> UInt8? {

@@ -80,18 +80,18 @@ private struct SectionReading: ~Copyable {
   /// section.
   private var isInside = false
   /// The line of each key in the open section; 0 when not seen. By row of `KeyTable`.
-  private var keyLines = InlineArray<47, Int>(repeating: 0)
+  private var keyLines = InlineArray<62, Int>(repeating: 0)
   /// How often each section was seen, and where first.
-  private var counts = InlineArray<15, Int>(repeating: 0)
-  private var firstLines = InlineArray<15, Int>(repeating: 0)
+  private var counts = InlineArray<20, Int>(repeating: 0)
+  private var firstLines = InlineArray<20, Int>(repeating: 0)
 
   private struct NamedLine {
     var section: Section
     var name: Name
     var line: Int
   }
-  /// Sections with names: 16 sensors, 8 buses and 8 serial lines never share a file.
-  private var named = FixedArray<16, NamedLine>(
+  /// Sections with names: 8 I2C buses, 8 serial lines, 16 GPIO lines, 4 SPI buses and 6 radios of a profile.
+  private var named = FixedArray<42, NamedLine>(
     filler: NamedLine(section: .sensor, name: Name(), line: 0))
 
   init(source: Problem.Source) { self.source = source }

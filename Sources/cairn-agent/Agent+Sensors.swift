@@ -38,7 +38,8 @@ extension Agent {
       end(.configuration, "cairn-agent: the path of an I2C bus is too long")
     }
     switch bus.place {
-    case .virtual:
+    // cairn-usb serves its buses with the same packets; only what a simulator serves is flagged.
+    case .virtual, .usb:
       return .virtual(
         VirtualBus(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
           .device(at: address))
