@@ -285,14 +285,14 @@ let hostTests: [Target] = [
     "GatewayProgram",
     [
       "cairn-gateway", "Verifier", "Identity", "Proofs", "Records", "Signers", "FixedMemory",
-      "Simulation", "cairn-agent", "cairn-uplink-https",
+      "Simulation", "cairn-agent", "cairn-uplink-https", "TestSupport",
     ]),
   // The agent as systemd would start it, on the simulator's board.
   tests(
     "Agent",
     [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
-      "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier",
+      "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
     ]),
   // Whole programs, as a person starts them.
   tests(

@@ -6,11 +6,12 @@ import LinuxPlatform
 import Proofs
 import Records
 import Signers
+import TestSupport
 import Testing
 import Verifier
 
 /// Which hardware a key signs on, what a lost place asks for, and what a gateway may tell an agent.
-@Suite(.timeLimit(.minutes(3))) struct AgentIdentityTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentIdentityTests {
   private func head(
     _ node: AgentNode, epoch: UInt64, seed: UInt8 = AgentNode.gatewaySeed, of key: PublicKey? = nil
   ) throws -> [UInt8] {

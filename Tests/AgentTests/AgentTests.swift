@@ -5,10 +5,11 @@ import LinuxPlatform
 import Proofs
 import Records
 import Signers
+import TestSupport
 import Testing
 
 /// The built agent, as systemd would start it.
-@Suite(.timeLimit(.minutes(3))) struct AgentTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentTests {
   private static let sensor = """
     [sensor.air]
     chip = bme280

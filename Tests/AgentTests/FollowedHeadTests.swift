@@ -6,10 +6,11 @@ import LinuxPlatform
 import Proofs
 import Records
 import Signers
+import TestSupport
 import Testing
 
 /// A gateway's head while the agent runs: a card that was restored as a whole goes on in a lawful epoch.
-@Suite(.timeLimit(.minutes(3))) struct FollowedHeadTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct FollowedHeadTests {
   private static let sensor = """
     [sensor.air]
     chip = bme280

@@ -7,10 +7,11 @@ import LinuxPlatform
 import Proofs
 import Records
 import Signers
+import TestSupport
 import Testing
 
 /// A gateway whose key is followed by another, and what a gateway gives back of this node.
-@Suite(.timeLimit(.minutes(3))) struct GatewayKeyTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct GatewayKeyTests {
   private static let unknownKey = RefusalCode.unknownKey.rawValue
 
   /// The configured gateway's key has seed 77; later ones 78, 79.

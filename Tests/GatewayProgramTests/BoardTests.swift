@@ -2,6 +2,7 @@ import FixedMemory
 import Foundation
 import Identity
 import Proofs
+import TestSupport
 import Testing
 import Verifier
 
@@ -105,7 +106,7 @@ private final class Board {
 }
 
 /// Board and gateway, whole programs on both sides.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct BoardTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct BoardTests {
   private static let enrolled = "has this node's enrolment"
 
   @Test func aNodeRestoredFromItsKeyGoesOnWithAGatewayWhoseKeyHasChanged() throws {

@@ -2,11 +2,12 @@ import FixedMemory
 import Foundation
 import Proofs
 import Simulation
+import TestSupport
 import Testing
 import Verifier
 
 /// `cairn-gateway key rotate`, and what the program does with key files that are not its log's.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct KeyRotateTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct KeyRotateTests {
   @Test func aStoppedGatewayGetsAnotherKeyAndGoesOn() async throws {
     let folder = try TemporaryFolder()
     let device = try TestDevice(seed: 1)

@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// SIGTERM ends the program at once, whatever it waits for. Where nothing but the signal could end a wait
 /// in the minute that a test waits, the end itself shows it.
-@Suite(.serialized) struct EndTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct EndTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What the uplink carries beside batches.
-@Suite(.serialized) struct ErrandTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct ErrandTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

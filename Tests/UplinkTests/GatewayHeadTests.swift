@@ -1,9 +1,10 @@
 import Foundation
 import Proofs
+import TestSupport
 import Testing
 
 /// The gateway's own log, watched. Whatever it shows, delivery goes on.
-@Suite(.serialized) struct GatewayHeadTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct GatewayHeadTests {
   let gateway: ScriptedGateway
   let paper: PaperGateway
   let node: Node

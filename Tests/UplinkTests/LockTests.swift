@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// One uplink for one state folder: two would send every batch twice, and move one cursor.
-@Suite(.serialized) struct LockTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct LockTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

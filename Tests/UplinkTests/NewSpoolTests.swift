@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The operator takes the spool away, and the agent makes a new one: what is then open is a file without a
 /// name.
-@Suite(.serialized) struct NewSpoolTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct NewSpoolTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

@@ -1,9 +1,10 @@
 import Foundation
 import Spool
+import TestSupport
 import Testing
 
 /// When the uplink tries again, and that it does not try without end.
-@Suite(.serialized) struct RetryTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct RetryTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

@@ -1,9 +1,10 @@
 import Foundation
 import Simulation
+import TestSupport
 import Testing
 
 /// A board that has less than it had: its spool is lost, or a backup stands in its place.
-@Suite(.ownThreads, .timeLimit(.minutes(5))) struct BackupTests {
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct BackupTests {
   @Test func aLostSpoolIsANewEpochAndNothingIsSignedTwice() throws {
     let world = try World()
     let node = try world.node(serial: "one")

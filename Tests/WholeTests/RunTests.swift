@@ -1,10 +1,11 @@
 import Foundation
 import Simulation
+import TestSupport
 import Testing
 
 /// `cairn-simulate run` as a person starts it, with the full-Swift builds of the programs that stand beside
 /// this test. One at a time: each needs the machine for some seconds.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(3))) struct RunTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct RunTests {
   @Test func aRunVerifiesBatchesLeavesNothingRunningAndIsContinued() throws {
     let folder = try TemporaryFolder()
     let first = try Run(folder, ["--seconds", "8"])

@@ -1,14 +1,16 @@
 import Foundation
 import Testing
 
-/// Tests that wait for processes do it on threads of their own, three at a time. Swift's own threads are as few as
+/// Tests that wait for processes do it on threads of their own, four at a time. Swift's own threads are as few as
 /// the machine has cores, and all other tests need them.
-struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
+///
+/// A time limit counts the wait for a thread too: suites with this trait give ten minutes.
+public struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
   private static let executor = Executor()
 
-  var isRecursive: Bool { true }
+  public var isRecursive: Bool { true }
 
-  func provideScope(
+  public func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     try await withTaskExecutorPreference(Self.executor) { try await function() }
@@ -17,7 +19,7 @@ struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
   private final class Executor: TaskExecutor {
     private let threads = OperationQueue()
 
-    init() { threads.maxConcurrentOperationCount = 3 }
+    init() { threads.maxConcurrentOperationCount = 4 }
 
     func enqueue(_ job: consuming ExecutorJob) {
       let job = UnownedJob(job)
@@ -28,5 +30,5 @@ struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == OwnThreads {
   /// On threads beside those of Swift.
-  static var ownThreads: Self { OwnThreads() }
+  public static var ownThreads: Self { OwnThreads() }
 }
