@@ -19,11 +19,12 @@ PYTHON := $(VENV)/bin/python
 # `make ship` for another architecture brings its libraries itself; to run its programs here takes an emulator.
 CROSS_PACKAGES := qemu-user-static
 SERVICE_PACKAGES := systemd udev lintian util-linux
+PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
 	libqrencode-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,7 +71,7 @@ deb: ship ## Debian packages of ARCH, in build/deb
 ifneq ($(ARCH),$(HOST_ARCH))
 	@$(MAKE) --no-print-directory ship ARCH=$(HOST_ARCH)
 endif
-	@Boards/Debian/deb.sh $(ARCH)
+	@Boards/Debian/deb.sh $(ARCH) $(SHIP_PROGRAMS)
 
 ifeq ($(ARCH),$(HOST_ARCH))
 RUN_PROGRAMS := $(SHIP)
@@ -101,6 +102,7 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
+	$(MAKE) test-packages
 	$(PYTHON) Tests/Outside/sealed_keys.py
 	$(PYTHON) Tests/Outside/sealed_keys.py --program $(SHIP)/cairn
 	$(MAKE) run SECONDS=15
@@ -124,7 +126,12 @@ test-cross: setup ## what amd64, arm64 and armhf compute is the same; whole prog
 
 test-services: deb ## units, udev rules and packages, as far as this machine can tell
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(SERVICE_PACKAGES)"
-	python3 Tests/Services/selftest.py
+	python3 Tests/Services/selftest.py $(SHIP_PROGRAMS)
+
+test-packages: deb ## packages installed, upgraded, broken off and removed in a Debian root of their own
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(PACKAGES_PACKAGES)"
+	@swift build --product cairn-simulate
+	python3 Tests/Packages/selftest.py "$$(swift build --show-bin-path)/cairn-simulate" $(SHIP_PROGRAMS)
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test
@@ -133,6 +140,9 @@ check: ## style, imports, dependency graph, links
 
 bench: ship ## measures what docs/measurements.md speaks of
 	Tests/Bench/bench.sh
+
+idle: ship ## processor time and wake-ups of agent and uplink with nothing to do, in five minutes
+	Tests/Bench/bench.sh idle
 
 size: ship ## sizes of the board's programs
 	Tests/Bench/size.sh

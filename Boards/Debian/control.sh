@@ -11,6 +11,10 @@ library_package() {
     libinih.so.1) echo libinih1 ;;
     libi2c.so.0) echo libi2c0 ;;
     libqrencode.so.4) echo libqrencode4 ;;
+    libusb-1.0.so.0) echo libusb-1.0-0 ;;
+    libmosquitto.so.1) echo 'libmosquitto1 (>= 2.0)' ;;
+    libedit.so.2) echo libedit2 ;;
+    libudev.so.1) echo libudev1 ;;
     libcrypto.so.3 | libssl.so.3) echo libssl3 ;;
     libgcc_s.so.1) echo libgcc-s1 ;;
     *)
@@ -55,6 +59,20 @@ control() { # PACKAGE ARCHITECTURE FOLDER
  signed batches to the gateway that the operator has chosen. It has neither
  the key nor devices.'
       ;;
+    cairn-uplink-mqtt)
+      depends="cairn-common (= $version), ca-certificates"
+      summary='delivers a Cairn log to its gateway by MQTT'
+      text='Reads the log that the agent of the same board keeps, and delivers it in
+ signed batches through a broker to the gateway that the operator has chosen.
+ It has neither the key nor devices.'
+      ;;
+    cairn-usb)
+      depends="cairn-common (= $version)"
+      summary='USB converters as buses of a Cairn node'
+      text='Serves the I2C bus of a USB converter that no kernel driver knows to the
+ agent of the same board. One process for each converter, started when it is
+ plugged in, with neither the key nor the network.'
+      ;;
     cairn)
       depends=''
       summary="operator's tool for Cairn nodes"
@@ -66,6 +84,10 @@ control() { # PACKAGE ARCHITECTURE FOLDER
   printf 'Package: %s\nSource: cairn\nVersion: %s\nArchitecture: %s\nMaintainer: %s\nInstalled-Size: %s\n' \
     "$package" "$version" "$2" "$maintainer" "$(du -sk --apparent-size "$folder" | cut -f1)"
   [ -z "$depends" ] || printf 'Depends: %s\n' "$depends"
-  [ "$package" != cairn-agent ] || printf 'Recommends: cairn, cairn-uplink-https\n'
+  case $package in
+    cairn-agent) printf 'Recommends: cairn, cairn-uplink-https | cairn-uplink\n' ;;
+    # One delivers: both have the same cursor.
+    cairn-uplink-*) printf 'Provides: cairn-uplink\nConflicts: cairn-uplink\nReplaces: cairn-uplink\n' ;;
+  esac
   printf 'Section: net\nPriority: optional\nDescription: %s\n %s\n' "$summary" "$text"
 }

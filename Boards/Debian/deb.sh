@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# Puts the Debian packages of one architecture together, from the programs in build/ARCH.
-#   Boards/Debian/deb.sh arm64
+# Puts the Debian packages of one architecture together, from programs in build/ARCH: those that are named.
+#   Boards/Debian/deb.sh arm64 cairn-agent cairn-uplink-https cairn
+# Takes CAIRN_DEB_VERSION for another version than the programs', CAIRN_DEB_FOLDER for another folder than build/deb.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 architecture=$1
+shift
+names=("$@")
 programs=build/$architecture
 version=$(sed -n 's/^var agentVersion: StaticString { "\(.*\)" }$/\1/p' Sources/cairn-agent/Program.swift)
-work=build/deb/work-$architecture
+version=${CAIRN_DEB_VERSION:-$version}
+deb=${CAIRN_DEB_FOLDER:-build/deb}
+work=$deb/work-$architecture
 # Times in the packages are the last commit's, so that two builds of it are the same.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
-rm -rf "$work"
-mkdir -p build/deb
+rm -rf "$work" "$deb"/cairn*_"$architecture".deb "$deb"/cairn-common_*_all.deb
+mkdir -p "$deb"
 . Boards/Debian/control.sh
 
 # put PACKAGE MODE FILE... FOLDER
@@ -46,6 +51,16 @@ manual() { # PACKAGE PROGRAM SECTION WHAT
   Boards/Debian/manual.sh "$2" "$3" "$4" "$version" | gzip -9n >"$work/$1/usr/share/man/man$3/$2.$3.gz"
 }
 
+# What a package's scripts do for its services: service for one, instances for one of each device.
+scripts() { # PACKAGE service|instances UNIT
+  local script
+  mkdir -p "$work/$1/DEBIAN"
+  for script in postinst prerm postrm; do
+    sed -e "s/@PACKAGE@/$1/g" -e "s/@UNIT@/$3/g" "Boards/Debian/$2.$script" >"$work/$1/DEBIAN/$script"
+    chmod 755 "$work/$1/DEBIAN/$script"
+  done
+}
+
 build() { # PACKAGE ARCHITECTURE
   local package=$1 folder=$work/$1
   document "$package"
@@ -59,28 +74,57 @@ build() { # PACKAGE ARCHITECTURE
   control "$package" "$2" "$folder" >"$folder/DEBIAN/control"
   find "$folder" -type d -exec chmod 755 {} +
   find "$folder" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-  dpkg-deb --root-owner-group -Zxz --build "$folder" "build/deb/${package}_${version}_$2.deb" >/dev/null
-  ls -l "build/deb/${package}_${version}_$2.deb" | awk '{ printf "  %-52s %9d bytes\n", $9, $5 }'
+  dpkg-deb --root-owner-group -Zxz --build "$folder" "$deb/${package}_${version}_$2.deb" >/dev/null
+  ls -l "$deb/${package}_${version}_$2.deb" | awk '{ printf "  %-52s %9d bytes\n", $9, $5 }'
 }
+
+# The console is a part of cairn: a unit for it is made when the program has it.
+has_console=no
+if "build/$(dpkg --print-architecture)/cairn" --help 2>/dev/null | grep -q 'cairn console'; then has_console=yes; fi
 
 put_as cairn-common 644 Boards/Systemd/cairn.sysusers /usr/lib/sysusers.d/cairn.conf
 put_as cairn-common 644 Boards/Systemd/cairn.tmpfiles /usr/lib/tmpfiles.d/cairn.conf
+put_as cairn-common 644 Boards/Systemd/cairn.preset /usr/lib/systemd/system-preset/70-cairn.preset
+if [ $has_console = yes ]; then
+  put_as cairn-common 644 Boards/Systemd/cairn-console.sysusers /usr/lib/sysusers.d/cairn-console.conf
+fi
 put cairn-common 644 Udev/70-cairn.rules /usr/lib/udev/rules.d
 put cairn-common 644 Boards/*.ini /usr/share/cairn/boards
 put cairn-common 644 docs/*.md docs/site.ini.sample docs/board.ini.sample README.md /usr/share/doc/cairn-common
 build cairn-common all
 
-for package in cairn-agent cairn-uplink-https; do
-  put $package 755 "$programs/$package" /usr/bin
-  put $package 644 Boards/Systemd/$package.service /usr/lib/systemd/system
+for package in "${names[@]}"; do
+  put "$package" 755 "$programs/$package" /usr/bin
+  case $package in
+    cairn-agent)
+      manual "$package" "$package" 8 "measures, signs, keeps a log that anyone can check"
+      put_as "$package" 644 Boards/Debian/cairn-agent.lintian-overrides /usr/share/lintian/overrides/cairn-agent
+      put "$package" 644 Boards/Systemd/cairn-agent.service /usr/lib/systemd/system
+      scripts "$package" service "$package.service"
+      ;;
+    cairn-uplink-*)
+      manual "$package" "$package" 8 "delivers a Cairn log to its gateway"
+      put "$package" 644 "Boards/Systemd/$package.service" /usr/lib/systemd/system
+      scripts "$package" service "$package.service"
+      ;;
+    cairn-usb)
+      manual "$package" "$package" 8 "USB converters as buses of a node"
+      put "$package" 644 Boards/Systemd/cairn-usb@.service /usr/lib/systemd/system
+      put_as "$package" 644 Boards/Systemd/cairn-usb.sysusers /usr/lib/sysusers.d/cairn-usb.conf
+      scripts "$package" instances 'cairn-usb@*.service'
+      ;;
+    cairn)
+      manual "$package" "$package" 1 "what a node measures, proves and delivers"
+      if [ $has_console = yes ]; then
+        put "$package" 644 Boards/Systemd/cairn-console@.service /usr/lib/systemd/system
+        scripts "$package" instances 'cairn-console@*.service'
+      fi
+      ;;
+    *)
+      echo "Boards/Debian/deb.sh: no package is known for $package" >&2
+      exit 1
+      ;;
+  esac
+  build "$package" "$architecture"
 done
-put_as cairn-agent 644 Boards/Debian/cairn-agent.lintian-overrides /usr/share/lintian/overrides/cairn-agent
-manual cairn-agent cairn-agent 8 "measures, signs, keeps a log that anyone can check"
-manual cairn-uplink-https cairn-uplink-https 8 "delivers a Cairn log to its gateway"
-build cairn-agent "$architecture"
-build cairn-uplink-https "$architecture"
-
-put cairn 755 "$programs/cairn" /usr/bin
-manual cairn cairn 1 "what a node measures, proves and delivers"
-build cairn "$architecture"
 rm -rf "$work"

@@ -18,7 +18,21 @@ ARCHITECTURE = subprocess.run(
 PROGRAMS = ROOT / "build" / ARCHITECTURE
 DEB = ROOT / "build" / "deb"
 # The most that each unit may be exposed to, by systemd-analyze security.
-EXPOSURE = {"cairn-agent": 1.0, "cairn-uplink-https": 1.3}
+EXPOSURE = {
+    "cairn-agent": 1.0,
+    "cairn-uplink-https": 1.3,
+    "cairn-uplink-mqtt": 1.3,
+    "cairn-usb@": 0.7,
+    "cairn-console@": 0.7,
+}
+
+# The programs that packages are made for, and the units that they bring.
+SHIPPED = sys.argv[1:] or ["cairn-agent", "cairn-uplink-https", "cairn"]
+UNITS = {
+    **{name: [f"/usr/lib/systemd/system/{name}.service"]
+       for name in ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt"]},
+    "cairn-usb": ["/usr/lib/systemd/system/cairn-usb@.service", "/usr/lib/sysusers.d/cairn-usb.conf"],
+}
 
 passed = failed = 0
 
@@ -59,11 +73,26 @@ def units(folder):
         # The programs are not installed here.
         told = [line for line in unknown.splitlines() if "is not executable" not in line]
         check(f"systemd reads every line of {name}", not any(name in line for line in told), told)
-    agent = (ROOT / "Boards/Systemd/cairn-agent.service").read_text()
-    uplink = (ROOT / "Boards/Systemd/cairn-uplink-https.service").read_text()
-    check("the agent has no network", "PrivateNetwork=yes" in agent and "AF_INET" not in agent)
-    check("the uplink has no devices and no key",
-          "PrivateDevices=yes" in uplink and "InaccessiblePaths=-/var/lib/cairn/agent/agent.key" in uplink)
+    text = {path.stem: path.read_text() for path in (ROOT / "Boards/Systemd").glob("*.service")}
+    check("every unit has a bound", text.keys() == EXPOSURE.keys(), text.keys() ^ EXPOSURE.keys())
+    for name in ["cairn-agent", "cairn-usb@", "cairn-console@"]:
+        check(f"{name} has no network",
+              "PrivateNetwork=yes" in text[name] and "AF_INET" not in text[name])
+    for name, other in [("https", "mqtt"), ("mqtt", "https")]:
+        uplink = text[f"cairn-uplink-{name}"]
+        check(f"the uplink {name} has no devices", "PrivateDevices=yes" in uplink)
+        check(f"the uplink {name} runs without the other one",
+              f"Conflicts=cairn-uplink-{other}.service" in uplink)
+    for name in text.keys() - {"cairn-agent"}:
+        check(f"{name} has no key", re.search(
+            r"^InaccessiblePaths=-/var/lib/cairn(/agent/agent.key)?$", text[name], re.MULTILINE))
+    devices = {name: set(re.findall(r"^DeviceAllow=(\S+)", text[name], re.MULTILINE)) for name in text}
+    check("the bridge has USB devices and no others", devices["cairn-usb@"] == {"char-usb_device"})
+    check("the console has its line and no other device", devices["cairn-console@"] == {"/dev/%I"})
+    for name in EXPOSURE:
+        check(f"{name} has no other devices than are named",
+              "DevicePolicy=closed" in text[name])
+        check(f"{name} has a bound of memory", re.search(r"^MemoryMax=\d+M$", text[name], re.MULTILINE))
 
 
 def udev_says(rules):
@@ -145,12 +174,10 @@ def packages():
     found = {path.name.split("_")[0]: path for path in DEB.glob(f"*_{ARCHITECTURE}.deb")}
     found |= {path.name.split("_")[0]: path for path in DEB.glob("*_all.deb")}
     wanted = {
-        "cairn-agent": ["/usr/bin/cairn-agent", "/usr/lib/systemd/system/cairn-agent.service"],
-        "cairn-uplink-https": [
-            "/usr/bin/cairn-uplink-https", "/usr/lib/systemd/system/cairn-uplink-https.service"],
-        "cairn": ["/usr/bin/cairn"],
+        **{program: [f"/usr/bin/{program}", *UNITS.get(program, [])] for program in SHIPPED},
         "cairn-common": [
             "/usr/lib/sysusers.d/cairn.conf", "/usr/lib/tmpfiles.d/cairn.conf",
+            "/usr/lib/systemd/system-preset/70-cairn.preset",
             "/usr/lib/udev/rules.d/70-cairn.rules", "/usr/share/cairn/boards/generic.ini"],
     }
     for name, paths in wanted.items():
@@ -161,6 +188,12 @@ def packages():
         for path in paths:
             check(f"{name} holds {path}", path in files)
         check(f"all of {name} is root's", all(owner == "root/root" for _, owner in files.values()))
+        programs = {"/usr/bin/" + path.name for path in PROGRAMS.iterdir()}
+        for unit in (path for path in files if path.endswith(".service")):
+            started = re.search(r"^ExecStart=(\S+)", (
+                ROOT / "Boards/Systemd" / pathlib.Path(unit).name).read_text(), re.MULTILINE)[1]
+            check(f"{unit} starts a program of its own package",
+                  started in files and started in programs, started)
         check(f"nothing of {name} is in /var or /etc",
               not any(path.startswith(("/var", "/etc")) for path in files))
     result = subprocess.run(
@@ -168,7 +201,7 @@ def packages():
         capture_output=True, text=True)
     check("lintian finds no error", result.returncode == 0, result.stdout)
     for script in (ROOT / "Boards" / "Debian").glob("*.p*"):
-        text = script.read_text()
+        text = script.read_text().replace("@UNIT@", "a.service").replace("@PACKAGE@", "a")
         check(f"{script.name} is a script that sh reads",
               subprocess.run(["sh", "-n", script]).returncode == 0)
         check(f"{script.name} removes nothing below /var/lib/cairn",
