@@ -180,6 +180,9 @@ public struct BoardProfile: ~Copyable {
     return nil
   }
 
+  /// False for a profile that is for whoever names it.
+  public var namesDeviceTrees: Bool { !compatible.isEmpty }
+
   /// True when one of the profile's `compatible` strings stands in `tree`.
   public func matches(deviceTree tree: Span<UInt8>) -> Bool { rank(deviceTree: tree) != nil }
 

@@ -46,6 +46,16 @@ public struct ProgramOptions: ~Copyable {
     refuse(option, " needs a value", .missingArgument, problems: &problems)
   }
 
+  /// The same paths once more, for whoever looks for a profile without deciding for the others.
+  public borrowing func copy() -> ProgramOptions {
+    var copy = ProgramOptions(stateFolder: "/")
+    copy.configPath = configPath
+    copy.boardPath = boardPath
+    copy.stateFolder = stateFolder
+    copy.runFolder = runFolder
+    return copy
+  }
+
   /// The profile that was found to be this board's: as if it had been named.
   public mutating func take(boardPath path: PathText) { boardPath = path }
 

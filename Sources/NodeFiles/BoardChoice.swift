@@ -14,10 +14,27 @@ public enum BoardChoice {
   /// Where the kernel shows what the board is.
   public static var deviceTreeFile: StaticString { "/proc/device-tree/compatible" }
 
-  /// Sets the options' board when it is not named; a problem says why none was found.
-  static func choose(for options: inout ProgramOptions, problems: inout ProblemList) {
-    guard options.boardPath.isEmpty else { return }
-    if let own = ownProfile(beside: options.configPath) { return options.take(boardPath: own) }
+  /// How a profile was found.
+  public enum Way: Sendable {
+    /// On the command line.
+    case named
+    /// As board.ini beside the site file.
+    case besideSite
+    /// By this string of the device tree, cut to what fits.
+    case deviceTree(FixedText<64>)
+  }
+
+  /// Sets the options' board when it is not named, and says how it was found; nil when none was, and a problem
+  /// says why.
+  @discardableResult
+  public static func choose(
+    for options: inout ProgramOptions, problems: inout ProblemList
+  ) -> Way? {
+    guard options.boardPath.isEmpty else { return .named }
+    if let own = ownProfile(beside: options.configPath) {
+      options.take(boardPath: own)
+      return .besideSite
+    }
     var tree = InlineArray<512, UInt8>(repeating: 0)
     var span = tree.mutableSpan
     var count = 0
@@ -28,18 +45,24 @@ public enum BoardChoice {
         Message(
           "--board is needed: this machine shows no device tree that would tell which board it is. Profiles are in /usr/share/cairn/boards"
         ), problems: &problems)
-      return
+      return nil
     }
     let strings = span.span.extracting(0..<count)
     if let found = best(for: strings, in: FixedPath(profilesFolder)) {
-      return options.take(boardPath: found)
+      options.take(boardPath: found)
+      var string = FixedText<64>()
+      if let path = FixedPath(found.span), let rank = rank(of: path, strings) {
+        string.write(self.string(rank, of: strings))
+      }
+      return .deviceTree(string)
     }
     var message = Message("no profile in /usr/share/cairn/boards names this board (")
     message.write("\"")
-    message.write(firstString(of: strings))
+    message.write(string(0, of: strings))
     message.write("\"")
     message.write("): copy generic.ini to board.ini beside site.ini and fill it in, or use --board")
     options.refuseWithoutBoard(message, problems: &problems)
+    return nil
   }
 
   /// The operator's own profile; nil when there is none.
@@ -83,10 +106,16 @@ public enum BoardChoice {
     } catch { return nil }
   }
 
+  /// A string of a device tree's `compatible`, the most specific one being 0; empty behind the last.
   @_lifetime(copy tree)
-  private static func firstString(of tree: Span<UInt8>) -> Span<UInt8> {
-    var end = 0
+  public static func string(_ index: Int, of tree: Span<UInt8>) -> Span<UInt8> {
+    var start = 0
+    for _ in 0..<index {
+      while start < tree.count, tree[start] != 0 { start += 1 }
+      start = min(start + 1, tree.count)
+    }
+    var end = start
     while end < tree.count, tree[end] != 0 { end += 1 }
-    return tree.extracting(0..<end)
+    return tree.extracting(start..<end)
   }
 }

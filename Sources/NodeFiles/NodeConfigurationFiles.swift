@@ -41,6 +41,12 @@ public struct NodeConfigurationFiles: ~Copyable {
     return NodeConfigurationFiles(site: site, board: board, hash: hash.finish())
   }
 
+  /// Reads the board profile's bytes and says how many there are; why they can't be read is in `problems`.
+  public static func readBoard(
+    _ options: borrowing ProgramOptions, into span: inout MutableSpan<UInt8>,
+    problems: inout ProblemList
+  ) -> Int { read(options.boardPath, .board, into: &span, problems: &problems) }
+
   private static func read(
     _ path: PathText, _ source: Problem.Source, into span: inout MutableSpan<UInt8>,
     problems: inout ProblemList

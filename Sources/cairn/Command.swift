@@ -8,8 +8,9 @@ enum Command: UInt8 {
 
   case keyBackup, keyRestore
   case ownerNew, ownerShow, ownerInvite, ownerMove, ownerSucceed, ownerRevoke
+  case boardShow, boardCheck
 
-  static var count: Int { 18 }
+  static var count: Int { 20 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -22,6 +23,7 @@ enum Command: UInt8 {
     case .configShow: "config"
     case .enrol: "enrol"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
+    case .boardShow, .boardCheck: "board"
     }
   }
 
@@ -43,6 +45,8 @@ enum Command: UInt8 {
     case .ownerMove: "move"
     case .ownerSucceed: "succeed"
     case .ownerRevoke: "revoke"
+    case .boardShow: "show"
+    case .boardCheck: "check"
     }
   }
 
@@ -54,6 +58,7 @@ enum Command: UInt8 {
     case .verify, .keyRestore: "FILE"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
+    case .boardShow, .boardCheck: nil
     }
   }
 
@@ -64,6 +69,7 @@ enum Command: UInt8 {
       .ownerSucceed, .ownerRevoke:
       true
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
+    case .boardShow, .boardCheck: false
     }
   }
 
@@ -90,7 +96,7 @@ enum Command: UInt8 {
     switch self {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
-      .verify, .configCheck, .configShow, .enrol, .ownerNew, .ownerShow:
+      .verify, .configCheck, .configShow, .enrol, .ownerNew, .ownerShow, .boardShow, .boardCheck:
       false
     }
   }

@@ -21,6 +21,8 @@ enum Help {
     case .ownerMove: ownerMove
     case .ownerSucceed: ownerSucceed
     case .ownerRevoke: ownerRevoke
+    case .boardShow: boardShow
+    case .boardCheck: boardCheck
     }
   }
 
@@ -44,6 +46,8 @@ enum Help {
                                          enrolment, gateway's head, proof …
       cairn config check                 what is wrong in the configuration
       cairn config show                  each value that holds, and where it is from
+      cairn board show                   what the board has and where
+      cairn board check                  whether this machine has it too
       cairn owner new OWNER-FILE         on a desk: the key of who owns nodes
       cairn owner show OWNER-FILE        its public half
       cairn owner invite, move, succeed, revoke OWNER-FILE
@@ -54,7 +58,7 @@ enum Help {
       --state FOLDER   holds agent/ and uplink/                  /var/lib/cairn
       --run FOLDER     holds agent.sock                          /run/cairn
       --config FILE    site file                                 /etc/cairn/site.ini
-      --board FILE     board profile, for config
+      --board FILE     board profile, for config and board
 
     All of it works without the network, and without the agent and the uplink.
     Exit status: 0 done, 1 not valid, 2 command line, 69 nothing there, 74 storage

@@ -43,6 +43,8 @@ struct Program {
     case .ownerMove: status = OwnerDocumentCommand.invite(arguments, isMove: true, &output)
     case .ownerSucceed: status = OwnerDocumentCommand.succeed(arguments, &output)
     case .ownerRevoke: status = OwnerDocumentCommand.revoke(arguments, &output)
+    case .boardShow: status = BoardCommand.show(arguments, &output)
+    case .boardCheck: status = BoardCommand.check(arguments, &output)
     }
     output.finish(status)
   }

@@ -11,6 +11,7 @@
 
 #include "CLinuxChild.h"
 #include "CLinuxConsole.h"
+#include "CLinuxDevices.h"
 #include "CLinuxKeyFile.h"
 #include "CLinuxPassphrase.h"
 #include "CLinuxPlatform.h"

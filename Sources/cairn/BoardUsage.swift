@@ -1,0 +1,48 @@
+import FixedMemory
+import NodeConfiguration
+
+/// Which parts of a board this node's site file asks for.
+struct BoardUsage {
+  enum Need: UInt8 {
+    case none, optional, required
+
+    /// How bad it is when such a part is not as it should be.
+    var stateWhenWrong: CheckRow.State {
+      switch self {
+      case .none: .unused
+      case .optional: .warning
+      case .required: .failed
+      }
+    }
+  }
+
+  private var buses = FixedArray<16, Name>(filler: Name())
+  private var isRequired = InlineArray<16, Bool>(repeating: false)
+  private var port: Name?
+
+  /// Nothing is asked for: there is no site file that could be read.
+  init() {}
+
+  init(_ site: borrowing SiteConfiguration) {
+    for index in site.sensors.indices where buses.offer(site.sensors[index].bus) {
+      isRequired[buses.count - 1] = !site.sensors[index].isOptional
+    }
+    port = site.gnss?.port
+  }
+
+  func need(ofBus name: Name) -> Need {
+    var need = Need.none
+    for index in buses.indices where buses[index] == name {
+      if isRequired[index] { return .required }
+      need = .optional
+    }
+    return need
+  }
+
+  /// A receiver may be plugged in at any time, so that it is never required.
+  func need(ofSerialLine name: Name) -> Need { port == name ? .optional : .none }
+
+  func need(ofGPIOLine name: Name, _ board: borrowing BoardProfile) -> Need {
+    board.led == name || board.button == name ? .optional : .none
+  }
+}
