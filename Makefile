@@ -24,7 +24,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle resident check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,7 +142,15 @@ bench: ship ## measures what docs/measurements.md speaks of
 	Tests/Bench/bench.sh
 
 idle: ship ## processor time and wake-ups of agent and uplink with nothing to do, in five minutes
-	Tests/Bench/bench.sh idle
+	@swift build --product cairn-gateway
+	@swift build --product cairn-simulate
+	python3 Tests/Bench/measure.py idle
+
+resident: ship ## resident memory of agent and uplink on each architecture that is built, under qemu-user
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(CROSS_PACKAGES)"
+	@swift build --product cairn-gateway
+	@swift build --product cairn-simulate
+	python3 Tests/Bench/resident.py
 
 size: ship ## sizes of the board's programs
 	Tests/Bench/size.sh

@@ -13,7 +13,7 @@ version=${CAIRN_DEB_VERSION:-$version}
 deb=${CAIRN_DEB_FOLDER:-build/deb}
 work=$deb/work-$architecture
 # Times in the packages are the last commit's, so that two builds of it are the same.
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 export SOURCE_DATE_EPOCH
 rm -rf "$work" "$deb"/cairn*_"$architecture".deb "$deb"/cairn-common_*_all.deb
 mkdir -p "$deb"
@@ -87,6 +87,7 @@ put_as cairn-common 644 Boards/Systemd/cairn.tmpfiles /usr/lib/tmpfiles.d/cairn.
 put_as cairn-common 644 Boards/Systemd/cairn.preset /usr/lib/systemd/system-preset/70-cairn.preset
 if [ $has_console = yes ]; then
   put_as cairn-common 644 Boards/Systemd/cairn-console.sysusers /usr/lib/sysusers.d/cairn-console.conf
+  put_as cairn-common 644 Boards/Systemd/cairn-console.tmpfiles /usr/lib/tmpfiles.d/cairn-console.conf
 fi
 put cairn-common 644 Udev/70-cairn.rules /usr/lib/udev/rules.d
 put cairn-common 644 Boards/*.ini /usr/share/cairn/boards
@@ -110,6 +111,7 @@ for package in "${names[@]}"; do
     cairn-usb)
       manual "$package" "$package" 8 "USB converters as buses of a node"
       put "$package" 644 Boards/Systemd/cairn-usb@.service /usr/lib/systemd/system
+      put "$package" 644 Udev/70-cairn-usb.rules /usr/lib/udev/rules.d
       put_as "$package" 644 Boards/Systemd/cairn-usb.sysusers /usr/lib/sysusers.d/cairn-usb.conf
       scripts "$package" instances 'cairn-usb@*.service'
       ;;

@@ -204,6 +204,37 @@ def measure_rest():
     table.show()
 
 
+def written(process):
+    """Bytes that a process has given the disk to write, as the kernel counts them."""
+    text = pathlib.Path(f"/proc/{process.pid}/io").read_text()
+    return int(re.search(r"^write_bytes: (\d+)$", text, re.MULTILINE)[1])
+
+
+def measure_idle():
+    """One sensor each minute, and nothing that waits for delivery: what a node costs that has little to do."""
+    window = seconds("CAIRN_IDLE_SECONDS", 300)
+    table = Table(f"Idle: one sensor at 60 s, every default, all delivered; {window:.0f} s watched, scaled to an hour")
+    with Node("idle") as node:
+        node.start_boards()
+        node.start_gateway()
+        node.write_configuration(chips=CHIPS[:1], interval="60 s", batch="60 s", commit="10 s")
+        programs = {"agent": node.start_agent(AGENT), "uplink": node.start_uplink()}
+        node.wait_for(lambda: node.spool.mark() and node.spool.delivered_batch_count() > 0, 300)
+        node.run_for(3)
+        before = {name: (*processor(process), written(process)) for name, process in programs.items()}
+        node.run_for(window)
+        for name, process in programs.items():
+            after = (*processor(process), written(process))
+            took, woke, wrote = (late - early for late, early in zip(after, before[name]))
+            table.add(f"{name}, processor", took * 3600 / window / 1e6, "ms an hour",
+                      note=f"{took / 1e6:.1f} ms measured")
+            table.add(f"{name}, wake-ups", round(woke * 3600 / window), "an hour", note=f"{woke} measured")
+            table.add(f"{name}, given to the disk", wrote * 3600 / window / 1024, "KiB an hour")
+        table.add("batches released · delivered, receipt verified",
+                  f"{node.spool.batch_count()} · {node.spool.delivered_batch_count()}")
+    table.show()
+
+
 # the first leaf
 
 
@@ -288,6 +319,8 @@ SECTIONS = {
     "memory": measure_memory,
     "start": measure_start,
     "rest": measure_rest,
+    # Five minutes: asked for by its name, by `make idle`.
+    "idle": measure_idle,
 }
 
 
@@ -295,7 +328,7 @@ def main():
     # So that `finally` and `with` end what was started, however this ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = False
-    for name in sys.argv[1:] or SECTIONS:
+    for name in sys.argv[1:] or [name for name in SECTIONS if name != "idle"]:
         try:
             SECTIONS[name]()
         except Missing as missing:

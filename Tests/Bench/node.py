@@ -126,12 +126,12 @@ class Node:
         return self.start(self.agent_arguments(path), environment)
 
     def agent_arguments(self, path):
-        return [path, "--board", str(self.folder / "board.ini"), *self._common()]
+        return [path, "--board", str(self.folder / "board.ini"), *self.common_arguments()]
 
     def start_uplink(self):
-        return self.start(["build/amd64/cairn-uplink-https", *self._common()])
+        return self.start(["build/amd64/cairn-uplink-https", *self.common_arguments()])
 
-    def _common(self):
+    def common_arguments(self):
         return ["--config", str(self.folder / "site.ini"), "--state", str(self.folder / "state"),
                 "--run", str(self.folder / "run")]
 

@@ -49,8 +49,11 @@ def sources():
     return sorted(lines)
 
 
-def tarball(packages):
-    """A minimal Debian with what our packages need. Made when it is not there, or when they need other ones."""
+def tarball(packages, mode):
+    """A minimal Debian with what our packages need. Made when it is not there, or when they need other ones.
+
+    `mode` is mmdebstrap's: root, or unshare.
+    """
     needed = dependencies(packages)
     name = hashlib.sha256(" ".join([SUITE, *needed]).encode()).hexdigest()[:12]
     path = WORK / f"root-{SUITE}-{name}.tar"
@@ -59,7 +62,6 @@ def tarball(packages):
     WORK.mkdir(parents=True, exist_ok=True)
     print(f"making a Debian root with {', '.join(needed)}", flush=True)
     unfinished = path.with_suffix(".unfinished")
-    mode = "root" if os.geteuid() == 0 else "unshare"
     made = subprocess.run(
         ["mmdebstrap", f"--mode={mode}", "--variant=minbase", "--format=tar", "--quiet",
          f"--include={','.join(needed)}", SUITE, str(unfinished), "-"],
@@ -72,25 +74,34 @@ def tarball(packages):
     return path
 
 
-def enter_namespaces():
-    """Starts this program anew where it may mount, has no network, and leaves nothing mounted behind.
+def namespaces():
+    """The command that gives a place where this program may mount, without network, and that leaves nothing behind.
 
     Root needs only that; a user becomes root of a user namespace, with the ids that /etc/subuid gives.
     """
-    if os.environ.get("CAIRN_PACKAGES_INSIDE") == "yes":
-        return
-    command = ["unshare", "--mount", "--net", "--propagation", "private"]
-    if os.geteuid() != 0:
-        command += ["--map-root-user", "--map-auto"]
-    probe = subprocess.run([*command, "mount", "-t", "tmpfs", "none", str(WORK)],
-                           capture_output=True, text=True)
-    if probe.returncode != 0:
-        sys.exit(
-            "selftest.py: the packages can't be tried here: no mount namespace "
-            f"({probe.stderr.strip()}). As root it takes CAP_SYS_ADMIN; as a user the package "
-            "uidmap, lines in /etc/subuid and /etc/subgid, and kernel.unprivileged_userns_clone=1")
+    WORK.mkdir(parents=True, exist_ok=True)
+    told = ""
+    for users in [[], ["--map-root-user", "--map-auto"]][0 if os.geteuid() == 0 else 1:]:
+        command = ["unshare", *users, "--mount", "--net", "--propagation", "private"]
+        probe = subprocess.run([*command, "mount", "-t", "tmpfs", "none", str(WORK)],
+                               capture_output=True, text=True)
+        if probe.returncode == 0:
+            return command
+        told += probe.stderr.strip() + "; "
+    sys.exit(
+        f"selftest.py: the packages can't be tried here, nothing may be mounted ({told[:-2]}). As root "
+        "it takes CAP_SYS_ADMIN; as a user the package uidmap, lines in /etc/subuid and /etc/subgid, "
+        "and kernel.unprivileged_userns_clone=1")
+
+
+def enter(command):
+    """Starts this program anew in the namespaces, if it is not there already."""
     os.environ["CAIRN_PACKAGES_INSIDE"] = "yes"
-    os.execvp("unshare", [*command, sys.executable, *sys.argv])
+    os.execvp(command[0], [*command, sys.executable, *sys.argv])
+
+
+def is_inside():
+    return os.environ.get("CAIRN_PACKAGES_INSIDE") == "yes"
 
 
 class DebianRoot:

@@ -52,7 +52,7 @@ def faults(root, programs):
     users, groups = identifiers(root, "passwd"), identifiers(root, "group")
     wanted = {**USERS, **({"cairn-usb": {"cairn"}} if "cairn-usb" in programs else {})}
     if (root.path / "usr/lib/systemd/system/cairn-console@.service").exists():
-        wanted["cairn-console"] = {"cairn", "dialout", "tty"}
+        wanted["cairn-console"] = {"cairn"}
     for user, members in wanted.items():
         if user not in users:
             found.append(f"there is no user {user}")

@@ -13,7 +13,7 @@ import sys
 import time
 
 import node
-from debian_root import ROOT, DebianRoot, enter_namespaces, output, tarball
+from debian_root import ROOT, DebianRoot, enter, is_inside, namespaces, output, tarball
 from node_state import differences, faults, state
 from variants import broken, installed_version, newer
 
@@ -274,8 +274,11 @@ def main():
            for path in deb.glob(f"{name}_*_{'all' if name == 'cairn-common' else ARCHITECTURE}.deb")]
     if len(old) != len(programs) + 1:
         sys.exit(f"selftest.py: not one package for each program in {deb}: make deb")
-    base = tarball(old)
-    enter_namespaces()
+    if not is_inside():
+        command = namespaces()
+        tarball(old, "unshare" if "--map-auto" in command else "root")
+        enter(command)
+    base = tarball(old, "root")
     version = old[0].name.split("_")[1]
     new = newer(ARCHITECTURE, programs, version)
     course = Course(DebianRoot(base), simulator, programs, old, new)

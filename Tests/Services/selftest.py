@@ -31,7 +31,8 @@ SHIPPED = sys.argv[1:] or ["cairn-agent", "cairn-uplink-https", "cairn"]
 UNITS = {
     **{name: [f"/usr/lib/systemd/system/{name}.service"]
        for name in ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt"]},
-    "cairn-usb": ["/usr/lib/systemd/system/cairn-usb@.service", "/usr/lib/sysusers.d/cairn-usb.conf"],
+    "cairn-usb": ["/usr/lib/systemd/system/cairn-usb@.service", "/usr/lib/sysusers.d/cairn-usb.conf",
+                  "/usr/lib/udev/rules.d/70-cairn-usb.rules"],
 }
 
 passed = failed = 0
@@ -114,9 +115,10 @@ def udev_says(rules):
 
 
 def rules(folder):
-    source = ROOT / "Udev" / "70-cairn.rules"
-    check("udev has nothing to say about the rules", udev_says(source) == [], udev_says(source))
-    text = source.read_text()
+    sources = sorted((ROOT / "Udev").glob("*.rules"))
+    for source in sources:
+        check(f"udev has nothing to say about {source.name}", udev_says(source) == [], udev_says(source))
+    text = "".join(source.read_text() for source in sources)
     for wrong in [
         text.replace('SYMLINK+="cairn', 'SYMLINKS+="cairn', 1),
         text.replace('GOTO="cairn_serial"', 'GOTO="cairn_nowhere"', 1),
