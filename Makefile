@@ -11,17 +11,19 @@ SPEED ?= 3600
 BUILD := build
 SHIP := $(BUILD)/$(ARCH)
 EMBEDDED_SCRATCH := .build-embedded
-SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn
+SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn-uplink-mqtt cairn
 VENV := $(BUILD)/outside
 PYTHON := $(VENV)/bin/python
 
 # The packages that the board's libraries, the gateway's SQLite and the checks come from.
 # `make ship` for another architecture brings its libraries itself; to run its programs here takes an emulator.
 CROSS_PACKAGES := qemu-user-static
+# The broker that tests of MQTT start; no service of it is needed.
+BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
-	libqrencode-dev \
+	libqrencode-dev libmosquitto-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
 .PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle resident check bench size format clean
@@ -95,6 +97,7 @@ archive: ## the archive of the last `make run`: exported, and verified by cairn-
 	@"$$(swift build --show-bin-path)/cairn-gateway" verify $(BUILD)/run/archive --key $(BUILD)/run/gateway/gateway.pub
 
 test: ship outside ## every test
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(BROKER_PACKAGES)"
 	swift build --build-tests
 	swift test --skip-build
 	$(MAKE) test-optimised

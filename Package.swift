@@ -57,6 +57,8 @@ let boardTargets: [Target] = [
   .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
   .systemLibrary(
     name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+  .systemLibrary(
+    name: "CLibMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(
     name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
@@ -90,8 +92,15 @@ let boardTargets: [Target] = [
   module(
     "HTTPSTransport", ["FixedMemory", "CLibCurl"],
     board + noAllocations),
+  module("MQTTTransport", ["FixedMemory", "CLibMosquitto"], board + noAllocations),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
+  module(
+    "Uplinks",
+    [
+      "Delivery", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages", "NodeConfiguration",
+      "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Verifier", "Identity",
+    ], noHeap),
 ]
 
 /// A program of the board: it specialises the generics of noHeap modules, so it cannot allocate either.
@@ -120,9 +129,14 @@ let boardPrograms: [Target] = [
   program(
     "cairn-uplink-https",
     [
-      "Delivery", "HTTPSTransport", "Spool", "DeviceLog", "Proofs", "Records", "AgentMessages",
-      "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "Verifier",
-      "Identity",
+      "Uplinks", "HTTPSTransport", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "Proofs",
+      "FixedMemory",
+    ], noHeap),
+  program(
+    "cairn-uplink-mqtt",
+    [
+      "Uplinks", "MQTTTransport", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "Proofs",
+      "FixedMemory",
     ], noHeap),
   program(
     "cairn",
@@ -183,6 +197,7 @@ let hostTargets: [Target] = [
     "GatewayServer",
     [
       "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory",
+      "MQTTTransport",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
       .product(name: "HummingbirdTLS", package: "hummingbird"),

@@ -30,7 +30,7 @@ struct DeviceRoutes: Sendable {
     }
   }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.post("/v1/batches") { request, _ in try await self.batch(request) }
     router.post("/v1/devices") { request, _ in try await self.device(request) }
     router.post("/v1/revocations") { request, _ in try await self.revocation(request) }

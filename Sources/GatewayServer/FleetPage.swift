@@ -20,7 +20,7 @@ struct FleetPage: Sendable {
     self.now = now
   }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.refuseOthers(at: "/", than: [.get], "This is only read.")
     router.get("/") { request, _ in
       guard

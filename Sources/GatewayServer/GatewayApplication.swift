@@ -21,6 +21,8 @@ public struct GatewayApplication: Sendable {
     public var bodySeconds: Int64 = 30
     /// Nil: plain HTTP.
     public var tls: TLSFiles?
+    /// Nil: devices come by HTTP only.
+    public var broker: BrokerSettings?
 
     public init(host: String, port: Int) {
       self.host = host
@@ -52,6 +54,7 @@ public struct GatewayApplication: Sendable {
   let settings: Settings
   let events: GatewayEvents?
   let now: @Sendable () -> Int64
+  let brokerCounts: BrokerCounts?
 
   /// `now` gives UTC milliseconds.
   public init(
@@ -62,38 +65,64 @@ public struct GatewayApplication: Sendable {
     self.settings = settings
     self.events = events
     self.now = now
+    brokerCounts = settings.broker.map { _ in BrokerCounts() }
   }
 
   /// What answers requests, without a socket.
-  public func router() -> Router<BasicRequestContext> {
-    let router = Router()
+  public func router() -> Router<GatewayRequestContext> {
+    let router = Router(context: GatewayRequestContext.self)
     router.add(middleware: ProblemMiddleware())
     let counts = VerdictCounts()
     DeviceRoutes(
       gateway, events: events, counts: counts, bodySeconds: settings.bodySeconds, now: now
     ).add(to: router)
-    PeopleRoutes(gateway, now: now).add(to: router)
+    PeopleRoutes(gateway, broker: brokerCounts, now: now).add(to: router)
     LogRoutes(gateway, events: events, counts: counts, now: now).add(to: router)
     NodeRoutes(gateway).add(to: router)
-    Metrics(gateway, counts: counts, now: now).add(to: router)
+    Metrics(gateway, counts: counts, broker: brokerCounts, now: now).add(to: router)
     FleetPage(gateway, counts: counts, now: now).add(to: router)
     return router
   }
 
   /// Serves until SIGTERM or SIGINT; requests that have begun are answered first. `listening` gets the
   /// address that was bound.
-  public func run(listening: @escaping @Sendable (String) -> Void) async throws {
-    try await application(listening: listening).runService()
+  /// `brokerSaid` hears of each connection to the broker, and of each reason why there is none.
+  public func run(
+    listening: @escaping @Sendable (String) -> Void,
+    brokerSaid: @escaping @Sendable (_ isConnected: Bool, _ why: String) -> Void = { _, _ in }
+  ) async throws {
+    let responder = router().buildResponder()
+    let application = try application(responder, listening: listening)
+    guard let broker = settings.broker, let brokerCounts else {
+      return try await application.runService()
+    }
+    let events = events
+    let link = BrokerLink(broker, responder: responder, counts: brokerCounts) { isConnected, why in
+      events?.broker(isConnected: isConnected, why)
+      brokerSaid(isConnected, why)
+    }
+    guard let link else { throw BrokerSettings.Failure(reason: "the system has no pipe left") }
+    link.start()
+    do {
+      try await application.runService()
+    } catch {
+      await link.stop()
+      throw error
+    }
+    await link.stop()
   }
 
-  func application(listening: @escaping @Sendable (String) -> Void) throws
-    -> Application<RouterResponder<BasicRequestContext>>
+  func application(
+    _ responder: RouterResponder<GatewayRequestContext>,
+    listening: @escaping @Sendable (String) -> Void
+  ) throws
+    -> Application<RouterResponder<GatewayRequestContext>>
   {
     var logger = Logger(label: "cairn-gateway")
     logger.logLevel = .error
     let (gateway, events) = (gateway, events)
     return Application(
-      router: router(), server: try serverBuilder(),
+      responder: responder, server: try serverBuilder(),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.host, port: settings.port), serverName: nil,
         availableConnectionsDelegate: MaximumAvailableConnections(
@@ -148,8 +177,8 @@ public struct GatewayApplication: Sendable {
 /// Turns what routes throw into problems, and every other failure into a plain 500 without its inside.
 struct ProblemMiddleware: RouterMiddleware {
   func handle(
-    _ request: Request, context: BasicRequestContext,
-    next: (Request, BasicRequestContext) async throws -> Response
+    _ request: Request, context: GatewayRequestContext,
+    next: (Request, GatewayRequestContext) async throws -> Response
   ) async throws -> Response {
     do {
       return try await next(request, context)

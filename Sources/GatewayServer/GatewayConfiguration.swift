@@ -18,6 +18,11 @@ public struct GatewayConfiguration: Equatable, Sendable {
   public private(set) var challengeInterval: String?
   public private(set) var tlsCertificate: String?
   public private(set) var tlsKey: String?
+  public private(set) var mqtt: String?
+  public private(set) var mqttUser: String?
+  public private(set) var mqttPasswordFile: String?
+  public private(set) var mqttCAFile: String?
+  public private(set) var mqttAllowPlain: Bool?
 
   /// Nothing is said.
   public init() {}
@@ -54,13 +59,21 @@ public struct GatewayConfiguration: Equatable, Sendable {
     case "challenge-interval": challengeInterval = value
     case "tls-certificate": tlsCertificate = value
     case "tls-key": tlsKey = value
-    case "events":
-      switch value {
-      case "yes": events = true
-      case "no": events = false
-      default: throw Failure(line: line, reason: "events is yes or no")
-      }
+    case "mqtt": mqtt = value
+    case "mqtt-user": mqttUser = value
+    case "mqtt-password-file": mqttPasswordFile = value
+    case "mqtt-ca-file": mqttCAFile = value
+    case "mqtt-allow-plain": mqttAllowPlain = try Self.flag(key, value, line)
+    case "events": events = try Self.flag(key, value, line)
     default: throw Failure(line: line, reason: "unknown key \(key)")
+    }
+  }
+
+  private static func flag(_ key: String, _ value: String, _ line: Int) throws(Failure) -> Bool {
+    switch value {
+    case "yes": return true
+    case "no": return false
+    default: throw Failure(line: line, reason: "\(key) is yes or no")
     }
   }
 }

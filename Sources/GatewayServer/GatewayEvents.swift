@@ -55,6 +55,15 @@ public final class GatewayEvents: Sendable {
     }
   }
 
+  func broker(isConnected: Bool, _ why: String) {
+    tell {
+      .object([
+        ("event", .text("broker")), ("connected", .boolean(isConnected)),
+        (isConnected ? "address" : "reason", .text(why)),
+      ])
+    }
+  }
+
   /// The line that says that the gateway has another key.
   public static func keyChange(from former: PublicKey, to key: PublicKey, leaf: UInt64) -> String {
     JSONText.object([

@@ -24,7 +24,7 @@ struct LogRoutes: Sendable {
     self.now = now
   }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.read("/v1/log") { request, _ in try self.leaves(request) }
     router.read("/v1/log/head") { request, _ in try self.head(request) }
     router.read("/v1/log/proof") { request, _ in try self.proof(request) }
@@ -59,7 +59,7 @@ struct LogRoutes: Sendable {
     return .bytes(proof, type: type)
   }
 
-  private func receipt(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func receipt(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let query = try QueryReader(request, allowed: ["size"])
     let type = try request.negotiated([MediaType.cose])
     let index = try index(context)
@@ -91,7 +91,7 @@ struct LogRoutes: Sendable {
     }
   }
 
-  private func index(_ context: BasicRequestContext) throws -> UInt64 {
+  private func index(_ context: GatewayRequestContext) throws -> UInt64 {
     guard let index = context.number("index") else {
       throw RequestProblem(.badRequest, "A leaf is named by its index, a number from 0.")
     }
@@ -134,7 +134,7 @@ struct LogRoutes: Sendable {
     }
   }
 
-  private func leaf(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func leaf(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     _ = try QueryReader(request, allowed: [])
     let type = try request.negotiated([MediaType.cbor, MediaType.json])
     let index = try index(context)

@@ -10,17 +10,22 @@ struct Metrics: Sendable {
 
   private let gateway: Gateway
   private let counts: VerdictCounts
+  private let broker: BrokerCounts?
   private let now: @Sendable () -> Int64
   private let startedUTCMilliseconds: Int64
 
-  init(_ gateway: Gateway, counts: VerdictCounts, now: @escaping @Sendable () -> Int64) {
+  init(
+    _ gateway: Gateway, counts: VerdictCounts, broker: BrokerCounts?,
+    now: @escaping @Sendable () -> Int64
+  ) {
     self.gateway = gateway
     self.counts = counts
+    self.broker = broker
     self.now = now
     startedUTCMilliseconds = now()
   }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.refuseOthers(at: "/metrics", than: [.get], "This is only read.")
     router.get("/metrics") { _, _ in
       Response.text(try self.text(), type: Self.mediaType)
@@ -67,6 +72,25 @@ struct Metrics: Sendable {
       "log_leaves", "gauge", "Leaves of the gateway's own log.",
       [("", Int(try gateway.logSize()))])
     family("keys", "gauge", "Keys that the gateway has had.", [("", gateway.keyChain.keys.count)])
+    if let broker = broker?.snapshot {
+      family(
+        "broker_connected", "gauge", "1 while the MQTT broker is there.",
+        [("", broker.isConnected ? 1 : 0)])
+      family(
+        "broker_connections_total", "counter", "Connections to the broker that were made.",
+        [("", broker.connections)])
+      family(
+        "broker_requests_total", "counter", "Requests that came through the broker.",
+        ["batch", "device", "get"].map { ("{topic=\"\($0)\"}", broker.requests[$0] ?? 0) })
+      family(
+        "broker_ignored_total", "counter", "Messages that were no request.",
+        BrokerCounts.Ignored.allCases.map {
+          ("{reason=\"\($0.rawValue)\"}", broker.ignored[$0] ?? 0)
+        })
+      family(
+        "broker_answers_total", "counter", "Answers, by whether the broker could be given them.",
+        [("{result=\"given\"}", broker.answers), ("{result=\"lost\"}", broker.lost)])
+    }
     family(
       "store_bytes", "gauge", "Bytes of the database, without its log.", [("", held.byteCount)])
     family(

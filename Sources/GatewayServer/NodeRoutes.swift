@@ -10,14 +10,14 @@ struct NodeRoutes: Sendable {
 
   init(_ gateway: Gateway) { store = gateway.store }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.read("/v1/devices/{id}/enrolment") { try self.enrolment($0, $1) }
     router.read("/v1/devices/{id}/enrolments") { try self.enrolments($0, $1) }
     router.read("/v1/devices/{id}/proof") { try self.proof($0, $1) }
   }
 
   /// The device's own signature stands in it: a device that was restored learns its version from it.
-  private func enrolment(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func enrolment(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     _ = try QueryReader(request, allowed: [])
     let type = try request.negotiated([MediaType.cose])
     guard let message = try store.newestEnrolment(of: context.device(in: store)) else {
@@ -26,7 +26,7 @@ struct NodeRoutes: Sendable {
     return .bytes(message, type: type)
   }
 
-  private func enrolments(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func enrolments(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let query = try QueryReader(request, allowed: ["after", "limit"])
     _ = try request.negotiated([MediaType.json])
     let device = try context.device(in: store)
@@ -45,7 +45,7 @@ struct NodeRoutes: Sendable {
       ]))
   }
 
-  private func proof(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func proof(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let query = try QueryReader(request, allowed: ["epoch", "first", "second"])
     let type = try request.negotiated([MediaType.cose])
     let device = try context.device(in: store)

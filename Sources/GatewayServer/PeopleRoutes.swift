@@ -11,15 +11,17 @@ struct PeopleRoutes: Sendable {
   private static let maximumLogCount = 500
 
   private let gateway: Gateway
+  private let broker: BrokerCounts?
   private let now: @Sendable () -> Int64
   private var store: GatewayStore { gateway.store }
 
-  init(_ gateway: Gateway, now: @escaping @Sendable () -> Int64) {
+  init(_ gateway: Gateway, broker: BrokerCounts?, now: @escaping @Sendable () -> Int64) {
     self.gateway = gateway
+    self.broker = broker
     self.now = now
   }
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<GatewayRequestContext>) {
     router.get("/healthz") { _, _ in try self.health() }
     router.refuseOthers(at: "/healthz", than: [.get], "This is only read.")
     router.get("/v1/devices") { request, _ in try self.devices(request) }
@@ -42,13 +44,17 @@ struct PeopleRoutes: Sendable {
   private func health() throws -> Response {
     let counts = try store.counts()
     return .json(
-      .object([
-        ("status", .text("ok")), ("publicKey", .text(gateway.publicKey.bytes.hexadecimal)),
-        ("devices", .integer(Int64(counts.devices))), ("batches", .integer(Int64(counts.batches))),
-        ("forks", .integer(Int64(counts.forks))),
-        ("closedEpoch", .integer(Int64(counts.closedEpoch))),
-        ("logSize", .unsigned(try gateway.logSize())),
-      ]))
+      .object(
+        [
+          ("status", .text("ok")), ("publicKey", .text(gateway.publicKey.bytes.hexadecimal)),
+          ("devices", .integer(Int64(counts.devices))),
+          ("batches", .integer(Int64(counts.batches))),
+          ("forks", .integer(Int64(counts.forks))),
+          ("closedEpoch", .integer(Int64(counts.closedEpoch))),
+          ("logSize", .unsigned(try gateway.logSize())),
+        ]
+          + (broker.map { [("broker", .text($0.snapshot.isConnected ? "connected" : "away"))] }
+            ?? [])))
   }
 
   private func devices(_ request: Request) throws -> Response {
@@ -73,7 +79,7 @@ struct PeopleRoutes: Sendable {
   }
 
   /// JSON is for people; a device asks for the head that the gateway signs.
-  private func head(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func head(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let type = try request.negotiated([MediaType.json, MediaType.cose])
     let device = try context.device(in: store)
     if type == MediaType.cose, let head = try gateway.head(of: device, utcMilliseconds: now()) {
@@ -86,7 +92,7 @@ struct PeopleRoutes: Sendable {
   }
 
   /// The newest checkpoint as the device signed it.
-  private func checkpoint(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func checkpoint(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     _ = try request.negotiated([MediaType.cose])
     guard let newest = try store.overview(of: context.device(in: store)).newest else {
       throw RequestProblem(.notFound, "This device has sent no batch yet.")
@@ -94,7 +100,7 @@ struct PeopleRoutes: Sendable {
     return .bytes(newest.message, type: MediaType.cose)
   }
 
-  private func readings(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func readings(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let reader = try QueryReader(
       request, allowed: ["after", "limit", "name", "from", "to", "format"])
     let type = try format(request, reader)
@@ -122,7 +128,7 @@ struct PeopleRoutes: Sendable {
   }
 
   /// One key, or all that the node has had.
-  private func keys(_ context: BasicRequestContext) throws -> AskedKeys {
+  private func keys(_ context: GatewayRequestContext) throws -> AskedKeys {
     try store.keys(
       of: context.device(in: store), askedAs: context.parameters.get("id") ?? "")
   }
@@ -182,7 +188,7 @@ struct PeopleRoutes: Sendable {
     }
   }
 
-  private func log(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func log(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let reader = try QueryReader(request, allowed: ["after", "limit"])
     _ = try request.negotiated([MediaType.json])
     let keys = try keys(context)
@@ -199,7 +205,7 @@ struct PeopleRoutes: Sendable {
         ]))
   }
 
-  private func forks(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func forks(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     _ = try request.negotiated([MediaType.json])
     let device = try context.device(in: store)
     return .json(
@@ -210,7 +216,8 @@ struct PeopleRoutes: Sendable {
   }
 
   /// What came under this key behind the end of a closed epoch: no fork.
-  private func closedEpoch(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func closedEpoch(_ request: Request, _ context: GatewayRequestContext) throws -> Response
+  {
     _ = try request.negotiated([MediaType.json])
     let device = try context.device(in: store)
     let pairs = try store.closedEpochPairs(of: device).map { pair in
@@ -223,7 +230,7 @@ struct PeopleRoutes: Sendable {
       ]))
   }
 
-  private func batch(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func batch(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     _ = try request.negotiated([MediaType.cbor])
     let device = try context.device(in: store)
     guard let epoch = context.number("epoch"), let batch = context.number("batch"),
@@ -232,7 +239,7 @@ struct PeopleRoutes: Sendable {
     return .bytes(found.bytes, type: MediaType.cbor)
   }
 
-  private func receipt(_ request: Request, _ context: BasicRequestContext) throws -> Response {
+  private func receipt(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
     let reader = try QueryReader(request, allowed: ["epoch", "size"])
     _ = try request.negotiated([MediaType.cose])
     let device = try context.device(in: store)

@@ -15,7 +15,7 @@ extension Request {
   }
 }
 
-extension BasicRequestContext {
+extension GatewayRequestContext {
   /// A number in the path; nil when it is none.
   func number(_ name: String) -> UInt64? { parameters.get(name).flatMap { UInt64($0) } }
 
@@ -33,12 +33,12 @@ extension BasicRequestContext {
   }
 }
 
-extension Router<BasicRequestContext> {
+extension Router<GatewayRequestContext> {
   /// A path that is only read: GET is answered by `handler`, and other methods are refused with what is
   /// allowed. HEAD is a GET without its body.
   func read(
     _ path: String,
-    _ handler: @escaping @Sendable (Request, BasicRequestContext) throws -> Response
+    _ handler: @escaping @Sendable (Request, GatewayRequestContext) throws -> Response
   ) {
     get(RouterPath(path)) { request, context in try handler(request, context) }
     head(RouterPath(path)) { request, context in

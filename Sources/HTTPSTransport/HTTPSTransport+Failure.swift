@@ -83,7 +83,7 @@ extension HTTPSTransport.Failure {
     case .addressHasExtras:
       "The gateway's address has a user, '?' or '#'. Leave these out in site.ini."
     case .schemeNotSupported:
-      "The gateway's address begins neither with https:// nor with http://. Mend it in site.ini."
+      "The gateway's address begins neither with https:// nor with http://. Mend url in site.ini, or enable cairn-uplink-mqtt instead, for mqtts:// and mqtt://."
     case .plainHTTPNotAllowed:
       "The gateway's address begins with http:// and is not this board. Use https://, or allow plain HTTP in site.ini: readings can be read on the way then, but not forged."
     case .authoritiesUnreadable:

@@ -73,7 +73,8 @@ extension BoardProfile: ConfigurationDocument {
       spiBuses[spiBuses.count - 1] = bus
     case .loraChip, .loraSPI, .loraReset, .loraBusy, .loraInterrupt:
       setRadio(key, value, text, line: line)
-    case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .nodeName,
+    case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .gatewayUser,
+      .gatewayPasswordFile, .nodeName,
       .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
       .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
       .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,

@@ -72,6 +72,7 @@ enum Section: UInt8 {
 /// Keys of both files. The raw value is the row in `KeyTable`.
 enum Key: UInt8 {
   case gatewayURL, gatewayPublicKey, gatewayCAFile, gatewayAllowPlainHTTP
+  case gatewayUser, gatewayPasswordFile
   case nodeName
   case enrolmentAuthorization1, enrolmentAuthorization2, enrolmentAuthorization3
   case enrolmentAuthorization4
@@ -93,5 +94,5 @@ enum Key: UInt8 {
   case spiDevice, spiUSB, spiSpeed
   case loraChip, loraSPI, loraReset, loraBusy, loraInterrupt
 
-  static var count: Int { 62 }
+  static var count: Int { 64 }
 }

@@ -110,11 +110,13 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<62, KeyDefinition> = [
+  static let rows: InlineArray<64, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
     .init(.gatewayAllowPlainHTTP, .gateway, "allow_plain_http", .flag, .standard("no")),
+    .init(.gatewayUser, .gateway, "user", .text(limit: 64), .unset),
+    .init(.gatewayPasswordFile, .gateway, "password_file", .path, .unset),
 
     .init(.nodeName, .node, "name", .text(limit: 24), .unset),
 

@@ -61,10 +61,21 @@ extension SiteConfiguration {
 
   private func checkGateway(problems: inout ProblemList) {
     guard lines.gateway > 0 else { return }
-    if isPlainHTTP(gateway.url.span), !isLoopback(gateway.url.span), !gateway.allowsPlainHTTP {
+    let url = gateway.url.span
+    if isUnencrypted(url), !isLoopback(url), !gateway.allowsPlainHTTP {
       problems.refuse(
         .site, line: lines.url, .contradiction,
-        "url: http:// lets anyone on the way read along: write https://, or allow_plain_http = yes")
+        isMQTT(url)
+          ? "url: mqtt:// lets anyone on the way read along: write mqtts://, or allow_plain_http = yes"
+          : "url: http:// lets anyone on the way read along: write https://, or allow_plain_http = yes"
+      )
+    }
+    if gateway.user.isEmpty ? !gateway.passwordFile.isEmpty : !isMQTT(url) {
+      problems.refuse(
+        .site, line: lines.url, .contradiction,
+        gateway.user.isEmpty
+          ? "password_file: goes with user"
+          : "user: only a broker asks for it, at mqtts:// or mqtt://")
     }
     guard gateway.publicKey == nil else { return }
     problems.warn(

@@ -18,7 +18,12 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var publicKey: FixedBytes<32>?
     /// Certificates to trust in place of the system's; empty when not given.
     public internal(set) var caFile = PathText()
+    /// Without TLS to another machine, over MQTT too.
     public internal(set) var allowsPlainHTTP = false
+    /// At an MQTT broker; empty: none.
+    public internal(set) var user = FixedText<64>()
+    /// Its password is the first line of this file; empty: none.
+    public internal(set) var passwordFile = PathText()
   }
 
   /// What the owner has signed for this node, as its tool printed it.
@@ -192,6 +197,8 @@ extension SiteConfiguration: ConfigurationDocument {
     case .gatewayPublicKey: gateway.publicKey = value.key
     case .gatewayCAFile: gateway.caFile = fixed(text)
     case .gatewayAllowPlainHTTP: gateway.allowsPlainHTTP = value.flag
+    case .gatewayUser: gateway.user = fixed(text)
+    case .gatewayPasswordFile: gateway.passwordFile = fixed(text)
     case .nodeName: nodeName = fixed(text)
     case .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
       .enrolmentAuthorization4:

@@ -77,7 +77,8 @@ extension ValueKind {
       text.write("1 to 3 labels of at most ")
       text.write(decimal: Int64(Limits.chipLabelByteCount))
       text.write(" bytes")
-    case .url: text.write("https://HOST[:PORT][/PATH] or the same with http://")
+    case .url:
+      text.write("https://HOST[:PORT][/PATH] or mqtts://HOST[:PORT], or either without its s")
     case .publicKey: text.write("an Ed25519 key: 64 hexadecimal digits or 43 of base64url")
     case .duration(let range): write(range, .time, to: &text)
     case .size(let range): write(range, .size, to: &text)

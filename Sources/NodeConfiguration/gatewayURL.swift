@@ -1,13 +1,17 @@
 import FixedMemory
 
-/// True for `https://HOST[:PORT][/PATH]` and the same with `http://`: what curl and a person read
-/// alike. No user, query or fragment; characters of a path are those that need no escape, and
+/// True for `https://HOST[:PORT][/PATH]` and `mqtts://HOST[:PORT]`, and either without its s: what a library and
+/// a person read alike. No user, query or fragment; characters of a path are those that need no escape, and
 /// escapes.
 func isGatewayURL(_ text: Span<UInt8>) -> Bool {
   var offset: Int
   if hasPrefix(text, "https://") {
     offset = 8
   } else if hasPrefix(text, "http://") {
+    offset = 7
+  } else if hasPrefix(text, "mqtts://") {
+    offset = 8
+  } else if hasPrefix(text, "mqtt://") {
     offset = 7
   } else {
     return false
@@ -36,6 +40,8 @@ func isGatewayURL(_ text: Span<UInt8>) -> Bool {
   }
   guard offset < text.count else { return true }
   guard text[offset] == UInt8(ascii: "/") else { return false }
+  // A broker has no paths.
+  if isMQTT(text) { return offset + 1 == text.count }
   while offset < text.count {
     guard isPathByte(text[offset]) else { return false }
     offset += 1
@@ -43,12 +49,19 @@ func isGatewayURL(_ text: Span<UInt8>) -> Bool {
   return true
 }
 
-/// True when the address is without TLS.
-func isPlainHTTP(_ text: Span<UInt8>) -> Bool { hasPrefix(text, "http://") }
+/// True for the address of an MQTT broker.
+func isMQTT(_ text: Span<UInt8>) -> Bool {
+  hasPrefix(text, "mqtts://") || hasPrefix(text, "mqtt://")
+}
 
-/// True when the address of plain HTTP never leaves this board: localhost, [::1] or 127.0.0.0/8.
+/// True when the address is without TLS.
+func isUnencrypted(_ text: Span<UInt8>) -> Bool {
+  hasPrefix(text, "http://") || hasPrefix(text, "mqtt://")
+}
+
+/// True when an address without TLS never leaves this board: localhost, [::1] or 127.0.0.0/8.
 func isLoopback(_ text: Span<UInt8>) -> Bool {
-  guard isPlainHTTP(text) else { return false }
+  guard isUnencrypted(text) else { return false }
   var end = 7
   let isBracketed = end < text.count && text[end] == UInt8(ascii: "[")
   let last = isBracketed ? UInt8(ascii: "]") : UInt8(ascii: ":")

@@ -57,6 +57,8 @@ struct Serve: AsyncParsableCommand {
   @Option(help: ArgumentHelp("PEM file with the certificate's private key.", valueName: "file"))
   var tlsKey: String?
 
+  @OptionGroup var broker: BrokerOptions
+
   func run() async throws {
     // A viewer that ends must not end the gateway with it.
     _ = signal(SIGPIPE, SIG_IGN)
@@ -82,6 +84,7 @@ struct Serve: AsyncParsableCommand {
 
     var settings = GatewayApplication.Settings(host: host, port: port)
     settings.tls = try tls(file)
+    settings.broker = try broker.settings(file)
     let events = (events || file.events ?? false) ? GatewayEvents(write: StandardOutput.line) : nil
     let server = GatewayApplication(gateway, settings: settings, events: events) {
       Int64(Date().timeIntervalSince1970 * 1000)
@@ -93,10 +96,17 @@ struct Serve: AsyncParsableCommand {
     }
     let showsAddress = events == nil
     do {
-      try await server.run { address in
-        // With events the started line has it, and standard output is theirs.
-        if showsAddress { StandardOutput.line("listening on \(address)") }
-      }
+      try await server.run(
+        listening: { address in
+          // With events the started line has it, and standard output is theirs.
+          if showsAddress { StandardOutput.line("listening on \(address)") }
+        },
+        brokerSaid: { isConnected, why in
+          guard showsAddress else { return }
+          StandardOutput.line(isConnected ? "behind the broker \(why)" : "no broker: \(why)")
+        })
+    } catch let failure as BrokerSettings.Failure {
+      throw OperatorError(.unavailable, failure.reason)
     } catch let failure as GatewayApplication.TLSFailure {
       throw OperatorError(.unavailable, "\(failure.path): \(failure.reason)")
     } catch {

@@ -4,65 +4,14 @@ import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 import Proofs
+import Uplinks
 
 @main
 struct Program {
   static func main() {
-    let program = BoardProgram(
-      name: "cairn-uplink-https", version: "0.1.0", help: help, requiresBoard: false)
-    let options = program.start()
-    let files = program.configuration(options)
-    let paths = program.paths(options)
-    // A turn may have two requests, each as long as configured; waiting for key and spool is no failure.
-    ServiceManager.allowSilence(
-      seconds: UInt32(files.site.delivery.timeoutMilliseconds / 1000) * 2 + 120)
-    ServiceManager.tellReady()
-    let lock = lockFolder(paths)
-    // Made before libcurl's threads, so that none of them takes the signals.
-    let signals: TerminationSignals
-    do throws(SystemError) { signals = try TerminationSignals() } catch {
-      end(.refused, "cairn-uplink-https: the kernel gives no signal descriptor")
+    Uplink<HTTPSTransport>.main(version: "0.1.0", help: help) { site, signals in
+      openTransport(site, signals)
     }
-    let transport = openTransport(files.site, signals)
-    // A challenge is for a region of the radio; without one, for everybody.
-    let region = files.site.radio?.region ?? FixedText<24>()
-    if var uplink = Uplink(
-      paths: paths, region: region.span,
-      gatewayKey: files.site.gateway.publicKey.map { PublicKey(ed25519: $0) }, lock: lock,
-      transport: transport, signals: signals)
-    {
-      uplink.run()
-    }
-    sayEnd()
-    end(.success)
-  }
-
-  private static func lockFolder(_ paths: NodePaths) -> FolderLock {
-    do throws(FolderLock.Failure) {
-      return try FolderLock(of: paths.uplinkFolder)
-    } catch {
-      var text = TextBuilder<512>()
-      text.append("cairn-uplink-https: ")
-      text.append(paths.uplinkFolder.span)
-      switch error {
-      case .notFound: text.append(": no such folder; make it, owned by the uplink's user")
-      case .locked:
-        text.append(": another uplink delivers from here; end that one first, or leave it the work")
-      case .system(let errno):
-        text.append(": can't be opened and locked: errno ")
-        text.append(errno)
-        text.append("; look at its owner and mode")
-      }
-      end(.refused, text.span)
-    }
-  }
-
-  private static func sayEnd() {
-    // The status says it too.
-    do throws(SystemError) {
-      try StandardStream.output.write(
-        "cairn-uplink-https: ends as asked; what is not delivered stays in the spool\n")
-    } catch {}
   }
 
   private static func openTransport(
@@ -77,10 +26,7 @@ struct Program {
         userAgent: "cairn-uplink-https/0.1.0", timeouts: timeouts,
         allowsPlainHTTP: site.gateway.allowsPlainHTTP, stopDescriptor: signals.pollDescriptor)
     } catch {
-      var text = TextBuilder<512>()
-      text.append("cairn-uplink-https: ")
-      text.append(error.explanation)
-      end(.configuration, text.span)
+      Uplink<HTTPSTransport>.end(.configuration, saying: error.explanation)
     }
   }
 
@@ -97,5 +43,52 @@ struct Program {
     end, 2 command line, 74 the spool can't be read, 77 key, spool or state folder refused, or
     another uplink has the folder, 78 configuration.
     """
+  }
+}
+
+extension HTTPSTransport: GatewayTransport {
+  public static var programName: StaticString { "cairn-uplink-https" }
+
+  /// Every request says itself which key it is about.
+  public mutating func use(_ keyID: KeyID) {}
+
+  public mutating func post(
+    to path: StaticString, _ body: Span<UInt8>, contentType: StaticString, accept: StaticString,
+    into reply: inout MutableSpan<UInt8>
+  ) throws(TransportFailure) -> TransportAnswer {
+    do throws(Failure) {
+      return TransportAnswer(
+        try post(path: path, body: body, contentType: contentType, accept: accept, into: &reply))
+    } catch { throw TransportFailure(error) }
+  }
+
+  public mutating func get(
+    from path: Span<UInt8>, accept: StaticString, into reply: inout MutableSpan<UInt8>
+  ) throws(TransportFailure) -> TransportAnswer {
+    do throws(Failure) {
+      return TransportAnswer(try get(path: path, accept: accept, into: &reply))
+    } catch { throw TransportFailure(error) }
+  }
+
+  // libcurl looks at an idle connection when it is used again.
+  public var idleDescriptor: Int32? { nil }
+  public var idleMilliseconds: Int64? { nil }
+  public mutating func tend() {}
+}
+
+extension TransportAnswer {
+  fileprivate init(_ response: HTTPSTransport.Response) {
+    self.init(
+      status: response.status, byteCount: response.byteCount,
+      retryAfterSeconds: response.retryAfterSeconds, contentType: response.contentType)
+  }
+}
+
+extension TransportFailure {
+  fileprivate init(_ failure: HTTPSTransport.Failure) {
+    var hasDetail = false
+    if case .other = failure { hasDetail = true }
+    self.init(
+      explanation: failure.explanation, isStop: failure == .stopped, hasDetail: hasDetail)
   }
 }

@@ -64,7 +64,7 @@ struct TestServer {
   let gateway: Gateway
   let events: GatewayEvents
   private let recorded = Recorded()
-  let application: Application<RouterResponder<BasicRequestContext>>
+  let application: Application<RouterResponder<GatewayRequestContext>>
 
   private final class Recorded: Sendable {
     let lines = Mutex<[String]>([])

@@ -70,7 +70,7 @@ private func read(_ words: [String]) -> (
     #expect(
       described.first
         == "a.ini:1: [gateway] needs the key url: "
-        + "https://HOST[:PORT][/PATH] or the same with http://")
+        + "https://HOST[:PORT][/PATH] or mqtts://HOST[:PORT], or either without its s")
     #expect(described.contains { $0.hasPrefix("a.ini:1: warning: ") })
     #expect(described.last == "b.ini: no such file")
   }

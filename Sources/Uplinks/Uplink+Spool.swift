@@ -1,14 +1,13 @@
 import Delivery
 import DeviceLog
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
 import Spool
 
 /// Reading: the public key, the spool, the cursor.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// The agent makes key and spool at its first start, which may come after this program's.
   static func awaitKey(_ paths: NodePaths, _ signals: borrowing TerminationSignals) -> PublicKey? {
     var isSaid = false
@@ -20,7 +19,7 @@ extension Uplink {
 
   static func awaitSpool(
     _ paths: NodePaths, _ deviceKey: PublicKey, _ gatewayKey: PublicKey?,
-    _ transport: inout HTTPSTransport, _ signals: borrowing TerminationSignals,
+    _ transport: inout Transport, _ signals: borrowing TerminationSignals,
     file: inout FileIdentity?
   ) -> Reader? {
     var isSaid = false
@@ -95,6 +94,7 @@ extension Uplink {
       cursor.move(to: cursor.next, spoolSequence: 1)
     } else {
       deviceKey = key
+      transport.use(key.keyID)
       cursor = Self.fresh(key.hash)
     }
     machine = DeliveryStateMachine()
@@ -110,11 +110,7 @@ extension Uplink {
   {
     if !isSaid {
       isSaid = true
-      do throws(SystemError) {
-        try StandardStream.output.write(
-          "cairn-uplink-https: waits for key and spool, which the agent makes at its first start; does it run?\n"
-        )
-      } catch {}
+      tell("waits for key and spool, which the agent makes at its first start; does it run?")
     }
     var poller = Poller()
     _ = poller.watch(signals.pollDescriptor)
@@ -144,10 +140,11 @@ extension Uplink {
     -> Never
   {
     var text = TextBuilder<512>()
-    text.append("cairn-uplink-https: ")
+    text.append(Transport.programName)
+    text.append(": ")
     text.append(path.span)
     text.append(what)
-    end(status, text.span)
+    NodeFiles.end(status, text.span)
   }
 
   // MARK: cursor
@@ -166,11 +163,9 @@ extension Uplink {
       // The first start.
       if error == .notFound { return fresh(keyHash) }
     }
-    do throws(SystemError) {
-      try StandardStream.output.write(
-        "cairn-uplink-https: the cursor is damaged or another device's: delivery begins at the oldest batch, and repeats are harmless\n"
-      )
-    } catch {}
+    tell(
+      "the cursor is damaged or another device's: delivery begins at the oldest batch, and repeats are harmless"
+    )
     return fresh(keyHash)
   }
 

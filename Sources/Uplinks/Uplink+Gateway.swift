@@ -2,13 +2,12 @@ import CBOR
 import Delivery
 import DeviceLog
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import Proofs
 import Records
 
 /// Posting, and what is said when it does not work.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   private static var accepted: StaticString {
     "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
   }
@@ -28,9 +27,9 @@ extension Uplink {
     }
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.post(
-        path: "/v1/batches", body: reader.bytes, contentType: "application/cbor",
+        to: "/v1/batches", reader.bytes, contentType: "application/cbor",
         accept: Self.accepted, into: &span)
       let body = span.span.extracting(0..<response.byteCount)
       let event = answer(response, body).toBatch()
@@ -58,7 +57,7 @@ extension Uplink {
   }
 
   @_lifetime(copy body)
-  func answer(_ response: HTTPSTransport.Response, _ body: Span<UInt8>) -> GatewayAnswer {
+  func answer(_ response: TransportAnswer, _ body: Span<UInt8>) -> GatewayAnswer {
     GatewayAnswer(
       status: response.status, mediaType: Self.mediaType(of: response),
       retryAfterSeconds: response.retryAfterSeconds, body: body)
@@ -97,8 +96,8 @@ extension Uplink {
   }
 
   /// Which step failed; libcurl's own words where the explanation has to leave them.
-  mutating func say(_ failure: HTTPSTransport.Failure) {
-    guard case .other = failure else { return say(failure.explanation) }
+  mutating func say(_ failure: TransportFailure) {
+    guard failure.hasDetail else { return say(failure.explanation) }
     let detail = transport.detail
     var bytes = FixedBytes<256>()
     for index in detail.indices { bytes[index] = detail[index] }

@@ -2,7 +2,6 @@ import AgentMessages
 import CBOR
 import Delivery
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -11,7 +10,7 @@ import Verifier
 
 /// A gateway's key may be followed by another: its old key says so, and the agent decides. Here the changes are
 /// only carried.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// Fetches the gateway's keys and hands over the changes that the agent has not. True when it took one.
   @discardableResult
   mutating func followKeys() -> Bool {
@@ -39,7 +38,7 @@ extension Uplink {
   ///
   /// - `stop`: while it is readable nothing is waited for.
   static func handKeys(
-    to connection: borrowing UnixConnection, from transport: inout HTTPSTransport,
+    to connection: borrowing UnixConnection, from transport: inout Transport,
     _ paths: NodePaths, _ gatewayKey: PublicKey, stop: Int32, isAway: inout Bool,
     isHeadWanted: inout Bool
   ) -> Bool {
@@ -79,16 +78,16 @@ extension Uplink {
 
   /// The list from a key on. Its byte count; 0 when there is none to be had.
   private static func fetchKeys(
-    _ transport: inout HTTPSTransport, from key: PublicKey,
+    _ transport: inout Transport, from key: PublicKey,
     into reply: inout InlineArray<4096, UInt8>
   ) -> Int {
     var path = TextBuilder<128>()
     path.append("/v1/keys?from=")
     path.append(hex: key.hash.span)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: path.span, accept: "application/cbor, application/concise-problem-details+cbor",
+        from: path.span, accept: "application/cbor, application/concise-problem-details+cbor",
         into: &span)
       // A gateway without such a path, or a captive portal.
       guard response.status == 200, mediaType(of: response) == .cbor else { return 0 }
@@ -121,8 +120,10 @@ extension Uplink {
       var span = packet.mutableSpan
       do throws(SocketFailure) {
         let count = try connection.receive(into: &span, timeoutMilliseconds: 0)
-        if let code = refusal(span.span.extracting(0..<count), of: type) { return code }
-        if asksForHead(span.span.extracting(0..<count)) { isHeadWanted = true }
+        if let code = AgentMessage.refusal(span.span.extracting(0..<count), of: type) {
+          return code
+        }
+        if AgentMessage.asksForHead(span.span.extracting(0..<count)) { isHeadWanted = true }
       } catch {
         isAway = true
         return nil
@@ -130,39 +131,15 @@ extension Uplink {
     }
   }
 
-  /// What a packet answers to what was sent: 0 for taken, else a reason code; 65 535 when it was denied. Nil
-  /// when it is about something else.
-  static func refusal(_ packet: Span<UInt8>, of type: AgentMessage.MessageType) -> UInt16? {
-    do throws(AgentMessage.Failure) {
-      switch try AgentMessage(decoding: packet) {
-      case .answer(let answered, let code) where answered == type.rawValue: return code ?? 0
-      // An agent of before: it names what it doesn't know by 0.
-      case .denied(let denied, _) where denied == type.rawValue || denied == 0: return .max
-      default: return nil
-      }
-    } catch { return nil }
-  }
-
   /// What the agent says beside answers. A head or challenge by a key that it doesn't know: the gateway's may
   /// have changed.
   mutating func note(_ packet: Span<UInt8>) {
-    if Self.asksForHead(packet) { isHeadWanted = true }
+    if AgentMessage.asksForHead(packet) { isHeadWanted = true }
     let unknown = RefusalCode.unknownKey.rawValue
-    if Self.answers(packet, to: .challenge, with: unknown) { areKeysWanted = true }
-    if Self.answers(packet, to: .head, with: unknown) {
+    if AgentMessage.answers(packet, to: .challenge, with: unknown) { areKeysWanted = true }
+    if AgentMessage.answers(packet, to: .head, with: unknown) {
       areKeysWanted = true
       isHeadUnknown = true
     }
-  }
-
-  static func answers(
-    _ packet: Span<UInt8>, to type: AgentMessage.MessageType, with code: UInt16
-  ) -> Bool {
-    do throws(AgentMessage.Failure) {
-      guard case .answer(type.rawValue, code) = try AgentMessage(decoding: packet) else {
-        return false
-      }
-      return true
-    } catch { return false }
   }
 }

@@ -2,7 +2,6 @@ import AgentMessages
 import Delivery
 import DeviceLog
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -10,7 +9,7 @@ import Records
 
 /// What the uplink carries beside batches: the gateway's head of this log to an agent that has lost its place,
 /// and challenges. All of it is signed by the gateway and verified by the agent; here it is only carried.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   static var acceptedDocument: StaticString {
     "application/cose; cose-type=\"cose-sign1\", application/concise-problem-details+cbor"
   }
@@ -37,7 +36,7 @@ extension Uplink {
   /// While there is no spool: an agent that has lost it may be waiting for its head.
   static func lookForWaitingAgent(
     _ paths: NodePaths, _ deviceKey: PublicKey, _ gatewayKey: PublicKey?,
-    _ transport: inout HTTPSTransport, stop: Int32
+    _ transport: inout Transport, stop: Int32
   ) {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     var span = packet.mutableSpan
@@ -45,12 +44,12 @@ extension Uplink {
       let connection = try UnixConnection(connectingTo: paths.agentSocket)
       guard send(.subscribe, to: connection) else { return }
       let count = try connection.receive(into: &span, timeoutMilliseconds: 1000)
-      guard asksForHead(span.span.extracting(0..<count)) else { return }
+      guard AgentMessage.asksForHead(span.span.extracting(0..<count)) else { return }
       guard handHead(to: connection, of: deviceKey, &transport) else { return }
       // Its answer: a connection that ends at once could be lost before it was read.
       let answered = try connection.receive(into: &span, timeoutMilliseconds: 5000)
       guard let gatewayKey,
-        answers(
+        AgentMessage.answers(
           span.span.extracting(0..<answered), to: .head, with: RefusalCode.unknownKey.rawValue)
       else { return }
       var (isAway, isHeadWanted) = (false, false)
@@ -66,23 +65,16 @@ extension Uplink {
     }
   }
 
-  static func asksForHead(_ packet: Span<UInt8>) -> Bool {
-    do throws(AgentMessage.Failure) {
-      if case .headWanted = try AgentMessage(decoding: packet) { return true }
-    } catch {}
-    return false
-  }
-
   /// False when the agent can't be reached any more.
   private static func handHead(
     to connection: borrowing UnixConnection, of deviceKey: PublicKey,
-    _ transport: inout HTTPSTransport
+    _ transport: inout Transport
   ) -> Bool {
     let path = Self.headPath(of: deviceKey)
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
-      let response = try transport.get(path: path.span, accept: acceptedDocument, into: &span)
+    do throws(TransportFailure) {
+      let response = try transport.get(from: path.span, accept: acceptedDocument, into: &span)
       if response.status == 404 {
         tell("the agent asks for its place, and the gateway has nothing of this key")
         return send(.head(bytes: Span()), to: connection)
@@ -108,7 +100,8 @@ extension Uplink {
 
   static func tell(_ text: StaticString, _ path: FixedPath? = nil) {
     var line = TextBuilder<512>()
-    line.append("cairn-uplink-https: ")
+    line.append(Transport.programName)
+    line.append(": ")
     if let path {
       line.append(path.span)
       line.append(": ")
@@ -126,15 +119,15 @@ extension Uplink {
     nextChallenge = clock.bootMilliseconds() + Self.challengeIntervalMilliseconds
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: challengePath.span, accept: Self.acceptedDocument, into: &span)
+        from: challengePath.span, accept: Self.acceptedDocument, into: &span)
       // A gateway without challenges, or a captive portal: nothing to carry.
       guard Self.isDocument(response) else { return }
       send(.challenge(bytes: span.span.extracting(0..<response.byteCount)))
     } catch {
       // Delivery says when the gateway can't be reached; only that this was given up, nobody else does.
-      if case .stopped = error { say(error) }
+      if error.isStop { say(error) }
     }
   }
 
@@ -142,13 +135,13 @@ extension Uplink {
   static var challengeIntervalMilliseconds: Int64 { 300_000 }
 
   static func isDocument(
-    _ response: HTTPSTransport.Response, atMost maximum: Int = AgentMessage.maximumReceiptByteCount
+    _ response: TransportAnswer, atMost maximum: Int = AgentMessage.maximumReceiptByteCount
   ) -> Bool {
     response.status == 200 && (1...maximum).contains(response.byteCount)
       && mediaType(of: response) == .receipt
   }
 
-  static func mediaType(of response: HTTPSTransport.Response) -> MediaType {
+  static func mediaType(of response: TransportAnswer) -> MediaType {
     var text = FixedBytes<96>()
     for index in response.contentType.indices { text[index] = response.contentType[index] }
     return MediaType(parsing: text.span.extracting(0..<response.contentType.count))

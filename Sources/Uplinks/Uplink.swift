@@ -2,7 +2,6 @@ import CBOR
 import Delivery
 import DeviceLog
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -11,7 +10,7 @@ import Spool
 /// Delivers batch after batch, and waits in between. The state machine says what to do; this does it.
 ///
 /// Invariants: one request at a time; one timer; the cursor is durable before the next batch is sent.
-struct Uplink: ~Copyable {
+public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
   typealias Reader = LogReader<FileStorage>
 
   let paths: NodePaths
@@ -20,7 +19,6 @@ struct Uplink: ~Copyable {
   var deviceKey: PublicKey
   let clock = SystemClock()
   let signals: TerminationSignals
-  var transport: HTTPSTransport
   var reader: Reader
   /// The file that `reader` has open: the agent may make a new one under its name.
   var spoolFile: FileIdentity?
@@ -63,14 +61,18 @@ struct Uplink: ~Copyable {
   var lastSaid: StaticString?
   /// What `cairn status` was last told.
   var lastNotice: DeliveryNotice?
+  /// Last: how large it is decides where nothing else lies.
+  var transport: Transport
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
     paths: NodePaths, region: Span<UInt8>, gatewayKey: PublicKey?, lock: consuming FolderLock,
-    transport: consuming HTTPSTransport, signals: consuming TerminationSignals
+    transport: consuming Transport, signals: consuming TerminationSignals
   ) {
     var file: FileIdentity?
-    guard let deviceKey = Self.awaitKey(paths, signals),
+    guard let deviceKey = Self.awaitKey(paths, signals) else { return nil }
+    transport.use(deviceKey.keyID)
+    guard
       let reader = Self.awaitSpool(
         paths, deviceKey, gatewayKey, &transport, signals, file: &file)
     else { return nil }
@@ -185,11 +187,14 @@ struct Uplink: ~Copyable {
     _ = poller.watch(signals.pollDescriptor)
     var slot: Int?
     if let descriptor = agent?.pollDescriptor { slot = poller.watch(descriptor) }
+    if let descriptor = transport.idleDescriptor { _ = poller.watch(descriptor) }
+    if let idle = transport.idleMilliseconds { wake = min(wake, now + idle) }
     do throws(SystemError) {
       _ = try poller.wait(milliseconds: max(0, wake - now))
     } catch {
       SystemDelay().sleep(milliseconds: 100)
     }
+    transport.tend()
     if let slot, poller.isReadable(slot) { readAgent() }
   }
 
@@ -200,7 +205,8 @@ struct Uplink: ~Copyable {
     if let lastSaid, unsafe lastSaid.utf8Start == text.utf8Start { return }
     lastSaid = text
     var line = TextBuilder<1024>()
-    line.append("cairn-uplink-https: ")
+    line.append(Transport.programName)
+    line.append(": ")
     line.append(text)
     if !detail.isEmpty { line.append(" ") }
     line.append(untrusted: detail)

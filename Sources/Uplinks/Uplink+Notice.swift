@@ -4,7 +4,7 @@ import LinuxPlatform
 import NodeFiles
 
 /// What `cairn status` shows of delivery while nobody can ask the gateway.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   mutating func noteHindrance() {
     guard case .waiting(_, let hindrance) = machine.state else { return }
     note(.waiting(hindrance))

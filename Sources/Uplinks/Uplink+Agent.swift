@@ -8,7 +8,7 @@ import NodeFiles
 import Records
 
 /// The agent's socket: it says when there is more to deliver, and takes receipts.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// Every five seconds while the agent is away. True when it is there anew.
   mutating func connectToAgent() -> Bool {
     if agent == nil, wasAgentThere {
@@ -59,7 +59,7 @@ extension Uplink {
   /// Up to where the agent has verified receipts; nil when it does not say.
   private mutating func askDelivered() -> UInt64? {
     send(.statusRequest)
-    return awaitAnswer(Self.delivered)
+    return awaitAnswer { AgentMessage.delivered($0) }
   }
 
   /// Reads what the agent says until it is what was asked for. Nil when it goes away, says nothing of it in time,
@@ -80,13 +80,6 @@ extension Uplink {
       } catch { return nil }
     }
     return nil
-  }
-
-  private static func delivered(_ packet: Span<UInt8>) -> UInt64? {
-    do throws(AgentMessage.Failure) {
-      guard case .status(let status) = try AgentMessage(decoding: packet) else { return nil }
-      return status.deliveredSequence
-    } catch { return nil }
   }
 
   /// True when the agent took it: then it has all that the cursor has passed.
@@ -139,7 +132,7 @@ extension Uplink {
     var bytes = FixedBytes<512>()
     for index in receipt.indices { bytes[index] = receipt[index] }
     send(.receipt(sequence: sequence, bytes: bytes.span.extracting(0..<receipt.count)))
-    return awaitAnswer { Self.answer($0, to: sequence) } ?? .agentAway
+    return awaitAnswer { AgentMessage.answer($0, to: sequence) } ?? .agentAway
   }
 
   /// Until something comes, the time is over, or the program is asked to end.
@@ -151,20 +144,6 @@ extension Uplink {
     do throws(SystemError) {
       _ = try poller.wait(milliseconds: max(0, deadline - clock.bootMilliseconds()))
     } catch {}
-  }
-
-  /// What a packet says about the receipt; nil when it is about something else.
-  private static func answer(_ packet: Span<UInt8>, to sequence: UInt64)
-    -> DeliveryStateMachine.Event?
-  {
-    do throws(AgentMessage.Failure) {
-      switch try AgentMessage(decoding: packet) {
-      case .receiptAnswer(let answered, let code) where answered == sequence:
-        return code.map { .receiptRefused(code: $0) } ?? .receiptConfirmed
-      case .denied: return .agentAway
-      default: return nil
-      }
-    } catch { return nil }
   }
 
   mutating func send(_ message: borrowing AgentMessage) {

@@ -2,7 +2,6 @@ import AgentMessages
 import CBOR
 import Delivery
 import FixedMemory
-import HTTPSTransport
 import Identity
 import LinuxPlatform
 import NodeFiles
@@ -11,7 +10,7 @@ import Records
 
 /// What the node says of itself: posted when it is new, its answer kept, and learned back from a gateway that
 /// has more of it than the agent.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// Tells the gateway what the agent says of this node now: another place, an owner's word. What a gateway
   /// doesn't know of the node it asks for by itself.
   mutating func postChangedEnrolment() {
@@ -53,9 +52,9 @@ extension Uplink {
     settledEnrolment = SHA256.hash(enrolment)
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.post(
-        path: "/v1/devices", body: enrolment,
+        to: "/v1/devices", enrolment,
         contentType: "application/cose; cose-type=\"cose-sign1\"",
         accept: "application/cbor, application/concise-problem-details+cbor", into: &span)
       let answer = answer(response, span.span.extracting(0..<response.byteCount))
@@ -126,9 +125,9 @@ extension Uplink {
     path.append("/enrolment")
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: path.span, accept: Self.acceptedDocument, into: &span)
+        from: path.span, accept: Self.acceptedDocument, into: &span)
       guard
         Self.isDocument(response, atMost: AgentMessage.maximumEnrolmentByteCount)
       else {
@@ -145,7 +144,7 @@ extension Uplink {
 
   private mutating func handEnrolment(_ message: Span<UInt8>) {
     send(.enrolment(bytes: message))
-    switch awaitAnswer({ Self.refusal($0, of: .enrolment) }) {
+    switch awaitAnswer({ AgentMessage.refusal($0, of: .enrolment) }) {
     case 0:
       say("the agent goes on from the enrolment that the gateway has of this node")
       nextEnrolment = 0

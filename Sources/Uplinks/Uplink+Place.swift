@@ -2,7 +2,6 @@ import AgentMessages
 import Delivery
 import DeviceLog
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -12,15 +11,15 @@ import Verifier
 /// Before the first batch, and whenever the agent is new: does the gateway have the log that this spool has? A card
 /// that was restored as a whole looks like one that was never ahead, and what it then signs would be a second
 /// history (docs/delivery-protocol.md, "Where the log stands").
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// Asks for the gateway's head of this log. Nil when delivery may go on from `floor`.
   mutating func askForPlace() -> DeliveryStateMachine.Event? {
     let path = Self.headPath(of: deviceKey)
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: path.span, accept: Self.acceptedDocument, into: &span)
+        from: path.span, accept: Self.acceptedDocument, into: &span)
       let body = span.span.extracting(0..<response.byteCount)
       // It has nothing of this key, or is one that gives no heads.
       if response.status == 404 { return settlePlace() }
@@ -117,12 +116,13 @@ extension Uplink {
   /// 0 when the agent is in an epoch behind the head, else why not; nil when it is away.
   private mutating func hand(head message: Span<UInt8>) -> UInt16? {
     send(.head(bytes: message))
-    return awaitAnswer { Self.refusal($0, of: .head) }
+    return awaitAnswer { AgentMessage.refusal($0, of: .head) }
   }
 
   private func sayLeft(_ head: BatchPosition) {
     var text = TextBuilder<512>()
-    text.append("cairn-uplink-https: restored from an older copy: the gateway has batch ")
+    text.append(Transport.programName)
+    text.append(": restored from an older copy: the gateway has batch ")
     text.append(head.epoch)
     text.append("/")
     text.append(head.batch)

@@ -1,7 +1,6 @@
 import CBOR
 import Delivery
 import FixedMemory
-import HTTPSTransport
 import LinuxPlatform
 import NodeFiles
 import Proofs
@@ -10,7 +9,7 @@ import Verifier
 
 /// Watches the gateway: keeps the newest head of its log, and the evidence when two can't both be true
 /// (docs/delivery-protocol.md, the gateway's heads). Delivery goes on whatever is found.
-extension Uplink {
+extension Uplink where Transport: ~Copyable {
   /// When the gateway could not be asked: long enough to be no burden.
   private static var secondLookMilliseconds: Int64 { 300_000 }
 
@@ -28,9 +27,9 @@ extension Uplink {
     let path = FixedText<128>("/v1/log/head")
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: path.span, accept: Self.acceptedDocument, into: &span)
+        from: path.span, accept: Self.acceptedDocument, into: &span)
       nextHead =
         clock.bootMilliseconds() + Int64(Backoff.blockedMilliseconds(randomWord: randomWord()))
       // A gateway without a log, or a captive portal.
@@ -38,7 +37,7 @@ extension Uplink {
       take(head: span.span.extracting(0..<response.byteCount), gatewayKey)
     } catch {
       // Delivery says when the gateway can't be reached; only that this was given up, nobody else does.
-      if case .stopped = error { say(error) }
+      if error.isStop { say(error) }
     }
   }
 
@@ -97,9 +96,9 @@ extension Uplink {
     path.append(head.size)
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
-    do throws(HTTPSTransport.Failure) {
+    do throws(TransportFailure) {
       let response = try transport.get(
-        path: path.span, accept: Self.acceptedDocument, into: &span)
+        from: path.span, accept: Self.acceptedDocument, into: &span)
       guard Self.isDocument(response, atMost: GatewayContradiction.maximumProofByteCount) else {
         return say(
           "the gateway gives no proof that its log has only grown; its newest head is not taken")
@@ -117,7 +116,7 @@ extension Uplink {
         keepEvidence(.failedProof, held: heldBytes, other: message, proof: proof)
       }
     } catch {
-      if case .stopped = error { say(error) }
+      if error.isStop { say(error) }
     }
   }
 
