@@ -11,7 +11,7 @@ SPEED ?= 3600
 BUILD := build
 SHIP := $(BUILD)/$(ARCH)
 EMBEDDED_SCRATCH := .build-embedded
-SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn-uplink-mqtt cairn
+SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn-uplink-mqtt cairn-usb cairn
 VENV := $(BUILD)/outside
 PYTHON := $(VENV)/bin/python
 
@@ -23,7 +23,7 @@ BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
-	libqrencode-dev libmosquitto-dev \
+	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
 .PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle resident check bench size format clean

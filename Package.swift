@@ -62,6 +62,8 @@ let boardTargets: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(
     name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+  .systemLibrary(
+    name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
   .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
 
   module("FixedMemory", ["CLinux"], noHeap),
@@ -88,6 +90,9 @@ let boardTargets: [Target] = [
     name: "LinuxPlatform",
     dependencies: ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"],
     exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
+  module("USBBridges", ["Buses", "LinuxPlatform", "FixedMemory"], noHeap),
+  // Works on C values with pointers in them, so without the strict check.
+  module("LinuxUSB", ["USBBridges", "FixedMemory", "CLibUSB"], board + noAllocations),
   // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
   module(
     "HTTPSTransport", ["FixedMemory", "CLibCurl"],
@@ -138,6 +143,8 @@ let boardPrograms: [Target] = [
       "Uplinks", "MQTTTransport", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "Proofs",
       "FixedMemory",
     ], noHeap),
+  program(
+    "cairn-usb", ["USBBridges", "LinuxUSB", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
   program(
     "cairn",
     [
@@ -255,6 +262,13 @@ let boardTests: [Target] = [
   tests(
     "NodeFiles", ["NodeFiles", "NodeConfiguration", "LinuxPlatform", "FixedMemory"]),
   tests("LinuxPlatform", ["LinuxPlatform", "Buses", "Spool", "CBOR", "FixedMemory", "CLinux"]),
+  tests("LinuxUSB", ["LinuxUSB", "USBBridges", "FixedMemory", "cairn-usb", "LinuxPlatform"]),
+  // Driver, agent's side, socket, server and an emulated stick with chip models behind it.
+  tests(
+    "USBBridges",
+    [
+      "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory",
+    ]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
   tests(
     "CairnTool",

@@ -4,12 +4,14 @@ import Buses
 public enum AnyI2CDevice: I2CDevice, ~Copyable {
   case linux(LinuxI2CDevice)
   case virtual(VirtualI2CDevice)
+  case usbBridge(USBBridgeI2CDevice)
 
   /// True when the chip is a model: every leaf with its readings then stands under the simulated flag.
   public var isSimulated: Bool {
     switch self {
     case .linux: return false
     case .virtual: return true
+    case .usbBridge: return false
     }
   }
 
@@ -22,6 +24,9 @@ public enum AnyI2CDevice: I2CDevice, ~Copyable {
     case .virtual(var device):
       do throws(BusError) { try device.write(bytes) } catch { failure = error }
       self = .virtual(device)
+    case .usbBridge(var device):
+      do throws(BusError) { try device.write(bytes) } catch { failure = error }
+      self = .usbBridge(device)
     }
     if let failure { throw failure }
   }
@@ -35,6 +40,9 @@ public enum AnyI2CDevice: I2CDevice, ~Copyable {
     case .virtual(var device):
       do throws(BusError) { try device.read(into: &bytes) } catch { failure = error }
       self = .virtual(device)
+    case .usbBridge(var device):
+      do throws(BusError) { try device.read(into: &bytes) } catch { failure = error }
+      self = .usbBridge(device)
     }
     if let failure { throw failure }
   }
@@ -50,6 +58,9 @@ public enum AnyI2CDevice: I2CDevice, ~Copyable {
     case .virtual(var device):
       do throws(BusError) { try device.writeRead(bytes, into: &reply) } catch { failure = error }
       self = .virtual(device)
+    case .usbBridge(var device):
+      do throws(BusError) { try device.writeRead(bytes, into: &reply) } catch { failure = error }
+      self = .usbBridge(device)
     }
     if let failure { throw failure }
   }

@@ -38,8 +38,11 @@ extension Agent {
       end(.configuration, "cairn-agent: the path of an I2C bus is too long")
     }
     switch bus.place {
-    // cairn-usb serves its buses with the same packets; only what a simulator serves is flagged.
-    case .virtual, .usb:
+    case .usb:
+      return .usbBridge(
+        USBBridge(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
+          .device(at: address))
+    case .virtual:
       return .virtual(
         VirtualBus(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
           .device(at: address))

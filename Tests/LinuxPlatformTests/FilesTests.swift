@@ -141,3 +141,33 @@ func theDirectoryIsWhatStandsBeforeTheLastName(path: String, directory: String) 
   try descriptor.close()
   #expect(fcntl(number, F_GETFD) == -1 || number != fcntl(number, F_GETFD))
 }
+
+@Suite struct UserNumberTests {
+  private func number(_ passwd: String, _ name: StaticString = "cairn-usb") throws -> UInt32? {
+    let folder = try TemporaryFolder()
+    try Data(passwd.utf8).write(to: folder.url.appending(path: "passwd"))
+    return userID(named: name, in: folder.path("passwd"))
+  }
+
+  @Test func aUsersNumberIsThatOfItsLine() throws {
+    let usual = "root:x:0:0:root:/root:/bin/bash\ncairn-usb:x:987:986:Cairn:/:/usr/sbin/nologin\n"
+    #expect(try number(usual) == 987)
+    #expect(try number(usual, "root") == 0)
+    #expect(try number("cairn-usb:x:4294967294:1::/:") == 4_294_967_294)
+    let many = (0..<500).map { "user\($0):x:\($0):1:somebody:/:/bin/sh\n" }.joined()
+    #expect(try number(many + "cairn-usb:x:5:5:::\n" + many) == 5)
+  }
+
+  @Test(arguments: [
+    "", "cairn-usb", "cairn-usb:x", "cairn-usb:x:", "cairn-usb:x::1\n", "cairn-usb:x:-1:1\n",
+    "cairn-usb:x:4294967296:1\n", "cairn-usb:x:1a:1\n", "cairn-usb2:x:1:1\n", "cairn-us:x:1:1\n",
+    "xcairn-usb:x:1:1\n", "x:cairn-usb:1:1\n", "\ncairn-usbx:x:1\n:x:2:\n",
+  ])
+  func whatIsNoLineOfTheUserIsNobody(passwd: String) throws {
+    #expect(try number(passwd) == nil)
+  }
+
+  @Test func withoutTheFileThereIsNobody() {
+    #expect(userID(named: "cairn-usb", in: FixedPath("/nonexistent/passwd")) == nil)
+  }
+}

@@ -16,6 +16,10 @@ FORBIDDEN = [
     ("cairn-agent", ["P256Signatures"], "it is one static file, and verifies nothing that is signed on P-256"),
     ("cairn-agent", ["HTTPSTransport", "MQTTTransport", "Delivery", "CLibCurl", "CLibMosquitto", "Gateway*"],
      "the key's side of the cut has no network"),
+    ("cairn-agent", ["CLibUSB", "LinuxUSB", "USBBridges"], "it is one static file: the bridge is another process"),
+    ("cairn-usb", ["Signers", "Proofs", "HTTPSTransport", "MQTTTransport", "Delivery", "CLibCurl", "CLibMosquitto"],
+     "a bridge has neither key nor network"),
+    ("USBBridges", ["CLibUSB"], "a bridge knows its stick by its contract only"),
     ("Sensors", ["LinuxPlatform"], "a driver knows a bus by its contract only"),
     ("Radios", ["LinuxPlatform"], "a driver knows a bus by its contract only"),
     ("Spool", ["Proofs", "Records", "DeviceLog"], "the spool keeps bytes, whatever they mean"),
@@ -30,7 +34,7 @@ C_MODULES = {
     # The tool and the simulator: names of errors, and the terminal.
     "CLinux": {
         "FixedMemory", "LinuxPlatform", "Signers", "HTTPSTransport", "NodeFiles", "Simulation",
-        "GatewayStore", "cairn", "CairnTool", "cairn-simulate", "cairn-bench", "cairn-transcript",
+        "GatewayStore", "cairn", "CairnTool", "cairn-usb", "cairn-simulate", "cairn-bench", "cairn-transcript",
     },
     # The bench: the bare calls that sealing is measured against.
     "CSodium": {"Proofs", "Verifier", "Signers", "cairn-bench"},
@@ -38,6 +42,7 @@ C_MODULES = {
     "CLibMosquitto": {"MQTTTransport"},
     "CInih": {"NodeConfiguration"},
     "CLibI2C": {"LinuxPlatform"},
+    "CLibUSB": {"LinuxUSB"},
     "COpenSSL": {"HostCryptography", "P256Signatures"},
     "CQREncode": {"cairn"},
 }

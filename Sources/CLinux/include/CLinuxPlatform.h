@@ -122,4 +122,8 @@ int cairn_i2c_transfer(
     int descriptor, uint8_t address, const uint8_t *written, uint16_t written_count, uint8_t *read,
     uint16_t read_count);
 
+/* SPI by spidev, opened as a file: mode 0, 8 bits a word. What comes back replaces what was sent. */
+int cairn_spi_configure(int descriptor, uint32_t speed_hertz);
+int cairn_spi_transfer(int descriptor, uint8_t *bytes, uint32_t count, uint32_t speed_hertz);
+
 #endif
