@@ -6,8 +6,15 @@
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+/* Buses have the major number 89 (kernel documentation, admin-guide/devices): no other device is asked what an
+   I2C bus is asked. */
 int cairn_i2c_is_plain(int descriptor) {
+  struct stat status;
+  if (fstat(descriptor, &status) < 0) return -errno;
+  if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != 89) return -ENOTTY;
   unsigned long functions = 0;
   if (ioctl(descriptor, I2C_FUNCS, &functions) < 0) return -errno;
   return (functions & I2C_FUNC_I2C) != 0;

@@ -3,16 +3,24 @@ import CLibI2C
 import CLinux
 import FixedMemory
 
-/// An I2C bus of the kernel's: the number in /dev/i2c-N. Numbers depend on the order in which drivers
-/// came up, so a board profile finds its bus by name and passes the number.
+/// An I2C bus of the kernel's: /dev/i2c-N, or a link to it. Numbers depend on the order in which drivers came up;
+/// links of udev's (/dev/cairn/i2c-…) stay with the adapter.
 public struct LinuxI2CBus: Sendable {
   /// A full 4 KiB transfer takes 0.4 s at 100 kHz, our longest (256 bytes) 26 ms; a chip may stretch the
   /// clock on top.
   public static var timeoutMilliseconds: UInt32 { 100 }
 
-  public let number: UInt16
+  public let path: FixedPath
 
-  public init(number: UInt16) { self.number = number }
+  /// What else stands there than an I2C bus is refused when a chip is opened: `system(ENOTTY)`.
+  public init(path: FixedPath) { self.path = path }
+
+  public init(number: UInt16) {
+    guard let path = FixedPath("/dev/i2c-").appending(decimal: number) else {
+      stop("five digits do not fit a path")
+    }
+    self.path = path
+  }
 
   /// The chip at a 7-bit address, 0x08 to 0x77.
   ///
@@ -28,13 +36,6 @@ public struct LinuxI2CBus: Sendable {
   public func probe(address: UInt8) throws(BusError) -> Bool {
     let device = try device(at: address)
     return try device.probe()
-  }
-
-  var path: FixedPath {
-    guard let path = FixedPath("/dev/i2c-").appending(decimal: number) else {
-      stop("five digits do not fit a path")
-    }
-    return path
   }
 }
 

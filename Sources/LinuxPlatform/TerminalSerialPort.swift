@@ -63,6 +63,14 @@ public struct TerminalSerialPort: SerialPort, ~Copyable {
   /// For poll: readable when bytes have arrived or the line is gone.
   public var pollDescriptor: Int32 { descriptor.number }
 
+  /// True while the path leads to this very line. False when its device node has gone, or is another's now.
+  public func isAt(_ path: FixedPath) -> Bool {
+    do throws(SystemError) {
+      let own = try FileIdentity(of: descriptor)
+      do throws(FileFailure) { return try FileIdentity(at: path) == own } catch { return false }
+    } catch { return false }
+  }
+
   /// True for a pseudo-terminal: a program is at the other end, most often a replay. What it sends is then
   /// to be flagged as simulated, unless the operator says that it is a bridge to a real device.
   public var isPseudoTerminal: Bool { cairn_terminal_is_pseudo(descriptor.number) == 1 }

@@ -222,7 +222,10 @@ public struct Leaf: ~Escapable {
       arguments = decoder
       switch code {
       case .measurementsMissed, .leavesDropped, .olderLeavesDropped: _ = try gap()
-      case .deviceAttached, .deviceDetached, .sensorReplaced: _ = try deviceName().count
+      case .deviceAttached, .deviceDetached:
+        _ = try deviceName().count
+        _ = try changeCount()
+      case .sensorReplaced: _ = try deviceName().count
       case nil: break
       }
     }
@@ -261,9 +264,25 @@ public struct Leaf: ~Escapable {
 
     @_lifetime(copy self)
     public func deviceName() throws(CBORDecoder.Failure) -> Span<UInt8> {
-      guard argumentCount == 1 else { throw .outsideFormat }
+      guard argumentCount == 1 || (argumentCount == 2 && code != .sensorReplaced) else {
+        throw .outsideFormat
+      }
       var decoder = arguments
       return try decoder.text()
+    }
+
+    /// How often the device came or went since the last leaf of it: 1 when that is all there is to tell.
+    public func changeCount() throws(CBORDecoder.Failure) -> UInt64 {
+      guard argumentCount == 2 else { return 1 }
+      var decoder = arguments
+      let count: UInt64
+      do throws(CBORDecoder.Failure) {
+        try decoder.skipItem()
+        count = try decoder.unsigned()
+      } catch { throw .outsideFormat }
+      // One change stands without its count.
+      guard count > 1 else { throw .outsideFormat }
+      return count
     }
   }
 

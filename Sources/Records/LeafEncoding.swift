@@ -115,6 +115,23 @@ public enum LeafEncoding {
     return encoder.byteCount
   }
 
+  /// A device that is there, or not: `changeCount`, at least 1, is how often it came or went since the last leaf
+  /// of it. One change stands without its count.
+  public static func device(
+    _ code: EventCode, schema: UInt16, milliseconds: Int64, name: Span<UInt8>,
+    changeCount: UInt64, into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    guard changeCount > 1 else {
+      return device(code, schema: schema, milliseconds: milliseconds, name: name, into: bytes)
+    }
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.event, schema: schema, milliseconds, valueCount: 3)
+    encoder.unsigned(UInt64(code.rawValue))
+    encoder.text(name)
+    encoder.unsigned(changeCount)
+    return encoder.byteCount
+  }
+
   /// Ties this log's time to UTC: at `milliseconds` it was `utcMilliseconds`, give or take the uncertainty.
   public static func clock(
     milliseconds: Int64, source: FixSource, utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64,

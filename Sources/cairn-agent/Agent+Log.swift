@@ -191,6 +191,7 @@ extension Agent {
   /// What was counted and measured is signed before the program ends.
   mutating func closeLog() {
     while fullSince == nil, let report = faults.drain(now: now) { tellFault(report) }
+    tellLastOfDevices()
     if missedWhileFull > 0, !isBootLeafOwed { _ = recordMissed(purpose: .lastWord) }
     seal()
   }

@@ -19,85 +19,21 @@ extension Agent {
     return false
   }
 
-  static func makeSensors(_ files: borrowing NodeConfigurationFiles)
-    -> InlineArray<16, AgentSensor?>
-  {
-    var sensors = InlineArray<16, AgentSensor?> { _ in nil }
-    for index in files.site.sensors.indices {
-      let sensor = files.site.sensors[index]
-      guard let bus = files.board.bus(named: sensor.bus) else { continue }
-      sensors[index] = AgentSensor(
-        sensor.chip.kind, device: device(on: bus, at: sensor.address),
-        frozenLimit: sensor.frozenAfterMeasurementCount)
-    }
-    return sensors
-  }
-
-  private static func device(on bus: BoardProfile.I2CBus, at address: UInt8) -> AnyI2CDevice {
-    guard let path = FixedPath(bus.path.span) else {
-      end(.configuration, "cairn-agent: the path of an I2C bus is too long")
-    }
-    switch bus.place {
-    case .usb:
-      return .usbBridge(
-        USBBridge(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
-          .device(at: address))
-    case .virtual:
-      return .virtual(
-        VirtualBus(path: path, timeoutMilliseconds: UInt32(bus.timeoutMilliseconds))
-          .device(at: address))
-    case .device: return .linux(openBus(path, at: address))
-    }
-  }
-
-  private static func openBus(_ path: FixedPath, at address: UInt8) -> LinuxI2CDevice {
-    guard let number = busNumber(path.span) else {
-      end(.configuration, "cairn-agent: an I2C bus is a device file such as /dev/i2c-1")
-    }
-    do throws(BusError) {
-      return try LinuxI2CBus(number: number).device(at: address)
-    } catch {
-      var text = TextBuilder<256>()
-      text.append("cairn-agent: ")
-      text.append(path.span)
-      text.append(
-        error == .disconnected
-          ? ": no such bus: switch I2C on, or take the board's own profile"
-          : ": a kernel driver has the chip, or this user may not open the bus (group i2c)")
-      end(.unavailable, text.span)
-    }
-  }
-
-  /// N of /dev/i2c-N.
-  private static func busNumber(_ path: Span<UInt8>) -> UInt16? {
-    let prefix: StaticString = "/dev/i2c-"
-    let start = prefix.utf8CodeUnitCount
-    guard path.count > start, path.count <= start + 5,
-      path.extracting(0..<start).equals(prefix)
-    else { return nil }
-    var number: UInt32 = 0
-    for index in start..<path.count {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(path[index]) else { return nil }
-      number = number * 10 + UInt32(path[index] - UInt8(ascii: "0"))
-    }
-    return UInt16(exactly: number)
-  }
-
   /// Identifies every sensor. One that is not there is a fault leaf; if it is not optional, the end.
   mutating func startSensors() {
+    findBuses()
     for index in files.site.sensors.indices {
       let configured = files.site.sensors[index]
-      guard var sensor = sensors[index].take() else { continue }
-      let failure = identify(&sensor, attempts: configured.isOptional ? 1 : 3)
+      let failure = start(sensor: index, attempts: configured.isOptional ? 1 : 3)
       tick()
       isFailing[index] = failure != nil
       if let failure {
         count(failure, sensor: index)
         if !configured.isOptional { endForSensor(configured, failure) }
-      } else {
+      } else if let sensor = sensors[index].take() {
         tellSchema(index, sensor)
+        sensors[index] = consume sensor
       }
-      sensors[index] = consume sensor
       // The chip's first conversion has ended by then; sensors of one interval take turns.
       let first = now + configured.chip.kind.shortestIntervalMilliseconds + Int64(index) * 50
       guard
@@ -107,18 +43,55 @@ extension Agent {
     }
   }
 
-  /// What is needed is asked again after a second: chips and buses take their time when power comes.
-  private func identify(_ sensor: inout AgentSensor, attempts: Int) -> SensorFailure? {
-    var delay = SystemDelay()
+  /// Opens and identifies. What is needed is asked again after a second: chips and buses take their time when
+  /// power comes.
+  private mutating func start(sensor index: Int, attempts: Int) -> SensorFailure? {
     var failure: SensorFailure?
     for attempt in 0..<attempts {
-      if attempt > 0 { delay.sleep(milliseconds: 1000) }
-      do throws(SensorFailure) {
-        try sensor.identify(delay: &delay)
-        return nil
-      } catch { failure = error }
+      if attempt > 0 { SystemDelay().sleep(milliseconds: 1000) }
+      if let error = open(sensor: index) {
+        failure = .bus(error)
+        tellOpening(index, error)
+        continue
+      }
+      guard var sensor = sensors[index].take() else { continue }
+      failure = identify(&sensor)
+      sensors[index] = consume sensor
+      if failure == nil { return nil }
     }
     return failure
+  }
+
+  /// Nil when the chip is what it should be.
+  func identify(_ sensor: inout AgentSensor) -> SensorFailure? {
+    var delay = SystemDelay()
+    do throws(SensorFailure) {
+      try sensor.identify(delay: &delay)
+      return nil
+    } catch { return error }
+  }
+
+  /// Says why a bus could not be opened, once for each sensor.
+  mutating func tellOpening(_ index: Int, _ error: BusError) {
+    guard !isOpeningTold[index] else { return }
+    isOpeningTold[index] = true
+    let sensor = files.site.sensors[index]
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: ")
+    if let bus = files.board.bus(named: sensor.bus) { text.append(bus.path.span) }
+    switch error {
+    case .disconnected:
+      text.append(": no such bus: plug it in, switch I2C on, or take the board's own profile")
+    case .system(let errno):
+      text.append(": ")
+      text.append(SystemError(errno: errno))
+      text.append(". A bus is a file such as /dev/i2c-1, or a link to one, of a group that the agent is in; ")
+      text.append("no driver of the kernel's may have its chip")
+    case .notAcknowledged, .timedOut, .arbitrationLost: text.append(": can't be opened")
+    }
+    text.append("\n")
+    // Without a reader of standard error the fault leaf tells all the same.
+    do throws(SystemError) { try StandardStream.error.write(text) } catch {}
   }
 
   private mutating func endForSensor(_ sensor: SiteConfiguration.Sensor, _ failure: SensorFailure)
@@ -156,6 +129,12 @@ extension Agent {
   }
 
   private mutating func measure(_ index: Int) {
+    if let error = open(sensor: index) {
+      // Without its bus it is what a chip that does not answer is: a fault.
+      if error != .disconnected { tellOpening(index, error) }
+      fail(index, .bus(error))
+      return
+    }
     guard var sensor = sensors[index].take() else { return }
     var delay = SystemDelay()
     var failure: SensorFailure?
@@ -197,7 +176,7 @@ extension Agent {
   static var schemaRepeatMilliseconds: Int64 { 6 * 3_600_000 }
 
   /// What the readings of a sensor mean. Written anew in each boot, and when another chip stands there.
-  private mutating func tellSchema(_ index: Int, _ sensor: borrowing AgentSensor) {
+  mutating func tellSchema(_ index: Int, _ sensor: borrowing AgentSensor) {
     let configured = files.site.sensors[index]
     let (schema, milliseconds) = (UInt16(index + 1), now)
     let (quantities, chip, serial) = (sensor.quantities, sensor.chipName, sensor.serialNumber)
@@ -217,7 +196,7 @@ extension Agent {
     if isKept { schemaSerialNumbers[index] = serial }
   }
 
-  private mutating func count(_ failure: SensorFailure, sensor: Int) {
+  mutating func count(_ failure: SensorFailure, sensor: Int) {
     if let report = faults.count(sensor: sensor, code: failure.faultCode, now: now) {
       tellFault(report)
     }

@@ -27,14 +27,11 @@ struct ClockMapping {
 
 /// Time and place: from the receiver, else from a wall clock that somebody disciplines.
 extension Agent {
-  /// Reads what the receiver has sent, opening its line when it is there.
+  /// Reads what the receiver has sent.
   mutating func takeReceiver() {
-    guard let gnss = files.site.gnss else { return }
-    if let owed = receiverEventOwed, fullSince == nil { tellReceiver(owed, gnss) }
-    if receiverPort == nil { attachReceiver(gnss) }
+    guard now >= nextReceiverRead else { return }
     var buffer = InlineArray<512, UInt8>(repeating: 0)
     var span = buffer.mutableSpan
-    // At most 4 KiB in a turn: a line that never stops does not stop the rest.
     for _ in 0..<8 {
       guard var port = receiverPort.take() else { return }
       do throws(BusError) {
@@ -45,35 +42,39 @@ extension Agent {
         }
         if count < span.count { return }
       } catch {
-        tellReceiver(.deviceDetached, gnss)
-        nextReceiverAttempt = now + 5000
+        // The port is closed by now.
+        _ = receiverChanges.take(isPresent: false)
+        devices.wantLook()
         return
       }
     }
+    // 4 KiB in a turn: a line that never stops does not stop the rest. The fastest line needs 44 ms for as much.
+    nextReceiverRead = now + Self.receiverPauseMilliseconds
   }
 
-  private mutating func attachReceiver(_ gnss: SiteConfiguration.GNSS) {
-    guard now >= nextReceiverAttempt else { return }
-    nextReceiverAttempt = now + 5000
-    guard let line = files.board.serialLine(named: gnss.port),
+  private static var receiverPauseMilliseconds: Int64 { 20 }
+
+  /// Takes the receiver's line when it is there, and gives it back when its device has gone or is another.
+  mutating func followReceiver() {
+    guard let gnss = files.site.gnss, let line = files.board.serialLine(named: gnss.port),
       let path = FixedPath(line.path.span),
       let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
     else { return }
+    if let port = receiverPort.take() {
+      if port.isAt(path) {
+        receiverPort = consume port
+        return
+      }
+      // Not put back: it is closed here.
+      _ = consume port
+      _ = receiverChanges.take(isPresent: false)
+    }
     do throws(BusError) {
       receiverPort = try TerminalSerialPort(path: path, baudRate: baudRate)
     } catch { return }
     receiver = GNSSReceiver()
-    tellReceiver(.deviceAttached, gnss)
-  }
-
-  private mutating func tellReceiver(_ code: EventCode, _ gnss: SiteConfiguration.GNSS) {
-    let milliseconds = now
-    let isTold = record {
-      LeafEncoding.device(
-        code, schema: 0, milliseconds: milliseconds, name: gnss.port.span, into: $0)
-    }
-    // With a full ring, what became of the receiver is told when there is room.
-    receiverEventOwed = isTold ? nil : code
+    nextReceiverRead = now
+    _ = receiverChanges.take(isPresent: true)
   }
 
   private mutating func take(_ fix: GNSSFix) {

@@ -41,10 +41,18 @@ struct Agent: ~Copyable {
   var schedule = Schedule()
   var faults = FaultCounter()
 
+  var devices: DeviceFolders
+  /// By bus of the profile: which device file stands there; nil when none does.
+  var busIdentities = InlineArray<8, FileIdentity?>(repeating: nil)
+  var busChanges = InlineArray<8, DeviceChanges>(repeating: DeviceChanges())
+  /// By sensor: why its bus could not be opened was said.
+  var isOpeningTold = InlineArray<16, Bool>(repeating: false)
+
   var receiverPort: TerminalSerialPort?
   var receiver = GNSSReceiver()
-  var nextReceiverAttempt: Int64 = 0
-  var receiverEventOwed: EventCode?
+  var receiverChanges = DeviceChanges()
+  /// A line that never stops is read again then.
+  var nextReceiverRead: Int64 = 0
   var lastFix: GNSSFix?
   var mapping: ClockMapping?
   var nextClockLook: Int64 = 0
@@ -84,7 +92,8 @@ struct Agent: ~Copyable {
     socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
-    sensors = Self.makeSensors(files)
+    sensors = InlineArray<16, AgentSensor?> { _ in nil }
+    devices = DeviceFolders(files)
     self.socket = socket
     self.owedEpoch = owedEpoch
     self.gatewayKeys = gatewayKeys
@@ -108,6 +117,7 @@ struct Agent: ~Copyable {
     while !isAsked(signals) {
       ServiceManager.tellAlive()
       tick()
+      followDevices()
       takeReceiver()
       measureWhatIsDue()
       lookAtClock()
@@ -131,13 +141,22 @@ struct Agent: ~Copyable {
   /// Sleeps until something is due or readable. At most a minute, so that no forgotten reason to wake up
   /// lasts for ever.
   private mutating func wait(_ poller: inout Poller, _ signals: borrowing TerminationSignals) {
-    var wake = min(min(now + 60_000, nextCommit), min(nextSeal, nextClockLook))
+    var wake = min(now + 60_000, min(nextSeal, nextClockLook))
+    if isDirty { wake = min(wake, nextCommit) }
     if let due = schedule.nextDueMilliseconds { wake = min(wake, due) }
     if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
-    if receiverPort == nil, files.site.gnss != nil { wake = min(wake, nextReceiverAttempt) }
+    if let due = nextDeviceLeaf { wake = min(wake, due) }
+    wake = min(wake, devices.nextLookMilliseconds)
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
-    if let descriptor = receiverPort?.pollDescriptor { _ = poller.watch(descriptor) }
+    if let descriptor = receiverPort?.pollDescriptor {
+      if now >= nextReceiverRead {
+        _ = poller.watch(descriptor)
+      } else {
+        wake = min(wake, nextReceiverRead)
+      }
+    }
+    devices.watch(&poller)
     socket.watch(&poller)
     let current = clock.bootMilliseconds() - startBootMilliseconds
     do throws(SystemError) {
@@ -146,6 +165,7 @@ struct Agent: ~Copyable {
       // A bad descriptor would make this a busy loop: sleep a little instead.
       SystemDelay().sleep(milliseconds: 100)
     }
+    devices.take(poller)
     serveSocket(poller)
   }
 

@@ -94,8 +94,10 @@ extension Output {
     if schema > 0 { member("sensor", UInt64(schema)) }
     switch event.code {
     case .measurementsMissed, .leavesDropped, .olderLeavesDropped: members(gap: try event.gap())
-    case .deviceAttached, .deviceDetached, .sensorReplaced:
+    case .deviceAttached, .deviceDetached:
       member("device", text: try event.deviceName())
+      member("changes", try event.changeCount())
+    case .sensorReplaced: member("device", text: try event.deviceName())
     case nil: member("eventNumber", event.codeNumber)
     }
   }

@@ -289,9 +289,11 @@ extension Output {
     case .deviceAttached:
       write("device attached: ")
       write(untrusted: try event.deviceName())
+      changes(try event.changeCount())
     case .deviceDetached:
       write("device detached: ")
       write(untrusted: try event.deviceName())
+      changes(try event.changeCount())
     case .sensorReplaced:
       sensor(schema)
       write(" is another chip from here on: ")
@@ -301,6 +303,13 @@ extension Output {
       write(event.codeNumber)
       write(", which this program does not know")
     }
+  }
+
+  private mutating func changes(_ count: UInt64) {
+    guard count > 1 else { return }
+    write(", after it came or went ")
+    write(count)
+    write(" times")
   }
 
   private mutating func describe(clock: Leaf.Clock) {

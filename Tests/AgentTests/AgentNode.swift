@@ -19,7 +19,7 @@ final class AgentNode {
 
   let folder: URL
   private var board: Process?
-  private let boardInput = Pipe()
+  private var boardInput = Pipe()
 
   struct NoPath: Error {}
 
@@ -49,6 +49,11 @@ final class AgentNode {
       timeout = 100 ms
 
       """, to: "board.ini")
+  }
+
+  /// The board profile with these buses and lines.
+  func writeBoard(_ sections: String) throws {
+    try write("[board]\nname = bench\n" + sections + "\n", to: "board.ini")
   }
 
   func writeSite(_ site: String, gatewaySeed: UInt8 = gatewaySeed) throws {
@@ -104,12 +109,21 @@ final class AgentNode {
     process.arguments = [
       "board", "--bus", path("i2c-1.sock"), "--weather", weather, "--until-end-of-input",
     ]
+    // A pipe serves one process.
+    boardInput = Pipe()
     process.standardInput = boardInput
     let output = Pipe()
     process.standardOutput = output
     try Self.spawning.withLock { try process.run() }
     board = process
     _ = output.fileHandleForReading.availableData
+  }
+
+  /// Ends the chip models; their socket goes with them.
+  func stopBoard() {
+    board?.terminate()
+    board?.waitUntilExit()
+    board = nil
   }
 
   /// A running agent; it has begun its boot when this returns, or ended.
@@ -271,11 +285,21 @@ final class AgentNode {
         if leaf.kind == .event {
           let event = try leaf.event()
           if event.code == .measurementsMissed { logged.gap = try event.gap() }
+          if event.code == .deviceAttached || event.code == .deviceDetached {
+            logged.device = Device(
+              name: String(decoding: try event.deviceName().withUnsafeBufferPointer { Array($0) }, as: UTF8.self),
+              isThere: event.code == .deviceAttached, changeCount: try event.changeCount())
+          }
           if event.code == .leavesDropped { logged.lost = try event.gap() }
           if event.code == .olderLeavesDropped {
             logged.lost = try event.gap()
             logged.lostEpoch = try event.olderEpoch()
           }
+        }
+        if leaf.kind == .fault {
+          let fault = try leaf.fault()
+          logged.fault = Fault(
+            schema: leaf.schema, codeNumber: fault.codeNumber, count: fault.count)
         }
         if leaf.kind == .clock { logged.clock = try leaf.clock() }
         if leaf.kind == .challenge {
@@ -289,6 +313,18 @@ final class AgentNode {
   }
 }
 
+struct Device: Equatable {
+  let name: String
+  let isThere: Bool
+  let changeCount: UInt64
+}
+
+struct Fault: Equatable {
+  let schema: UInt16
+  let codeNumber: UInt64
+  let count: UInt64
+}
+
 struct LoggedLeaf: Equatable {
   let boot: UInt64
   let kind: LeafKind?
@@ -298,6 +334,8 @@ struct LoggedLeaf: Equatable {
   var lost: Leaf.Event.Gap?
   var lostEpoch: UInt64?
   var clock: Leaf.Clock?
+  var device: Device?
+  var fault: Fault?
   var challengeHash: Digest?
 }
 
@@ -330,6 +368,19 @@ final class Agent {
       said += String(decoding: data, as: UTF8.self)
     }
     return said
+  }
+
+  var processID: Int32 { process.processIdentifier }
+
+  /// Where its descriptors lead.
+  func descriptors() throws -> [String] {
+    let folder = "/proc/\(processID)/fd"
+    return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { name in
+      // One that was closed meanwhile is none.
+      do {
+        return try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + name)
+      } catch { return nil }
+    }
   }
 
   /// Asks it to end, once it has said that it runs.

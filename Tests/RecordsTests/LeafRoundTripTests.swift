@@ -134,6 +134,33 @@ func aDeviceThatCameOrWentComesBack(code: EventCode) throws {
   }
 }
 
+@Test(arguments: [EventCode.deviceAttached, .deviceDetached])
+func howOftenADeviceChangedComesBackAndOnceStandsWithoutACount(code: EventCode) throws {
+  for count in [1, 2, 23, 1000, .max] as [UInt64] {
+    let bytes = written {
+      LeafEncoding.device(
+        code, schema: 0, milliseconds: 3, name: Array("gnss".utf8).span, changeCount: count,
+        into: $0.mutableSpan)
+    }
+    let leaf = try Leaf(decoding: bytes.span)
+    let event = try leaf.event()
+    let (name, read) = (array(try event.deviceName()), try event.changeCount())
+    #expect(name == Array("gnss".utf8) && read == count)
+    #expect(event.argumentCount == (count == 1 ? 1 : 2))
+    #expect(try acceptedAndReencoded(bytes) == bytes)
+  }
+}
+
+@Test func aCountOfOneOrNoneOrOfAReplacedSensorIsRefused() throws {
+  // 85 kind schema time … [code, "gnss", count]
+  for (code, count) in [(3, 0), (3, 1), (4, 1), (5, 2)] as [(UInt8, UInt8)] {
+    let bytes: [UInt8] = [0x86, 4, 0, 3, code, 0x64, 0x67, 0x6e, 0x73, 0x73, count]
+    #expect(throws: CBORDecoder.Failure.self) { _ = try Leaf(decoding: bytes.span).event() }
+  }
+  let right: [UInt8] = [0x86, 4, 0, 3, 3, 0x64, 0x67, 0x6e, 0x73, 0x73, 2]
+  #expect(try Leaf(decoding: right.span).event().changeCount() == 2)
+}
+
 @Test func aClockComesBackFromEverySource() throws {
   for source in (0...255).compactMap({ FixSource(rawValue: $0) }) {
     for utc in integers {

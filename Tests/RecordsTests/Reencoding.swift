@@ -124,6 +124,7 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
       ]
     case .deviceAttached, .deviceDetached, .sensorReplaced:
       items.append(.text(array(try event.deviceName())))
+      if event.argumentCount == 2 { items.append(.unsigned(try event.changeCount())) }
     case nil: return nil
     }
   case .clock:

@@ -72,6 +72,14 @@ enum { CAIRN_POLL_ENTRIES = 16 };
 /* Returns the number of entries with something in `happened`; 0 after the timeout. */
 int cairn_poll(struct cairn_poll_entry *entries, int count, int64_t timeout_milliseconds);
 
+/* Folders in which something comes, goes, or changes its mode (inotify(7)). The descriptor is readable then. */
+int cairn_watch_new(void);
+/* The number of the watch; the same one when the folder is watched already. -ENOTDIR for what is no folder. */
+int cairn_watch_add(int descriptor, const uint8_t *folder);
+int cairn_watch_remove(int descriptor, int watch);
+/* Takes what was told. 1 when anything may have changed, also when the kernel lost count of it; else 0. */
+int cairn_watch_take(int descriptor);
+
 /* Clocks, in milliseconds. */
 int64_t cairn_clock_boot(void);
 int64_t cairn_clock_utc(void);
@@ -112,7 +120,7 @@ int cairn_terminal_is_pseudo(int descriptor);
 int cairn_terminal_new_pair(uint8_t *slave_path, int64_t count);
 
 /* I2C by i2c-dev, opened as a file. */
-/* 1 when the adapter carries plain I2C messages, 0 when it is SMBus only. */
+/* 1 when the adapter carries plain I2C messages, 0 when it is SMBus only, -ENOTTY for anything else than a bus. */
 int cairn_i2c_is_plain(int descriptor);
 int cairn_i2c_configure(int descriptor, uint32_t timeout_milliseconds);
 /* -EBUSY when a kernel driver has the chip. */
