@@ -112,6 +112,7 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/gateway_log.py "$$(swift build --show-bin-path)/cairn-gateway" $(BUILD)/run/gateway
+	$(PYTHON) Tests/Outside/mqtt.py "$$(swift build --show-bin-path)"
 	$(MAKE) archive
 	$(PYTHON) Tests/Outside/archive.py $(BUILD)/run/archive --key $(BUILD)/run/gateway/gateway.pub
 	$(PYTHON) Tests/Outside/archive_selftest.py $(BUILD)/run/archive

@@ -270,6 +270,7 @@ let boardTests: [Target] = [
       "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory",
     ]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
+  tests("MQTTTransport", ["MQTTTransport", "FixedMemory", "TestSupport"]),
   tests(
     "CairnTool",
     [
@@ -314,7 +315,8 @@ let hostTests: [Target] = [
     "GatewayProgram",
     [
       "cairn-gateway", "Verifier", "Identity", "Proofs", "Records", "Signers", "FixedMemory",
-      "Simulation", "cairn-agent", "cairn-uplink-https", "TestSupport",
+      "Simulation", "cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt", "MQTTTransport",
+      "TestSupport",
     ]),
   // The agent as systemd would start it, on the simulator's board.
   tests(

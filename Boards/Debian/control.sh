@@ -14,7 +14,6 @@ library_package() {
     libusb-1.0.so.0) echo 'libusb-1.0-0 (>= 2:1.0.26)' ;;
     libmosquitto.so.1) echo 'libmosquitto1 (>= 2.0)' ;;
     libedit.so.2) echo libedit2 ;;
-    libudev.so.1) echo libudev1 ;;
     libcrypto.so.3 | libssl.so.3) echo libssl3 ;;
     libgcc_s.so.1) echo libgcc-s1 ;;
     *)

@@ -1,4 +1,5 @@
 import CLinux
+import FixedMemory
 
 /// Tells that something in a few folders may have come, gone, or changed its mode (inotify(7)). What it was is not
 /// told: whoever hears it looks anew, which is right too when the kernel lost count (IN_Q_OVERFLOW).

@@ -107,6 +107,11 @@ public struct MQTTTransport: ~Copyable {
     }
   }
 
+  /// Of this connection: messages that were too long for any answer, or too many at once.
+  var droppedCount: Int {
+    mutating get { client?.droppedCount ?? 0 }
+  }
+
   // MARK: The connection
 
   private mutating func open(until deadline: Int64) throws(MQTTFailure) {

@@ -70,12 +70,9 @@ extension SiteConfiguration {
           : "url: http:// lets anyone on the way read along: write https://, or allow_plain_http = yes"
       )
     }
-    if gateway.user.isEmpty ? !gateway.passwordFile.isEmpty : !isMQTT(url) {
+    if gateway.user.isEmpty, !gateway.passwordFile.isEmpty {
       problems.refuse(
-        .site, line: lines.url, .contradiction,
-        gateway.user.isEmpty
-          ? "password_file: goes with user"
-          : "user: only a broker asks for it, at mqtts:// or mqtt://")
+        .site, line: lines.gateway, .contradiction, "password_file: whose password? Give user too")
     }
     guard gateway.publicKey == nil else { return }
     problems.warn(

@@ -97,7 +97,8 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
       tell(.working)
     } catch {
       nextLookMilliseconds = clock.bootMilliseconds() + BridgeHealth.lookIntervalMilliseconds
-      tell(error)
+      // It is there, and does not answer: what follows is the same as for one that has answered before.
+      if stick.isOpen { _ = failed(error) } else { tell(error) }
     }
   }
 

@@ -50,13 +50,14 @@ public struct CH341<Transport: USBTransport & ~Copyable>: ~Copyable {
     self.speed = speed
   }
 
-  /// Looks for the stick and brings it into a known state.
+  /// Looks for the stick and brings it into a known state. One that is there and does not answer stays open, so
+  /// that it can be reset.
   public mutating func open(now: () -> Int64) throws(BridgeFailure) {
     isOpen = false
     do throws(USBFailure) { try transport.open() } catch { throw .usb(error) }
     isOpen = true
     do throws(BridgeFailure) { try begin(now: now) } catch {
-      close()
+      if error == .usb(.disconnected) { close() }
       throw error
     }
   }
@@ -84,12 +85,19 @@ public struct CH341<Transport: USBTransport & ~Copyable>: ~Copyable {
     outputs = 0
     levels = 0x3f
     selected = 0
-    needsRecovery = false
+    needsRecovery = true
     drain()
+    try letGoOfBus(deadline: now() + Self.packetTimeoutMilliseconds, now: now)
+    needsRecovery = false
+  }
+
+  /// Sets the speed anew, in case the chip has lost it, and sends a stop.
+  private mutating func letGoOfBus(deadline: Int64, now: () -> Int64) throws(BridgeFailure) {
     var packet = CH341Packet(CH341Command.i2cStream)
     packet.append(CH341Command.i2cSet | speed.rawValue)
+    packet.append(CH341Command.i2cStop)
     packet.append(CH341Command.i2cEnd)
-    try exchange(packet, deadline: now() + Self.packetTimeoutMilliseconds, now: now)
+    try exchange(packet, deadline: deadline, now: now)
   }
 
   /// Before each transfer: what an earlier one left behind is thrown away, and the bus is let go.
@@ -100,10 +108,7 @@ public struct CH341<Transport: USBTransport & ~Copyable>: ~Copyable {
       if error == .disconnected { throw .usb(error) }
     }
     drain()
-    var packet = CH341Packet(CH341Command.i2cStream)
-    packet.append(CH341Command.i2cStop)
-    packet.append(CH341Command.i2cEnd)
-    try exchange(packet, deadline: deadline, now: now)
+    try letGoOfBus(deadline: deadline, now: now)
     try releaseChipSelects(deadline: deadline, now: now)
     needsRecovery = false
   }

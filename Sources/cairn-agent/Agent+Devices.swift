@@ -17,8 +17,8 @@ import Sensors
 extension Agent {
   mutating func followDevices() {
     if devices.takeLook(now: now) {
-      for index in files.board.buses.indices where files.site.uses(bus: files.board.buses[index].name)
-      {
+      for index in files.board.buses.indices
+      where files.site.uses(bus: files.board.buses[index].name) {
         follow(bus: index)
       }
       followReceiver()

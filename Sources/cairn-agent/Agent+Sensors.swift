@@ -85,7 +85,8 @@ extension Agent {
     case .system(let errno):
       text.append(": ")
       text.append(SystemError(errno: errno))
-      text.append(". A bus is a file such as /dev/i2c-1, or a link to one, of a group that the agent is in; ")
+      text.append(
+        ". A bus is a file such as /dev/i2c-1, or a link to one, of a group that the agent is in; ")
       text.append("no driver of the kernel's may have its chip")
     case .notAcknowledged, .timedOut, .arbitrationLost: text.append(": can't be opened")
     }

@@ -6,6 +6,7 @@ import NodeConfiguration
 import NodeFiles
 import Proofs
 import Records
+import Sampling
 import Sensors
 
 /// Device time tied to UTC: `utcMilliseconds` at `milliseconds` of the log, give or take.
@@ -106,14 +107,37 @@ extension Agent {
     nextClockLook = now + files.site.clock.intervalMilliseconds
     do throws(SystemError) {
       let state = try clock.synchronisation()
-      guard state.isSynchronised else { return }
+      let utc = clock.utcMilliseconds()
+      guard state.isSynchronised, utc >= Self.earliestUTCMilliseconds else {
+        tellNoClock()
+        return
+      }
       consider(
         ClockMapping(
-          source: .networkTime, milliseconds: now, utcMilliseconds: clock.utcMilliseconds(),
+          source: .networkTime, milliseconds: now, utcMilliseconds: utc,
           uncertaintyMilliseconds: UInt64(max(1, state.maximumErrorMilliseconds))))
     } catch {
       // A sandbox that forbids asking leaves the receiver as the only source.
+      tellNoClock()
     }
+  }
+
+  /// 2020-01-01: a clock that says less was never set, whoever vouches for it.
+  private static var earliestUTCMilliseconds: Int64 { 1_577_836_800_000 }
+
+  /// Once in a boot.
+  private mutating func tellNoClock() {
+    guard mapping == nil, !isNoClockTold else { return }
+    isNoClockTold = true
+    // Without a reader of standard error the log tells by having no clock leaf.
+    do throws(SystemError) {
+      try StandardStream.error.write(
+        """
+        cairn-agent: nobody keeps this board's wall clock, so it is not used: leaves have the time since their boot, \
+        and UTC once network time, a receiver or the gateway gives it
+
+        """)
+    } catch {}
   }
 
   /// A receipt says when the gateway had a batch: after its last leaf, and before now. That is a time signed by

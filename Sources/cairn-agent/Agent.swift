@@ -56,6 +56,7 @@ struct Agent: ~Copyable {
   var lastFix: GNSSFix?
   var mapping: ClockMapping?
   var nextClockLook: Int64 = 0
+  var isNoClockTold = false
   var nextPosition: Int64 = 0
 
   var nextCommit: Int64 = 0

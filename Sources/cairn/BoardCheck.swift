@@ -193,11 +193,25 @@ struct BoardCheck<GPIO: GPIOInformationSource>: ~Copyable {
     for index in board.gpioLines.indices {
       let line = board.gpioLines[index]
       var row = CheckRow()
+      guard let chip = directory.chip(of: line) else {
+        // Told once for all the lines of a chip.
+        let label = line.chips[0]
+        var isFirst = true
+        for earlier in 0..<index where board.gpioLines[earlier].chips[0] == label {
+          isFirst = false
+        }
+        guard isFirst else { continue }
+        row.subject.write("GPIO chip ")
+        row.subject.write(label.span)
+        row.tellMissing(line, directory)
+        list.add(row)
+        continue
+      }
       row.subject.write("GPIO line ")
       row.subject.write(line.name.span)
       if board.led == line.name { row.subject.write(" (LED)") }
       if board.button == line.name { row.subject.write(" (button)") }
-      row.look(at: line, in: directory, usage.need(ofGPIOLine: line.name, board))
+      row.look(at: line, of: chip, directory, usage.need(ofGPIOLine: line.name, board))
       list.add(row)
     }
   }
@@ -209,10 +223,9 @@ extension CheckRow {
 
   /// Fills in state, reason and remedy of a GPIO line.
   fileprivate mutating func look<Source>(
-    at line: BoardProfile.GPIOLine, in directory: borrowing GPIOChipDirectory<Source>,
-    _ need: BoardUsage.Need
+    at line: BoardProfile.GPIOLine, of chip: GPIOChipDirectory<Source>.Chip,
+    _ directory: borrowing GPIOChipDirectory<Source>, _ need: BoardUsage.Need
   ) {
-    guard let chip = directory.chip(of: line) else { return noChip(line, directory) }
     reason.write(chip.information.label.span)
     reason.write(" line ")
     reason.write(decimal: Int64(line.offset))
@@ -244,7 +257,8 @@ extension CheckRow {
     }
   }
 
-  private mutating func noChip<Source>(
+  /// No chip has any of the line's labels.
+  fileprivate mutating func tellMissing<Source>(
     _ line: BoardProfile.GPIOLine, _ directory: borrowing GPIOChipDirectory<Source>
   ) {
     if let failure = directory.failure {
@@ -256,12 +270,15 @@ extension CheckRow {
       return
     }
     state = .warning
-    reason.write("no chip is labelled ")
-    reason.write(line.chips[0].span)
     guard !directory.chips.isEmpty else {
-      reason.write(": there is no /dev/gpiochip at all")
+      reason.write("there is no /dev/gpiochip at all")
       remedy.write("The kernel lacks GPIO character devices, or the chip's driver: look at `dmesg`")
       return
+    }
+    reason.write("no chip has that label")
+    for index in line.chips.indices where index > 0 {
+      reason.write(index == 1 ? ", or " : " ")
+      reason.write(line.chips[index].span)
     }
     remedy.write("Write the right label into the profile. This kernel has:")
     for index in directory.chips.indices {

@@ -121,20 +121,22 @@ extension Output {
     for index in board.loRaWirings.indices {
       let wiring = board.loRaWirings[index]
       begin("lora", index, wiring.name)
-      write(wiring.chip.text)
-      write(" on ")
-      write(untrusted: wiring.spi.span)
-      write(", reset ", wiring.reset)
-      write(", busy ", wiring.busy)
-      write(", interrupt ", wiring.interrupt)
+      var text = RowText()
+      text.append(wiring.chip.text)
+      text.append(" on ")
+      text.append(wiring.spi.span)
+      append(", reset ", wiring.reset, to: &text)
+      append(", busy ", wiring.busy, to: &text)
+      append(", interrupt ", wiring.interrupt, to: &text)
+      paragraph(text.span, indentation: Self.placeColumn)
       newLine()
     }
   }
 
-  private mutating func write(_ what: StaticString, _ name: Name?) {
+  private func append(_ what: StaticString, _ name: Name?, to text: inout RowText) {
     guard let name else { return }
-    write(what)
-    write(untrusted: name.span)
+    text.append(what)
+    text.append(name.span)
   }
 }
 

@@ -104,10 +104,8 @@ final class AgentNode {
   func startBoard() throws {
     let process = Process()
     process.executableURL = Self.program("cairn-simulate")
-    let weather = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../../Data/weather/weather-jfk-2013.csv").standardized.path
     process.arguments = [
-      "board", "--bus", path("i2c-1.sock"), "--weather", weather, "--until-end-of-input",
+      "board", "--bus", path("i2c-1.sock"), "--weather", Self.weather, "--until-end-of-input",
     ]
     // A pipe serves one process.
     boardInput = Pipe()
@@ -119,6 +117,26 @@ final class AgentNode {
     _ = output.fileHandleForReading.availableData
   }
 
+  /// A second bus, whose lines are held low.
+  func heldBoard() throws -> Process {
+    let process = Process()
+    process.executableURL = Self.program("cairn-simulate")
+    process.arguments = [
+      "board", "--bus", path("i2c-2.sock"), "--weather", Self.weather, "--fault",
+      "sht3x:stuck-bus",
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    try Self.spawning.withLock { try process.run() }
+    _ = output.fileHandleForReading.availableData
+    return process
+  }
+
+  private static var weather: String {
+    URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../Data/weather/weather-jfk-2013.csv").standardized.path
+  }
+
   /// Ends the chip models; their socket goes with them.
   func stopBoard() {
     board?.terminate()
@@ -127,14 +145,21 @@ final class AgentNode {
   }
 
   /// A running agent; it has begun its boot when this returns, or ended.
-  func startAgent() throws -> Agent {
-    try Self.spawning.withLock {
+  func startAgent(environment: [String: String] = [:]) throws -> Agent {
+    try startAgent(through: [], environment: environment)
+  }
+
+  /// By way of another program that becomes the agent, such as a shell that sets a limit.
+  func startAgent(through wrapper: [String], environment: [String: String] = [:]) throws -> Agent {
+    let command =
+      wrapper + [
+        Self.program("cairn-agent").path, "--board", path("board.ini"), "--config",
+        path("site.ini"), "--state", folder.path, "--run", folder.path,
+      ]
+    return try Self.spawning.withLock {
       try Agent(
-        program: Self.program("cairn-agent"),
-        arguments: [
-          "--board", path("board.ini"), "--config", path("site.ini"), "--state", folder.path,
-          "--run", folder.path,
-        ])
+        program: URL(filePath: command[0]), arguments: Array(command.dropFirst()),
+        environment: environment)
     }
   }
 
@@ -287,7 +312,9 @@ final class AgentNode {
           if event.code == .measurementsMissed { logged.gap = try event.gap() }
           if event.code == .deviceAttached || event.code == .deviceDetached {
             logged.device = Device(
-              name: String(decoding: try event.deviceName().withUnsafeBufferPointer { Array($0) }, as: UTF8.self),
+              name: String(
+                decoding: try event.deviceName().withUnsafeBufferPointer { Array($0) },
+                as: UTF8.self),
               isThere: event.code == .deviceAttached, changeCount: try event.changeCount())
           }
           if event.code == .leavesDropped { logged.lost = try event.gap() }
@@ -337,66 +364,6 @@ struct LoggedLeaf: Equatable {
   var device: Device?
   var fault: Fault?
   var challengeHash: Digest?
-}
-
-/// A running cairn-agent.
-final class Agent {
-  struct Ending: Equatable {
-    let status: Int32
-    let said: String
-  }
-
-  private let process = Process()
-  private let output = Pipe()
-  private var isAnnounced = false
-
-  init(program: URL, arguments: [String]) throws {
-    process.executableURL = program
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-  }
-
-  /// What it says until it runs, or has ended.
-  func words(until sign: String = ": boot ") -> String {
-    isAnnounced = true
-    var said = ""
-    while !said.contains(sign) {
-      let data = output.fileHandleForReading.availableData
-      if data.isEmpty { break }
-      said += String(decoding: data, as: UTF8.self)
-    }
-    return said
-  }
-
-  var processID: Int32 { process.processIdentifier }
-
-  /// Where its descriptors lead.
-  func descriptors() throws -> [String] {
-    let folder = "/proc/\(processID)/fd"
-    return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { name in
-      // One that was closed meanwhile is none.
-      do {
-        return try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + name)
-      } catch { return nil }
-    }
-  }
-
-  /// Asks it to end, once it has said that it runs.
-  func end() throws -> Ending {
-    var said = isAnnounced ? "" : words()
-    process.terminate()
-    said += String(
-      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    return Ending(status: process.terminationStatus, said: said)
-  }
-
-  func kill() {
-    _ = Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-  }
 }
 
 extension DeviceLog where Storage == FileStorage {

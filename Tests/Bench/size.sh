@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 scratch=.build-embedded
 ship=build/amd64
 mkdir -p "$ship"
-for name in cairn-agent cairn-uplink-https cairn; do
+for name in cairn-agent cairn-uplink-https cairn-usb cairn; do
   if [ ! -x "$ship/$name" ]; then
     EMBEDDED=1 swift build -c release --scratch-path $scratch --product $name
     strip -o "$ship/$name" "$scratch/release/$name"

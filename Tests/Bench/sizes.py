@@ -7,7 +7,7 @@ import sys
 
 from table import Table
 
-PROGRAMS = ("cairn-agent", "cairn-uplink-https", "cairn")
+PROGRAMS = ("cairn-agent", "cairn-uplink-https", "cairn-usb", "cairn")
 ARCHITECTURES = ("amd64", "arm64", "armhf")
 # Embedded Swift mangles a name as $e, the module's length, the module.
 MODULE = re.compile(r"^\$[es](\d+)(\w+)")

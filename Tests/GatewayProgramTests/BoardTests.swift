@@ -7,7 +7,7 @@ import Testing
 import Verifier
 
 /// A program of the board, as its unit starts it. Killed with its owner.
-private final class BoardProcess {
+final class BoardProcess {
   private let process = Process()
   private let output = Pipe()
   private(set) var words = ""
@@ -34,6 +34,14 @@ private final class BoardProcess {
     words = String(words[place.upperBound...])
   }
 
+  /// Waits for its end, and gives all that it said since what was waited for.
+  func end() throws -> (status: Int32, words: String) {
+    words += String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, words)
+  }
+
   func stop() -> Int32 {
     process.terminate()
     process.waitUntilExit()
@@ -42,7 +50,7 @@ private final class BoardProcess {
 }
 
 /// Agent and uplink of one node, without sensors.
-private final class Board {
+final class Board {
   /// Short: a socket stands below it.
   let folder = "/tmp/cairn-board-\(UInt32.random(in: 0 ... .max))"
 
@@ -74,13 +82,21 @@ private final class Board {
     _ gateway: GatewayProcess, key: PublicKey, site: String = "",
     _ body: (_ uplink: BoardProcess) throws -> Void
   ) throws {
+    try run("cairn-uplink-https", gateway.address, key: key, site: site, body)
+  }
+
+  /// The same by another uplink, whose address may be a broker's.
+  func run(
+    _ uplink: String, _ url: String, key: PublicKey, site: String = "",
+    _ body: (_ uplink: BoardProcess) throws -> Void
+  ) throws {
     let digits = (0..<32).map { index in
       (key.bytes[index] < 16 ? "0" : "") + String(key.bytes[index], radix: 16)
     }
     try write(
       """
       [gateway]
-      url = \(gateway.address)
+      url = \(url)
       public_key = \(digits.joined())
       [spool]
       size = 1 MiB
@@ -93,7 +109,7 @@ private final class Board {
     let common = ["--config", path("site.ini"), "--state", folder, "--run", folder]
     let agent = try BoardProcess("cairn-agent", ["--board", path("board.ini")] + common)
     try agent.awaitWords(": boot ")
-    let uplink = try BoardProcess("cairn-uplink-https", common)
+    let uplink = try BoardProcess(uplink, common)
     try body(uplink)
     #expect(uplink.stop() == 0)
     #expect(agent.stop() == 0)

@@ -20,6 +20,12 @@ final class TestDevice: @unchecked Sendable {
     key = try FileKey(seed: bytes)
   }
 
+  /// As topics name it.
+  var keyID: [UInt8] {
+    let keyID = key.publicKey.keyID
+    return (0..<8).map { keyID[$0] }
+  }
+
   var name: String { key.publicKey.hash.span.hexadecimal }
 
   /// Nothing is known but the key.

@@ -126,7 +126,8 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 
   @Test(arguments: [
     "https://g.example", "https://g.example/", "https://g.example:8443/a/b_c~d%20",
-    "https://10.0.0.1:1", "https://[2001:db8::1]:65535/x",
+    "https://10.0.0.1:1", "https://[2001:db8::1]:65535/x", "mqtts://b.example",
+    "mqtts://b.example:8883/", "mqtt://127.0.0.1:1883", "mqtt://[::1]",
   ])
   func aGatewayURLIsTaken(url: String) {
     #expect(siteRefusals("[gateway]\nurl = \(url)\n") == [])
@@ -137,7 +138,8 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
     "https://g.example:0", "https://g.example:65536", "https://g.example:123456",
     "https://u@g.example", "https://g.example/?q=1", "https://g.example/#f",
     "https://g ample", "https://[]", "https://[::1", "https://g.example:80a", "HTTPS://g.example",
-    "https://g.example/a b",
+    "https://g.example/a b", "mqtts://b.example/path", "mqtts://", "mqtts://u@b.example",
+    "mqtts://b.example:0", "MQTTS://b.example",
   ])
   func aWrongGatewayURLIsRefused(url: String) {
     let found = siteRefusals("[gateway]\nurl = \(url)\n")
@@ -149,6 +151,25 @@ private let keyBase64url = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
     let found = siteRefusals(text)
     #expect(found.map(\.reason) == [.contradiction] && found.first?.line == 2)
     #expect(siteRefusals(text + "allow_plain_http = yes\n") == [])
+  }
+
+  @Test func plainMQTTOffThisBoardIsRefusedUntilItIsAllowed() {
+    let text = "[gateway]\nurl = mqtt://b.example\n"
+    let found = siteRefusals(text)
+    #expect(found.map(\.reason) == [.contradiction] && found.first?.line == 2)
+    #expect(siteRefusals(text + "allow_plain_http = yes\n") == [])
+  }
+
+  @Test(arguments: [
+    ("mqtts://b.example", "user = roof\n", true),
+    ("mqtts://b.example", "user = roof\npassword_file = /etc/cairn/word\n", true),
+    ("mqtts://b.example", "password_file = /etc/cairn/word\n", false),
+    // It is not asked for there, and does no harm.
+    ("https://g.example", "user = roof\n", true),
+  ])
+  func aPasswordIsAUsers(url: String, lines: String, isTaken: Bool) {
+    let found = siteRefusals("[gateway]\nurl = \(url)\n" + lines)
+    #expect(found.map(\.reason) == (isTaken ? [] : [.contradiction]))
   }
 
   @Test(arguments: [

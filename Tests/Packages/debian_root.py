@@ -135,7 +135,7 @@ class DebianRoot:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
     def start(self, *arguments, user=None, log=subprocess.DEVNULL):
-        """In a session of its own, so that all of it can be killed."""
+        """At the head of a process group of its own, so that all of it can be killed."""
         return subprocess.Popen(
             self.command(*arguments, user=user), env=self.environment, stdin=subprocess.DEVNULL,
             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

@@ -119,6 +119,7 @@ def rules(folder):
     for source in sources:
         check(f"udev has nothing to say about {source.name}", udev_says(source) == [], udev_says(source))
     text = "".join(source.read_text() for source in sources)
+    check("a stick starts one bridge", text.count('"5512"') == 1, text.count('"5512"'))
     for wrong in [
         text.replace('SYMLINK+="cairn', 'SYMLINKS+="cairn', 1),
         text.replace('GOTO="cairn_serial"', 'GOTO="cairn_nowhere"', 1),
@@ -180,7 +181,8 @@ def packages():
         "cairn-common": [
             "/usr/lib/sysusers.d/cairn.conf", "/usr/lib/tmpfiles.d/cairn.conf",
             "/usr/lib/systemd/system-preset/70-cairn.preset",
-            "/usr/lib/udev/rules.d/70-cairn.rules", "/usr/share/cairn/boards/generic.ini"],
+            "/usr/lib/udev/rules.d/70-cairn.rules",
+            *(f"/usr/share/cairn/boards/{path.name}" for path in sorted((ROOT / "Boards").glob("*.ini")))],
     }
     for name, paths in wanted.items():
         check(f"there is a package {name}", name in found)

@@ -24,7 +24,8 @@ final class RunningBridge: @unchecked Sendable {
       .appending(path: "cairn-usb-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let bytes = Array(folder.appending(path: "usb.sock").path.utf8)
-    path = try #require(FixedPath(bytes.span))
+    guard let path = FixedPath(bytes.span) else { throw SocketFailure.pathTooLong }
+    self.path = path
     let ready = DispatchSemaphore(value: 0)
     Thread {
       do {
@@ -101,7 +102,8 @@ private struct BenchDelay: Delay {
     let running = try RunningBridge(bench)
     defer { running.end() }
     let device = AnyI2CDevice.usbBridge(bridge(running.path).device(at: 0x44))
-    #expect(!device.isSimulated)
+    let isSimulated = device.isSimulated
+    #expect(!isSimulated)
     var sensor = MonitoredSensor(.sht3x, device: device)
     var delay = BenchDelay(bench: bench)
     for _ in 0..<50 {
@@ -169,6 +171,18 @@ private struct BenchDelay: Delay {
     #expect(running.waits { running.reason == .working })
     bench.change { $0.isHung = true }
     #expect(running.waits { bench.look { $0.resetCount } > 0 })
+  }
+
+  @Test func aStickThatHangsWhenItIsPluggedInIsResetToo() throws {
+    let bench = StickBench()
+    bench.attach(CountingChip(), at: 0x50)
+    bench.change { $0.isHung = true }
+    let running = try RunningBridge(bench)
+    defer { running.end() }
+    var device = bridge(running.path).device(at: 0x50)
+    #expect(running.waits { error(&device) == nil })
+    let resetCount = bench.look { $0.resetCount }
+    #expect(resetCount == 1)
   }
 
   @Test func anotherUsersSocketIsNotUsed() throws {

@@ -6,7 +6,8 @@ private func text(_ reason: BridgeReason, driver: StaticString = "") -> String {
   var builder = TextBuilder<384>()
   reason.describe(
     place: FixedText("1a86:5512 at port 1-1.2"), kernelDriver: FixedText(driver), to: &builder)
-  #expect(!builder.overflowed)
+  let overflowed = builder.overflowed
+  #expect(!overflowed)
   let span = builder.span
   return String(decoding: span.indices.map { span[$0] }, as: UTF8.self)
 }
