@@ -108,6 +108,7 @@ test: ship outside ## every test
 	$(MAKE) test-packages
 	$(PYTHON) Tests/Outside/sealed_keys.py
 	$(PYTHON) Tests/Outside/sealed_keys.py --program $(SHIP)/cairn
+	$(PYTHON) Tests/Outside/doctor.py $(SHIP)/cairn
 	$(MAKE) run SECONDS=15
 	$(PYTHON) Tests/Outside/verify_export.py $(BUILD)/run/export
 	$(PYTHON) Tests/Outside/ten_lines.py $(BUILD)/run/export

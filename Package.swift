@@ -151,7 +151,7 @@ let boardPrograms: [Target] = [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
       "P256Signatures",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
-      "Identity", "Signers", "CQREncode",
+      "Identity", "Signers", "CQREncode", "Sensors", "Buses",
     ], noHeap),
 ]
 
@@ -277,7 +277,7 @@ let boardTests: [Target] = [
       "cairn", "P256Signatures",
       "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
-      "Identity", "CLinux", "TestSupport",
+      "Identity", "CLinux", "TestSupport", "Simulation", "cairn-uplink-https",
     ]),
   // The whole program, between an agent and a gateway that the tests play.
   tests(

@@ -28,6 +28,12 @@ public struct BoardProgram {
 
   /// Reads the command line. From here on a reader of its output that goes does not end the program.
   public func start() -> ProgramOptions {
+    var isGiven = false
+    return start(orWith: "", &isGiven)
+  }
+
+  /// The same for a program with one word of its own, which changes what it does.
+  public func start(orWith flag: StaticString, _ isGiven: inout Bool) -> ProgramOptions {
     do throws(SystemError) { try ignoreBrokenPipes() } catch {
       end(.refused, ": the kernel refuses to ignore SIGPIPE; look at the sandbox")
     }
@@ -39,6 +45,10 @@ public struct BoardProgram {
         if arguments[index].equals("--version") { printAndEnd(name, " ", version) }
         if arguments[index].equals("--help") { printAndEnd(help, "", "") }
         if !options.take(arguments[index], problems: &problems) {
+          if !flag.bytes.isEmpty, arguments[index].equals(flag) {
+            isGiven = true
+            continue
+          }
           options.refuseUnknown(arguments[index], problems: &problems)
         }
       }

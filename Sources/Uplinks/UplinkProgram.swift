@@ -8,14 +8,21 @@ import Proofs
 /// alone knows it.
 extension Uplink where Transport: ~Copyable {
   /// Runs until SIGTERM or SIGINT. `open` ends the program when the configuration does not suit its transport.
+  /// With `--check`, where there is a `check`, that is all it does.
   public static func main(
     version: StaticString, help: StaticString,
+    check: ((borrowing SiteConfiguration) -> Void)? = nil,
     open: (borrowing SiteConfiguration, borrowing TerminationSignals) -> Transport
   ) -> Never {
     let program = BoardProgram(
       name: Transport.programName, version: version, help: help, requiresBoard: false)
-    let options = program.start()
+    var isCheck = false
+    let options = program.start(orWith: check == nil ? "" : "--check", &isCheck)
     let files = program.configuration(options)
+    if isCheck, let check {
+      check(files.site)
+      NodeFiles.end(.success)
+    }
     let paths = program.paths(options)
     // A turn may have two requests, each as long as configured; waiting for key and spool is no failure.
     ServiceManager.allowSilence(

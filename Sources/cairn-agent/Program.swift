@@ -52,10 +52,23 @@ struct Program {
     end(.success)
   }
 
+  /// `cairn doctor` has the folder while it looks at the buses; who has it longer is another agent.
+  private static var lockPatienceMilliseconds: Int64 { 5000 }
+
+  private static func awaitLock(_ folder: FixedPath) throws(FolderLock.Failure) -> FolderLock {
+    let end = SystemClock().bootMilliseconds() + lockPatienceMilliseconds
+    while true {
+      do throws(FolderLock.Failure) { return try FolderLock(of: folder) } catch {
+        guard error == .locked, SystemClock().bootMilliseconds() < end else { throw error }
+      }
+      SystemDelay().sleep(milliseconds: 100)
+    }
+  }
+
   /// One agent for a folder: two at a first start would each make a key.
   private static func lockFolder(_ paths: NodePaths) -> FolderLock {
     do throws(FolderLock.Failure) {
-      return try FolderLock(of: paths.key.directory)
+      return try awaitLock(paths.key.directory)
     } catch {
       var text = TextBuilder<512>()
       text.append("cairn-agent: ")

@@ -9,9 +9,9 @@ import Uplinks
 @main
 struct Program {
   static func main() {
-    Uplink<HTTPSTransport>.main(version: "0.1.0", help: help) { site, signals in
-      openTransport(site, signals)
-    }
+    Uplink<HTTPSTransport>.main(
+      version: "0.1.0", help: help, check: { site in GatewayCheck.run(site) },
+      open: { site, signals in openTransport(site, signals) })
   }
 
   private static func openTransport(
@@ -37,6 +37,8 @@ struct Program {
       --config FILE   site file: gateway, its key, time limits    /etc/cairn/site.ini
       --state FOLDER  agent/ is read, uplink/ holds the cursor    /var/lib/cairn
       --run FOLDER    holds the agent's socket                    /run/cairn
+      --check         looks once whether the gateway can be reached and is the right
+                      one, prints a line for each step (docs: doctor), and ends
       --version, --help
 
     It runs until SIGTERM, however long network and gateway are missing. Exit status: 0 asked to

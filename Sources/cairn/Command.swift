@@ -5,12 +5,13 @@ import NodeConfiguration
 enum Command: UInt8 {
   case status, keyShow, keyAdopt, logList, logShow, logExport, verify, configCheck
   case configShow, enrol
+  case doctor
 
   case keyBackup, keyRestore
   case ownerNew, ownerShow, ownerInvite, ownerMove, ownerSucceed, ownerRevoke
   case boardShow, boardCheck
 
-  static var count: Int { 20 }
+  static var count: Int { 21 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -22,6 +23,7 @@ enum Command: UInt8 {
     case .configCheck: "config"
     case .configShow: "config"
     case .enrol: "enrol"
+    case .doctor: "doctor"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
     }
@@ -30,7 +32,7 @@ enum Command: UInt8 {
   /// The word after that, where there is one.
   var secondWord: StaticString? {
     switch self {
-    case .status, .verify: nil
+    case .status, .verify, .doctor: nil
     case .keyShow, .logShow, .ownerShow: "show"
     case .keyAdopt: "adopt"
     case .logList: "list"
@@ -54,7 +56,7 @@ enum Command: UInt8 {
   var operand: StaticString? {
     switch self {
     case .logShow, .logExport: "EPOCH/BATCH"
-    case .configShow, .enrol: nil
+    case .configShow, .enrol, .doctor: nil
     case .verify, .keyRestore: "FILE"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
@@ -64,7 +66,7 @@ enum Command: UInt8 {
 
   var needsOperand: Bool {
     switch self {
-    case .configShow, .enrol: false
+    case .configShow, .enrol, .doctor: false
     case .logShow, .verify, .keyRestore, .ownerNew, .ownerShow, .ownerInvite, .ownerMove,
       .ownerSucceed, .ownerRevoke:
       true
@@ -96,7 +98,8 @@ enum Command: UInt8 {
     switch self {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
-      .verify, .configCheck, .configShow, .enrol, .ownerNew, .ownerShow, .boardShow, .boardCheck:
+      .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
+      .boardCheck:
       false
     }
   }

@@ -13,6 +13,7 @@ enum Help {
     case .configCheck: configCheck
     case .configShow: configShow
     case .enrol: enrol
+    case .doctor: doctor
     case .keyBackup: keyBackup
     case .keyRestore: keyRestore
     case .ownerNew: ownerNew
@@ -32,6 +33,8 @@ enum Help {
 
       cairn status                       all of this node on one screen, and why
                                          whatever is missing is missing
+      cairn doctor                       looks at all that can be wrong, and says
+                                         what to do
       cairn key show                     the node's public key and its names
       cairn key adopt                    this hardware is the node from here on
       cairn key backup --to FILE         the node's key under a passphrase
@@ -188,6 +191,25 @@ enum Help {
 
       Exit status 0 when there is one, 1 when it is not valid, 69 when there is
       none.
+
+    """
+  }
+
+  private static var doctor: StaticString {
+    """
+    cairn doctor [--json]
+
+      Looks at all of a node that can be wrong, one row for each thing, and says what
+      to do about it: configuration, programs, buses and chips, clock, key, disk,
+      network, permissions. It works without agent, uplink and network, and ends
+      within about 30 s. What this user may not look at is "not checked".
+
+      While no agent runs, the buses are tried: chips of the site file are identified
+      as the agent does it, under the agent's lock; to others nothing is written. The
+      gateway is asked by `cairn-uplink-https --check`, which this program starts.
+
+      Exit status 0 when all is well, 1 when there are warnings, 69 when something
+      failed, 2 for the command line.
 
     """
   }

@@ -67,7 +67,11 @@ struct NodeReport: ~Copyable {
   let wallMilliseconds = SystemClock().utcMilliseconds()
 
   init(_ arguments: borrowing Arguments) {
-    paths = nodePaths(arguments)
+    self.init(nodePaths(arguments), arguments.options)
+  }
+
+  init(_ paths: NodePaths, _ options: borrowing ProgramOptions) {
+    self.paths = paths
     do throws(KeyProblem) { publicKey = try readPublicKey(paths.publicKey) } catch {
       keyProblem = error
     }
@@ -78,7 +82,7 @@ struct NodeReport: ~Copyable {
     cursor = CursorAnswer.read(paths.cursor)
     notice = NoticeAnswer.read(paths.deliveryNotice)
     identity = IdentityReport(reading: paths, of: publicKey)
-    site = SiteNames(arguments.options)
+    site = SiteNames(options)
     gateway = GatewayReport(reading: paths, configured: site.gatewayKey)
   }
 

@@ -44,6 +44,15 @@ extension Output {
     string(text)
   }
 
+  /// A text for people: blanks that hold words together are blanks.
+  mutating func member(_ name: StaticString, unglued text: Span<UInt8>) {
+    var plain = FixedText<1024>()
+    for index in text.indices {
+      plain.write(byte: text[index] == glue ? UInt8(ascii: " ") : text[index])
+    }
+    member(name, text: plain.span)
+  }
+
   mutating func member(_ name: StaticString, text: StaticString) { member(name, text: text.bytes) }
 
   /// A name that was put together.

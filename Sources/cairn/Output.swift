@@ -21,6 +21,8 @@ struct Output: ~Copyable {
   private var page = InlineArray<4096, UInt8>(repeating: 0)
   private var byteCount = 0
   private(set) var column = 0
+  /// Of the line that `clearProgress` takes away again.
+  private var progressByteCount = 0
   /// Why the last write failed; EPIPE when the reader has seen enough.
   private var failure: SystemError?
   /// For JSON: how deep, and at which depths an element stands already.
@@ -86,6 +88,35 @@ struct Output: ~Copyable {
     write(parameters)
     write("m")
     column = before
+  }
+
+  /// Writes what was gathered so far: what comes next takes long.
+  mutating func show() { flush() }
+
+  /// Writes all, for an output that is not the program's last one: the status, or that it could not be written.
+  mutating func shown(_ status: ExitStatus) -> ExitStatus {
+    flush()
+    if let failure, failure.errno != EPIPE, status == .success { return .storageFailed }
+    return status
+  }
+
+  /// A line of a terminal that says what is waited for, up to `clearProgress`. Elsewhere nothing.
+  mutating func showProgress(_ what: StaticString) {
+    guard console.isTerminal, column == 0, progressByteCount == 0 else { return }
+    write("  looking at: ")
+    write(what)
+    write(" ...")
+    progressByteCount = column
+    flush()
+  }
+
+  mutating func clearProgress() {
+    guard progressByteCount > 0 else { return }
+    write("\r")
+    for _ in 0..<progressByteCount { write(" ") }
+    write("\r")
+    progressByteCount = 0
+    column = 0
   }
 
   private mutating func flush() {

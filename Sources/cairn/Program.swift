@@ -33,6 +33,7 @@ struct Program {
     case .logExport: status = LogExportCommand.run(arguments, &output)
     case .verify: status = VerifyCommand.run(arguments, &output)
     case .configCheck: status = ConfigCommand.check(arguments, &output)
+    case .doctor: status = DoctorCommand.run(arguments)
     case .configShow: status = ConfigShowCommand.run(arguments, &output)
     case .enrol: status = EnrolCommand.run(arguments, &output)
     case .keyBackup: status = KeyBackupCommand.backup(arguments, &output)

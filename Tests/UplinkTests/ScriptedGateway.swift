@@ -196,6 +196,16 @@ final class ScriptedGateway {
     return result == 0 ? UInt16(bigEndian: address.sin_port) : nil
   }
 
+  /// Takes the next connection, and says nothing on it.
+  func awaitConnection() throws { try accept() }
+
+  /// Takes the next connection and answers whatever came with what is no TLS.
+  func answerWithPlainText() throws {
+    try accept()
+    try wait(client)
+    try answer("400 Bad Request", "text/plain", [])
+  }
+
   private func accept() throws {
     try wait(listener)
     client = Foundation.accept(listener, nil, nil)

@@ -16,10 +16,14 @@ final class UplinkProcess {
       .appending(path: "cairn-uplink-https")
   }
 
-  init(_ node: Node, output: Pipe = Pipe()) throws {
+  convenience init(_ node: Node, output: Pipe = Pipe()) throws {
+    try self.init(arguments: node.options, output: output)
+  }
+
+  init(arguments: [String], output: Pipe = Pipe()) throws {
     self.output = output
     process.executableURL = Self.url
-    process.arguments = node.options
+    process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = output
