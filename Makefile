@@ -23,7 +23,7 @@ BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libssl-dev libsqlite3-dev \
-	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev \
+	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
 .PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle resident check bench size format clean

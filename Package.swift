@@ -64,6 +64,10 @@ let boardTargets: [Target] = [
     name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
   .systemLibrary(
     name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
+  // libedit reads through CLinux's session, so that every wait ends.
+  .target(
+    name: "CLibEdit", dependencies: ["CLinux"], exclude: ["README.md"],
+    linkerSettings: [.linkedLibrary("edit")]),
   .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
 
   module("FixedMemory", ["CLinux"], noHeap),
@@ -151,7 +155,7 @@ let boardPrograms: [Target] = [
       "DeviceLog", "Proofs", "Records", "Verifier", "Spool", "Delivery", "AgentMessages",
       "P256Signatures",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
-      "Identity", "Signers", "CQREncode", "Sensors", "Buses",
+      "Identity", "Signers", "CQREncode", "Sensors", "Buses", "CLibEdit",
     ], noHeap),
 ]
 
@@ -274,7 +278,7 @@ let boardTests: [Target] = [
   tests(
     "CairnTool",
     [
-      "cairn", "P256Signatures",
+      "cairn", "cairn-agent", "P256Signatures",
       "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Verifier", "Spool",
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "NodeConfiguration", "NodeFiles",
       "Identity", "CLinux", "TestSupport", "Simulation", "cairn-uplink-https",

@@ -69,6 +69,14 @@ extension AgentMessage {
         let answered = try decoder.unsigned(as: UInt8.self)
         let code = try decoder.unsigned(as: UInt16.self)
         self = .answer(type: answered, refusalCode: code == 0 ? nil : code)
+      case .consoleAction:
+        let number = try decoder.unsigned(as: UInt8.self)
+        let terminal = try decoder.text()
+        let count = try decoder.unsigned(as: UInt16.self)
+        guard let action = ConsoleAction(rawValue: number), Self.isTerminalName(terminal), count > 0
+        else { throw CBORDecoder.Failure.outOfRange }
+        self = .consoleAction(action, terminal: terminal, count: count)
+      case .consoleAnswer: self = .consoleAnswer(isTold: try decoder.boolean())
       }
       try decoder.finish()
     } catch {

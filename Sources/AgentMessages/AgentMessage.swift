@@ -36,10 +36,25 @@ public enum AgentMessage: ~Escapable {
   /// To the agent: the newest enrolment that the gateway has of this key, of 1 to 1024 bytes.
   case enrolment(bytes: Span<UInt8>)
 
+  /// To the agent: the console was unlocked, or refused somebody so many times, on this terminal of 1 to 32
+  /// printable ASCII characters.
+  case consoleAction(ConsoleAction, terminal: Span<UInt8>, count: UInt16)
+  /// From the agent, to `consoleAction`: true when its leaf stands in the log, false when a later leaf will
+  /// tell of it, with the count.
+  case consoleAnswer(isTold: Bool)
+
+  /// What happened at a console; the numbers are those of event leaves.
+  public enum ConsoleAction: UInt8, Sendable {
+    case unlocked = 8
+    case refused = 9
+  }
+
   public enum MessageType: UInt8, Sendable {
     case statusRequest = 1
     case status, receipt, receiptAnswer, released, subscribe, denied
     case headWanted, head, challenge, adopt, answer, keyChange, enrolment
+    case consoleAction = 15
+    case consoleAnswer = 16
   }
 
   /// Why the agent did not take a message.
@@ -65,6 +80,16 @@ public enum AgentMessage: ~Escapable {
   /// The longest enrolment, as in docs/delivery-protocol.md.
   public static var maximumEnrolmentByteCount: Int { 1024 }
 
+  /// The longest name of a terminal.
+  public static var maximumTerminalByteCount: Int { 32 }
+
+  /// 1 to 32 printable ASCII characters.
+  public static func isTerminalName(_ name: Span<UInt8>) -> Bool {
+    guard !name.isEmpty, name.count <= maximumTerminalByteCount else { return false }
+    for index in name.indices where !(0x21...0x7e).contains(name[index]) { return false }
+    return true
+  }
+
   public var type: MessageType {
     switch self {
     case .statusRequest: .statusRequest
@@ -81,6 +106,8 @@ public enum AgentMessage: ~Escapable {
     case .answer: .answer
     case .keyChange: .keyChange
     case .enrolment: .enrolment
+    case .consoleAction: .consoleAction
+    case .consoleAnswer: .consoleAnswer
     }
   }
 
@@ -118,6 +145,14 @@ public enum AgentMessage: ~Escapable {
     case .answer(let type, let refusalCode):
       encoder.unsigned(UInt64(type))
       encoder.unsigned(UInt64(refusalCode ?? 0))
+    case .consoleAction(let action, let terminal, let count):
+      precondition(
+        Self.isTerminalName(terminal) && count > 0,
+        "a terminal has a name of 1 to 32 characters, and something happened there")
+      encoder.unsigned(UInt64(action.rawValue))
+      encoder.text(terminal)
+      encoder.unsigned(UInt64(count))
+    case .consoleAnswer(let isTold): encoder.boolean(isTold)
     case .denied(let type, let reason):
       encoder.unsigned(UInt64(type))
       encoder.unsigned(UInt64(reason.rawValue))
@@ -130,6 +165,8 @@ public enum AgentMessage: ~Escapable {
     case .statusRequest, .subscribe, .headWanted, .adopt: 0
     case .released, .head, .challenge, .keyChange, .enrolment: 1
     case .receipt, .receiptAnswer, .denied, .answer: 2
+    case .consoleAction: 3
+    case .consoleAnswer: 1
     case .status: AgentStatus.fieldCount
     }
   }

@@ -5,15 +5,21 @@ public enum PeerRole: Equatable, Sendable {
   case owner
   /// The uplink's user.
   case uplink
+  /// The serial console's user, whose process checks the passphrase.
+  case console
   /// Anybody else whom the socket's mode lets in: an operator with `cairn status`.
   case other
 
   /// On a machine where agent and uplink run as one user, that one is the owner.
-  public init(userID: UInt32, agentUserID: UInt32, uplinkUserID: UInt32) {
+  public init(
+    userID: UInt32, agentUserID: UInt32, uplinkUserID: UInt32, consoleUserID: UInt32? = nil
+  ) {
     if userID == 0 || userID == agentUserID {
       self = .owner
     } else if userID == uplinkUserID {
       self = .uplink
+    } else if userID == consoleUserID {
+      self = .console
     } else {
       self = .other
     }
@@ -24,10 +30,11 @@ public enum PeerRole: Equatable, Sendable {
     switch type {
     case .statusRequest: true
     // The agent verifies every receipt: this keeps strangers from making it work.
-    case .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment: self != .other
-    // What decides who this node is, is the owner's alone.
-    case .adopt: self == .owner
-    case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: false
+    case .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment:
+      self == .owner || self == .uplink
+    // What decides who this node is, is the owner's alone; an unlocked console speaks for them.
+    case .adopt, .consoleAction: self == .owner || self == .console
+    case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer: false
     }
   }
 }

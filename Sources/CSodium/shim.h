@@ -38,6 +38,23 @@ static inline int cairn_argon2id(
       crypto_pwhash_ALG_ARGON2ID13);
 }
 
+/* Argon2id of a passphrase with a new salt, as a text of at most 128 bytes with NUL (crypto_pwhash_str). 0, or -1
+   without memory. */
+static inline int cairn_passphrase_hash(
+    uint8_t *text, const uint8_t *passphrase, uint64_t count, uint32_t passes, uint32_t kibibytes) {
+  if (!text || !passphrase) return -1;
+  return crypto_pwhash_str_alg(
+      (char *)text, (const char *)passphrase, count, passes, (size_t)kibibytes * 1024,
+      crypto_pwhash_ALG_ARGON2ID13);
+}
+
+/* 0 when the passphrase is the one that the text, with its NUL, was made of; -1 when not, or without memory. */
+static inline int cairn_passphrase_verify(
+    const uint8_t *text, const uint8_t *passphrase, uint64_t count) {
+  if (!text || !passphrase) return -1;
+  return crypto_pwhash_str_verify((const char *)text, (const char *)passphrase, count);
+}
+
 /* XChaCha20-Poly1305: `sealed` has room for 16 bytes more than `content`; nonce 24 bytes, key 32. */
 static inline int cairn_seal(
     uint8_t *sealed, const uint8_t *content, uint64_t count, const uint8_t *header, uint64_t header_count,

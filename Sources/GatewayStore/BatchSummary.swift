@@ -111,6 +111,7 @@ private struct LeafTally {
       switch try leaf.event().code {
       case .measurementsMissed, .leavesDropped, .olderLeavesDropped: gapCount += 1
       case .deviceAttached, .deviceDetached, .sensorReplaced, nil: break
+      case .consoleUnlocked, .consoleRefused: break
       }
     case .clock:
       // A leaf that says that no clock is known places nothing.

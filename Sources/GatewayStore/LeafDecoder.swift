@@ -171,6 +171,10 @@ struct LeafDecoder {
     case .deviceAttached, .deviceDetached, .sensorReplaced:
       return .event(
         code: event.codeNumber, name: name, sensor: sensor, device: try event.deviceName().text)
+    case .consoleUnlocked, .consoleRefused:
+      return .event(
+        code: event.codeNumber, name: name, sensor: sensor,
+        device: try event.console().terminal.text)
     case nil: return .event(code: event.codeNumber, name: name, sensor: sensor, device: nil)
     }
   }

@@ -47,6 +47,16 @@ public struct NodeConfigurationFiles: ~Copyable {
     problems: inout ProblemList
   ) -> Int { read(options.boardPath, .board, into: &span, problems: &problems) }
 
+  /// The same with the board's profile, which is found when it is not named.
+  public static func loadWithBoard(
+    options: borrowing ProgramOptions, problems: inout ProblemList
+  ) -> NodeConfigurationFiles? {
+    var chosen = options.copy()
+    BoardChoice.choose(for: &chosen, problems: &problems)
+    guard problems.isUsable else { return nil }
+    return load(options: chosen, requiresBoard: true, problems: &problems)
+  }
+
   private static func read(
     _ path: PathText, _ source: Problem.Source, into span: inout MutableSpan<UInt8>,
     problems: inout ProblemList

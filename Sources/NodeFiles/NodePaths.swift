@@ -13,6 +13,8 @@ import NodeConfiguration
 ///     STATE/uplink/enrolment-answer.cbor      what the gateway said of the enrolment   uplink
 ///     STATE/uplink/gateway-head.cose          the gateway's newest head                uplink
 ///     STATE/uplink/gateway-contradiction.cbor  two of its heads that can't both be true  uplink
+///     STATE/console/attempts  wrong passphrases at the console    console
+///     CONFIG/console.pass  the console's passphrase, as its hash  root; beside the site file
 ///     RUN/agent.sock            the agent's socket
 ///     RUN/delivery.cbor         what holds delivery up, and until when   uplink
 public struct NodePaths {
@@ -22,6 +24,9 @@ public struct NodePaths {
   public let spool: FixedPath
   public let gatewayKeys: FixedPath
   public let uplinkFolder: FixedPath
+  public let consoleFolder: FixedPath
+  public let consoleAttempts: FixedPath
+  public let consolePassphrase: FixedPath
   public let cursor: FixedPath
   public let enrolmentAnswer: FixedPath
   public let gatewayHead: FixedPath
@@ -45,6 +50,14 @@ public struct NodePaths {
       let socket = run.appending(name: "agent.sock"),
       let deliveryNotice = run.appending(name: "delivery.cbor")
     else { return nil }
+    guard let site = FixedPath(options.configPath.span),
+      let passphrase = site.directory.appending(name: "console.pass"),
+      let console = state.appending(name: "console"),
+      let attempts = console.appending(name: "attempts")
+    else { return nil }
+    consoleFolder = console
+    consoleAttempts = attempts
+    consolePassphrase = passphrase
     self.key = key
     self.publicKey = publicKey
     self.enrolment = enrolment

@@ -226,6 +226,7 @@ public struct Leaf: ~Escapable {
         _ = try deviceName().count
         _ = try changeCount()
       case .sensorReplaced: _ = try deviceName().count
+      case .consoleUnlocked, .consoleRefused: _ = try console().count
       case nil: break
       }
     }
@@ -260,6 +261,26 @@ public struct Leaf: ~Escapable {
       guard code == .olderLeavesDropped else { return nil }
       var decoder = arguments
       return try decoder.unsigned()
+    }
+
+    /// What happened at a console.
+    public struct Console: ~Escapable {
+      /// The name of the terminal, the newest of them when the leaf tells of several.
+      public let terminal: Span<UInt8>
+      /// How often it happened since the last such leaf.
+      public let count: UInt64
+
+      @_lifetime(copy decoder)
+      fileprivate init(_ decoder: consuming CBORDecoder) throws(CBORDecoder.Failure) {
+        terminal = try decoder.text()
+        count = try decoder.unsigned()
+      }
+    }
+
+    @_lifetime(copy self)
+    public func console() throws(CBORDecoder.Failure) -> Console {
+      guard argumentCount == 2 else { throw .outsideFormat }
+      return try Console(arguments)
     }
 
     @_lifetime(copy self)

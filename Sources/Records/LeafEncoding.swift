@@ -132,6 +132,19 @@ public enum LeafEncoding {
     return encoder.byteCount
   }
 
+  /// Somebody unlocked a console, or could not: `consoleUnlocked` or `consoleRefused`.
+  public static func console(
+    _ code: EventCode, milliseconds: Int64, terminal: Span<UInt8>, count: UInt64,
+    into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.event, schema: 0, milliseconds, valueCount: 3)
+    encoder.unsigned(UInt64(code.rawValue))
+    encoder.text(terminal)
+    encoder.unsigned(count)
+    return encoder.byteCount
+  }
+
   /// Ties this log's time to UTC: at `milliseconds` it was `utcMilliseconds`, give or take the uncertainty.
   public static func clock(
     milliseconds: Int64, source: FixSource, utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64,

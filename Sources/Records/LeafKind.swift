@@ -33,6 +33,10 @@ public enum EventCode: UInt8, Sendable {
   case sensorReplaced = 5
   /// As `leavesDropped`, of an earlier epoch: its number, first index, index after the last, how many, why.
   case olderLeavesDropped = 6
+  /// Somebody unlocked the console: which terminal, how often.
+  case consoleUnlocked = 8
+  /// Somebody did not know the console's passphrase: which terminal, how often.
+  case consoleRefused = 9
 }
 
 /// Why something is missing, in events of a gap.

@@ -86,6 +86,33 @@ public struct Passphrase: ~Copyable {
     }
   }
 
+  /// One line of whoever reads for us: `read` fills at most so many bytes and returns how many, or -errno.
+  public init(reading read: (UnsafeMutablePointer<UInt8>, Int) -> Int64) throws(Failure) {
+    let bytes = try Self.memory()
+    do throws(Failure) {
+      let count = read(bytes, Self.maximumByteCount)
+      switch count {
+      case 0...Int64(Self.maximumByteCount): break
+      case -Int64(E2BIG): throw .tooLong
+      case -Int64(EILSEQ): throw .notOneLine
+      case -Int64(ETIMEDOUT): throw .noAnswer
+      case -Int64(EINTR), -Int64(EPIPE), -Int64(ECANCELED): throw .interrupted
+      default: throw .system(errno: Int32(truncatingIfNeeded: -count))
+      }
+      guard count > 0 else { throw .noAnswer }
+      try Self.check(bytes, Int(count))
+      (self.bytes, self.count) = (bytes, Int(count))
+    } catch {
+      sodium_free(bytes)
+      throw error
+    }
+  }
+
+  /// The same text.
+  public static func == (left: borrowing Passphrase, right: borrowing Passphrase) -> Bool {
+    left.count == right.count && sodium_memcmp(left.bytes, right.bytes, left.count) == 0
+  }
+
   private static func memory() throws(Failure) -> UnsafeMutablePointer<UInt8> {
     guard sodium_init() >= 0,
       let memory = sodium_malloc(capacity)?.assumingMemoryBound(to: UInt8.self)

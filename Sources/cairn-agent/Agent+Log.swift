@@ -150,6 +150,22 @@ extension Agent {
     if isTold { log.told(range, reason) }
   }
 
+  /// What happened at consoles: leaves within an hour's bound, so that nobody at a serial port can fill the card.
+  /// On the card at the end of this turn: who unlocks may cut the power next.
+  mutating func tellConsoles(isLast: Bool = false) {
+    let milliseconds = now
+    while let event = socket.consoleEvents.next(now: now, isLast: isLast) {
+      let isKept = record {
+        LeafEncoding.console(
+          event.action == .unlocked ? .consoleUnlocked : .consoleRefused,
+          milliseconds: milliseconds, terminal: event.terminal.span, count: event.count, into: $0)
+      }
+      guard isKept else { return }
+      socket.consoleEvents.told(event.action, now: now)
+      nextCommit = now
+    }
+  }
+
   /// Commits or seals when it is time.
   mutating func keepTheLog() {
     tellGaps()
@@ -192,6 +208,7 @@ extension Agent {
   mutating func closeLog() {
     while fullSince == nil, let report = faults.drain(now: now) { tellFault(report) }
     tellLastOfDevices()
+    if fullSince == nil { tellConsoles(isLast: true) }
     if missedWhileFull > 0, !isBootLeafOwed { _ = recordMissed(purpose: .lastWord) }
     seal()
   }

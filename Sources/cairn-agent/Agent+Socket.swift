@@ -64,7 +64,12 @@ extension Agent {
         }
       case .adopt:
         return client.send(.denied(type: message.type.rawValue, reason: .notNow))
-      case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
+      case .consoleAction(let action, let terminal, let count):
+        socket.consoleEvents.add(action, terminal, count)
+        tellConsoles()
+        return client.send(.consoleAnswer(isTold: !socket.consoleEvents.hasUntold))
+      case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer:
+        return true
       }
     } catch {
       return client.send(.denied(type: 0, reason: error.denialReason))

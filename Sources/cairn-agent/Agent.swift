@@ -123,6 +123,7 @@ struct Agent: ~Copyable {
       measureWhatIsDue()
       lookAtClock()
       tellFaults()
+      tellConsoles()
       repeatSchemas()
       keepTheLog()
       wait(&poller, signals)
@@ -145,6 +146,7 @@ struct Agent: ~Copyable {
     var wake = min(now + 60_000, min(nextSeal, nextClockLook))
     if isDirty { wake = min(wake, nextCommit) }
     if let due = schedule.nextDueMilliseconds { wake = min(wake, due) }
+    if let due = socket.consoleEvents.nextDueMilliseconds(now) { wake = min(wake, due) }
     if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
     if let due = nextDeviceLeaf { wake = min(wake, due) }
     wake = min(wake, devices.nextLookMilliseconds)

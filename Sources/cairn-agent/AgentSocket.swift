@@ -47,11 +47,16 @@ struct AgentSocket: ~Copyable {
   private let listener: UnixListener
   private var listenerSlot: Int?
   private let uplinkUserID: UInt32
+  private let consoleUserID: UInt32?
+  /// What happened at consoles and stands in no leaf yet.
+  var consoleEvents = ConsoleEvents()
 
   /// Listens, or ends the program: an agent that nobody can ask is not the one the operator sees.
   init(_ paths: NodePaths) {
     // Whoever owns the uplink's state is the uplink: no user's name has to be looked up.
     uplinkUserID = ownerUserID(of: paths.uplinkFolder) ?? effectiveUserID
+    // The same for the console; without its folder there is none.
+    consoleUserID = ownerUserID(of: paths.consoleFolder)
     do throws(SocketFailure) {
       listener = try UnixListener(at: paths.agentSocket, mode: 0o660)
     } catch {
@@ -88,7 +93,8 @@ struct AgentSocket: ~Copyable {
         guard let connection = try listener.accept() else { return }
         let peer = try connection.peer()
         let role = PeerRole(
-          userID: peer.userID, agentUserID: effectiveUserID, uplinkUserID: uplinkUserID)
+          userID: peer.userID, agentUserID: effectiveUserID, uplinkUserID: uplinkUserID,
+          consoleUserID: consoleUserID)
         add(Client(connection: connection, role: role, lastHeardMilliseconds: now))
       } catch { return }
     }

@@ -121,10 +121,15 @@ struct WaitingRoom: ~Copyable {
       // The head may be signed by a key that this agent does not know yet.
       case .keyChange(let bytes):
         return client.answer(type, gatewayKeys.take(change: bytes))
+      // Told when the log goes on.
+      case .consoleAction(let action, let terminal, let count):
+        socket.consoleEvents.add(action, terminal, count)
+        return client.send(.consoleAnswer(isTold: false))
       // Nothing is signed now, so nothing of a log is taken.
       case .receipt, .challenge, .adopt, .head, .enrolment:
         return client.send(.denied(type: type.rawValue, reason: .notNow))
-      case .status, .receiptAnswer, .released, .denied, .headWanted, .answer: return true
+      case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer:
+        return true
       }
     } catch {
       return client.send(.denied(type: 0, reason: error.denialReason))

@@ -84,7 +84,7 @@ enum AgentAnswer {
 
   private static var patienceMilliseconds: Int64 { 1000 }
 
-  private static func reason(_ failure: SocketFailure) -> Reason {
+  static func reason(_ failure: SocketFailure) -> Reason {
     switch failure {
     case .nobodyListens, .pathInUse: .notRunning
     case .closed: .busy

@@ -11,7 +11,9 @@ enum Command: UInt8 {
   case ownerNew, ownerShow, ownerInvite, ownerMove, ownerSucceed, ownerRevoke
   case boardShow, boardCheck
 
-  static var count: Int { 21 }
+  case console
+
+  static var count: Int { 22 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -24,6 +26,7 @@ enum Command: UInt8 {
     case .configShow: "config"
     case .enrol: "enrol"
     case .doctor: "doctor"
+    case .console: "console"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
     }
@@ -32,7 +35,7 @@ enum Command: UInt8 {
   /// The word after that, where there is one.
   var secondWord: StaticString? {
     switch self {
-    case .status, .verify, .doctor: nil
+    case .status, .verify, .doctor, .console: nil
     case .keyShow, .logShow, .ownerShow: "show"
     case .keyAdopt: "adopt"
     case .logList: "list"
@@ -57,6 +60,7 @@ enum Command: UInt8 {
     switch self {
     case .logShow, .logExport: "EPOCH/BATCH"
     case .configShow, .enrol, .doctor: nil
+    case .console: "passphrase"
     case .verify, .keyRestore: "FILE"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
@@ -66,7 +70,7 @@ enum Command: UInt8 {
 
   var needsOperand: Bool {
     switch self {
-    case .configShow, .enrol, .doctor: false
+    case .configShow, .enrol, .doctor, .console: false
     case .logShow, .verify, .keyRestore, .ownerNew, .ownerShow, .ownerInvite, .ownerMove,
       .ownerSucceed, .ownerRevoke:
       true
@@ -78,6 +82,7 @@ enum Command: UInt8 {
   func takes(_ option: Option) -> Bool {
     switch option {
     case .json: true
+    case .tty, .baud: self == .console
     case .last: self == .logList
     case .from: self == .verify
     case .to: self == .logExport || self == .enrol || self == .keyBackup || signsForOwner
@@ -86,7 +91,7 @@ enum Command: UInt8 {
     case .qr: self == .keyShow || self == .ownerShow || self == .status
     case .passphraseFile:
       self == .keyBackup || self == .keyRestore || self == .ownerNew || self == .ownerShow
-        || signsForOwner
+        || signsForOwner || self == .console
     case .gateway, .expires, .often: self == .ownerInvite || self == .ownerMove
     case .node: signsForOwner && self != .ownerInvite
     case .old, .new: self == .ownerSucceed
@@ -99,7 +104,7 @@ enum Command: UInt8 {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
       .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
-      .boardCheck:
+      .boardCheck, .console:
       false
     }
   }
@@ -110,8 +115,9 @@ enum Command: UInt8 {
     case from
 
     case qr, passphraseFile, gateway, expires, often, node, old, new, reason
+    case tty, baud
 
-    static var count: Int { 16 }
+    static var count: Int { 18 }
 
     var text: StaticString {
       switch self {
@@ -131,6 +137,8 @@ enum Command: UInt8 {
       case .old: "--old"
       case .new: "--new"
       case .reason: "--reason"
+      case .tty: "--tty"
+      case .baud: "--baud"
       }
     }
 
@@ -148,6 +156,8 @@ enum Command: UInt8 {
       case .gateway, .old, .new: "a key: a file, hexadecimal digits, or a did:key"
       case .expires: "a time from now such as 7d, or a UTC date"
       case .node: "a node's id, 64 hexadecimal digits"
+      case .tty: "a terminal's device, such as /dev/ttyS0"
+      case .baud: "a speed from 4800 to 921600, such as 115200"
       case .reason: "lost, retired, compromised or unsaid"
       }
     }

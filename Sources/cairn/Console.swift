@@ -27,6 +27,21 @@ struct Console {
       && Self.isSet("TERM\0")
   }
 
+  /// A terminal that understands more than a typewriter: TERM is set, and not "dumb".
+  static func understandsControls() -> Bool {
+    cairn_is_terminal(1) == 1 && isSet("TERM\0") && !equals("TERM\0", "dumb")
+  }
+
+  /// A variable that is a number from 20 to 999, such as COLUMNS.
+  static func number(of name: StaticString) -> Int32? {
+    var value = InlineArray<64, UInt8>(repeating: 0)
+    let count = environment(name, &value)
+    guard count > 0, let number = decimal(value.span.extracting(0..<count)),
+      (20...999).contains(number)
+    else { return nil }
+    return Int32(number)
+  }
+
   /// The first of the three that is set decides (POSIX.1-2017, 8.2).
   private static func isUnicodeLocale() -> Bool {
     for index in 0..<3 {

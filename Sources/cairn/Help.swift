@@ -14,6 +14,7 @@ enum Help {
     case .configShow: configShow
     case .enrol: enrol
     case .doctor: doctor
+    case .console: console
     case .keyBackup: keyBackup
     case .keyRestore: keyRestore
     case .ownerNew: ownerNew
@@ -55,6 +56,8 @@ enum Help {
       cairn owner show OWNER-FILE        its public half
       cairn owner invite, move, succeed, revoke OWNER-FILE
                                          what an owner says about a node
+      cairn console                      the same and more, by commands, on a serial
+                                         port or any terminal
       cairn help COMMAND, cairn --version
 
       --json           for programs; with every command

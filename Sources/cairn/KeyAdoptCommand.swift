@@ -6,7 +6,7 @@ import NodeFiles
 
 /// `cairn key adopt`: tells the waiting agent that this hardware is the node from here on.
 enum KeyAdoptCommand {
-  private enum Answer {
+  enum Answer {
     case adopted
     case waitsForNothing
     case notPermitted
@@ -28,7 +28,7 @@ enum KeyAdoptCommand {
   }
 
   /// Asks, and waits for at most a second.
-  private static func ask(at socket: FixedPath) throws(SocketFailure) -> Answer {
+  static func ask(at socket: FixedPath) throws(SocketFailure) -> Answer {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     var span = packet.mutableSpan
     let connection = try UnixConnection(connectingTo: socket)
@@ -48,7 +48,7 @@ enum KeyAdoptCommand {
     } catch { return .notUnderstood }
   }
 
-  private static func tell(_ answer: Answer, _ isJSON: Bool, _ output: inout Output) {
+  static func tell(_ answer: Answer, _ isJSON: Bool, _ output: inout Output) {
     let (name, words): (StaticString, StaticString) =
       switch answer {
       case .adopted:

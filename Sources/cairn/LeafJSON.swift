@@ -98,6 +98,10 @@ extension Output {
       member("device", text: try event.deviceName())
       member("changes", try event.changeCount())
     case .sensorReplaced: member("device", text: try event.deviceName())
+    case .consoleUnlocked, .consoleRefused:
+      let console = try event.console()
+      member("terminal", text: console.terminal)
+      member("count", console.count)
     case nil: member("eventNumber", event.codeNumber)
     }
   }

@@ -58,6 +58,8 @@ enum LeafWords {
     case .deviceAttached: "device-attached"
     case .deviceDetached: "device-detached"
     case .sensorReplaced: "sensor-replaced"
+    case .consoleUnlocked: "console-unlocked"
+    case .consoleRefused: "console-refused"
     case nil: "unknown"
     }
   }
@@ -298,6 +300,22 @@ extension Output {
       sensor(schema)
       write(" is another chip from here on: ")
       write(untrusted: try event.deviceName())
+    case .consoleUnlocked:
+      let console = try event.console()
+      write("console unlocked", .warning)
+      write(" on ")
+      write(untrusted: console.terminal)
+      if console.count > 1 {
+        write(", ")
+        write(console.count, "time", "times")
+      }
+    case .consoleRefused:
+      let console = try event.console()
+      write("console refused", .bad)
+      write(" on ")
+      write(untrusted: console.terminal)
+      write(": ")
+      write(console.count, "wrong passphrase", "wrong passphrases")
     case nil:
       write("event ")
       write(event.codeNumber)

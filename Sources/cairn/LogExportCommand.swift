@@ -191,7 +191,7 @@ enum LogExportCommand {
 
 extension FixedPath {
   /// 0, or −errno.
-  fileprivate func makeFolder() -> Int32 {
+  func makeFolder() -> Int32 {
     // The path's own bytes have no NUL behind them.
     var text = InlineArray<256, UInt8>(repeating: 0)
     for index in 0..<byteCount { text[index] = span[index] }

@@ -24,7 +24,7 @@ struct Output: ~Copyable {
   /// Of the line that `clearProgress` takes away again.
   private var progressByteCount = 0
   /// Why the last write failed; EPIPE when the reader has seen enough.
-  private var failure: SystemError?
+  private(set) var failure: SystemError?
   /// For JSON: how deep, and at which depths an element stands already.
   var depth = 0
   var hasElement: UInt64 = 0
@@ -47,6 +47,9 @@ struct Output: ~Copyable {
       column += 1
     }
   }
+
+  /// After a command that moved the cursor home.
+  mutating func resetColumn() { column = 0 }
 
   mutating func write(_ bytes: Span<UInt8>) {
     for index in bytes.indices { write(byte: bytes[index]) }
@@ -90,9 +93,6 @@ struct Output: ~Copyable {
     column = before
   }
 
-  /// Writes what was gathered so far: what comes next takes long.
-  mutating func show() { flush() }
-
   /// Writes all, for an output that is not the program's last one: the status, or that it could not be written.
   mutating func shown(_ status: ExitStatus) -> ExitStatus {
     flush()
@@ -119,7 +119,8 @@ struct Output: ~Copyable {
     column = 0
   }
 
-  private mutating func flush() {
+  /// Writes what has gathered: what comes next takes long. A program that ends needs no call: `finish` does it.
+  mutating func flush() {
     if failure == nil {
       do throws(SystemError) {
         try StandardStream.output.write(page.span.extracting(0..<byteCount))

@@ -35,6 +35,7 @@ struct Program {
     case .configCheck: status = ConfigCommand.check(arguments, &output)
     case .doctor: status = DoctorCommand.run(arguments)
     case .configShow: status = ConfigShowCommand.run(arguments, &output)
+    case .console: status = ConsoleCommand.run(arguments)
     case .enrol: status = EnrolCommand.run(arguments, &output)
     case .keyBackup: status = KeyBackupCommand.backup(arguments, &output)
     case .keyRestore: status = KeyRestoreCommand.run(arguments, &output)

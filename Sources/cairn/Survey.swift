@@ -194,6 +194,7 @@ struct Survey {
       guard leaf.schema > 0, let index = place(leaf.schema) else { return }
       sensors[index].missedCount &+= gap.count
     case .deviceAttached, .deviceDetached, .sensorReplaced, nil: break
+    case .consoleUnlocked, .consoleRefused: break
     }
   }
 

@@ -19,6 +19,8 @@ enum Copied: Equatable {
   case answer(UInt8, UInt16?)
   case keyChange([UInt8])
   case enrolment([UInt8])
+  case consoleAction(AgentMessage.ConsoleAction, [UInt8], UInt16)
+  case consoleAnswer(Bool)
 
   init(_ message: AgentMessage) {
     switch message {
@@ -39,6 +41,9 @@ enum Copied: Equatable {
     case .answer(let type, let code): self = .answer(type, code)
     case .keyChange(let bytes): self = .keyChange(bytes.indices.map { bytes[$0] })
     case .enrolment(let bytes): self = .enrolment(bytes.indices.map { bytes[$0] })
+    case .consoleAction(let action, let terminal, let count):
+      self = .consoleAction(action, terminal.indices.map { terminal[$0] }, count)
+    case .consoleAnswer(let isTold): self = .consoleAnswer(isTold)
     }
   }
 
@@ -59,6 +64,9 @@ enum Copied: Equatable {
     case .answer(let type, let code): packet(.answer(type: type, refusalCode: code))
     case .keyChange(let bytes): packet(.keyChange(bytes: bytes.span))
     case .enrolment(let bytes): packet(.enrolment(bytes: bytes.span))
+    case .consoleAction(let action, let terminal, let count):
+      packet(.consoleAction(action, terminal: terminal.span, count: count))
+    case .consoleAnswer(let isTold): packet(.consoleAnswer(isTold: isTold))
     }
   }
 }
@@ -118,6 +126,14 @@ let messages: [Copied] = {
     messages.append(.answer(type, nil))
     messages.append(.answer(type, .max))
   }
+  for count in [1, 23, 24, 255, 256, 65_535] as [UInt16] {
+    for length in [1, 5, 24, 32] {
+      let terminal = [UInt8](repeating: 0x73, count: length)
+      messages.append(.consoleAction(.unlocked, terminal, count))
+      messages.append(.consoleAction(.refused, terminal, count))
+    }
+  }
+  messages += [.consoleAnswer(true), .consoleAnswer(false)]
   for number in numbers {
     messages.append(.released(number))
     let small = number
@@ -287,13 +303,18 @@ let messages: [Copied] = {
 @Test func everyTypeIsSentByThoseOnlyWhoMay() {
   let all: [AgentMessage.MessageType] = [
     .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .denied,
-    .headWanted, .head, .challenge, .adopt, .answer, .keyChange, .enrolment,
+    .headWanted, .head, .challenge, .adopt, .answer, .keyChange, .enrolment, .consoleAction,
+    .consoleAnswer,
   ]
   let allowed: [(PeerRole, Set<AgentMessage.MessageType>)] = [
     (
       .owner,
-      [.statusRequest, .receipt, .subscribe, .head, .challenge, .adopt, .keyChange, .enrolment]
+      [
+        .statusRequest, .receipt, .subscribe, .head, .challenge, .adopt, .keyChange, .enrolment,
+        .consoleAction,
+      ]
     ),
+    (.console, [.statusRequest, .adopt, .consoleAction]),
     (
       .uplink, [.statusRequest, .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment]
     ),
@@ -302,6 +323,28 @@ let messages: [Copied] = {
   for (role, types) in allowed {
     for type in all { #expect(role.maySend(type) == types.contains(type)) }
   }
+}
+
+@Test func aTerminalsNameIsPlainAndSomethingHappenedThere() {
+  // [1, 15, 8, "t", 1], each spoilt in one place.
+  for text in [
+    "85 01 0f 08 60 01", "85 01 0f 08 61 20 01", "85 01 0f 08 61 1b 01", "85 01 0f 08 61 74 00",
+    "85 01 0f 07 61 74 01", "85 01 0f 0a 61 74 01", "85 01 0f 08 41 74 01",
+    "85 01 0f 08 7821 \(String(repeating: "74", count: 33)) 01", "85 01 0f 08 61 74 1a00010000",
+  ] {
+    #expect(throws: AgentMessage.Failure.self, "\(text)") { try decoded(bytes(text)) }
+  }
+  #expect(throws: Never.self) { try decoded(bytes("85 01 0f 08 61 74 01")) }
+}
+
+@Test func theConsolesUserIsNobodyElse() {
+  func role(_ user: UInt32, console: UInt32?) -> PeerRole {
+    PeerRole(userID: user, agentUserID: 901, uplinkUserID: 902, consoleUserID: console)
+  }
+  #expect(role(903, console: 903) == .console && role(903, console: nil) == .other)
+  // A folder of root's, the agent's or the uplink's makes nobody the console that was something else.
+  #expect(role(0, console: 0) == .owner && role(901, console: 901) == .owner)
+  #expect(role(902, console: 902) == .uplink && role(904, console: 903) == .other)
 }
 
 @Test func aRoleFollowsFromTheUser() {

@@ -317,6 +317,12 @@ final class AgentNode {
                 as: UTF8.self),
               isThere: event.code == .deviceAttached, changeCount: try event.changeCount())
           }
+          if let code = event.code, code == .consoleUnlocked || code == .consoleRefused {
+            let console = try event.console()
+            let terminal = console.terminal.indices.map { console.terminal[$0] }
+            logged.console = .init(
+              code: code, terminal: String(decoding: terminal, as: UTF8.self), count: console.count)
+          }
           if event.code == .leavesDropped { logged.lost = try event.gap() }
           if event.code == .olderLeavesDropped {
             logged.lost = try event.gap()
@@ -364,6 +370,13 @@ struct LoggedLeaf: Equatable {
   var device: Device?
   var fault: Fault?
   var challengeHash: Digest?
+  var console: Console?
+
+  struct Console: Equatable {
+    let code: EventCode
+    let terminal: String
+    let count: UInt64
+  }
 }
 
 extension DeviceLog where Storage == FileStorage {
@@ -428,7 +441,7 @@ extension UnixConnection {
     return status
   }
 
-  private func receiveMessage<Result>(_ read: (borrowing AgentMessage) -> Result) throws -> Result {
+  func receiveMessage<Result>(_ read: (borrowing AgentMessage) -> Result) throws -> Result {
     var packet = [UInt8](repeating: 0, count: 4096)
     var span = packet.mutableSpan
     let count = try receive(into: &span, timeoutMilliseconds: 20_000)

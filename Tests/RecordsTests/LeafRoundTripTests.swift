@@ -161,6 +161,25 @@ func howOftenADeviceChangedComesBackAndOnceStandsWithoutACount(code: EventCode) 
   #expect(try Leaf(decoding: right.span).event().changeCount() == 2)
 }
 
+@Test(arguments: [EventCode.consoleUnlocked, .consoleRefused])
+func whatHappenedAtAConsoleComesBack(code: EventCode) throws {
+  for name in ["", "ttyS0", "pts/3"] {
+    for count in numbers {
+      let bytes = written {
+        LeafEncoding.console(
+          code, milliseconds: 3, terminal: Array(name.utf8).span, count: count,
+          into: $0.mutableSpan)
+      }
+      let leaf = try Leaf(decoding: bytes.span)
+      let event = try leaf.event()
+      let console = try event.console()
+      let (found, read, told) = (event.code, array(console.terminal), console.count)
+      #expect(found == code && read == Array(name.utf8) && told == count)
+      #expect(try acceptedAndReencoded(bytes) == bytes)
+    }
+  }
+}
+
 @Test func aClockComesBackFromEverySource() throws {
   for source in (0...255).compactMap({ FixSource(rawValue: $0) }) {
     for utc in integers {

@@ -23,6 +23,7 @@ import Testing
   let events: [(UInt8, EventCode)] = [
     (1, .measurementsMissed), (2, .leavesDropped), (3, .deviceAttached), (4, .deviceDetached),
     (5, .sensorReplaced), (6, .olderLeavesDropped),
+    (8, .consoleUnlocked), (9, .consoleRefused),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(EventCode(rawValue: number) == events.first { $0.0 == number }?.1, "event \(number)")

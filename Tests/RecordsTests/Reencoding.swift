@@ -125,6 +125,9 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
     case .deviceAttached, .deviceDetached, .sensorReplaced:
       items.append(.text(array(try event.deviceName())))
       if event.argumentCount == 2 { items.append(.unsigned(try event.changeCount())) }
+    case .consoleUnlocked, .consoleRefused:
+      let console = try event.console()
+      items += [.text(array(console.terminal)), .unsigned(console.count)]
     case nil: return nil
     }
   case .clock:

@@ -45,6 +45,7 @@ C_MODULES = {
     "CLibUSB": {"LinuxUSB"},
     "COpenSSL": {"HostCryptography", "P256Signatures"},
     "CQREncode": {"cairn"},
+    "CLibEdit": {"cairn"},
 }
 
 # Not on boards: Embedded Swift has none of them, and full Swift would not notice.

@@ -16,6 +16,7 @@
 #include "CLinuxKeyFile.h"
 #include "CLinuxPassphrase.h"
 #include "CLinuxPlatform.h"
+#include "CLinuxSession.h"
 #include "CLinuxVirtualBoard.h"
 
 /* armhf has 32 bits for both unless it is told otherwise: then a spool of 2 GiB can't be opened, and from 2038

@@ -3,6 +3,7 @@
 #define CLINUX_CONSOLE_H
 
 #include <errno.h>
+#include <grp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,13 @@ static inline int64_t cairn_environment(const uint8_t *name, uint8_t *bytes, int
 /* A folder with mode 0755, less the umask. */
 static inline int cairn_make_folder(const uint8_t *path) {
   return mkdir((const char *)path, 0755) < 0 ? -errno : 0;
+}
+
+/* Gives what stands at the path to a group; -ENOENT when there is no such group. */
+static inline int cairn_give_to_group(const uint8_t *path, const uint8_t *name) {
+  struct group *group = getgrnam((const char *)name);
+  if (group == NULL) return -ENOENT;
+  return lchown((const char *)path, (uid_t)-1, group->gr_gid) < 0 ? -errno : 0;
 }
 
 #endif

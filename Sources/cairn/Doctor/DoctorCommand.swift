@@ -90,7 +90,7 @@ struct DoctorPage: DoctorSink, ~Copyable {
       output.plain()
       output.newLine()
     }
-    if output.console.isTerminal { output.show() }
+    if output.console.isTerminal { output.flush() }
   }
 
   private func emphasis(_ state: RowState) -> Output.Emphasis {
