@@ -97,6 +97,11 @@ let boardTargets: [Target] = [
   module("USBBridges", ["Buses", "LinuxPlatform", "FixedMemory"], noHeap),
   // Works on C values with pointers in them, so without the strict check.
   module("LinuxUSB", ["USBBridges", "FixedMemory", "CLibUSB"], board + noAllocations),
+  .systemLibrary(name: "CLibGPIOD", providers: [.apt(["libgpiod-dev"])]),
+  .target(
+    name: "LinuxGPIO",
+    dependencies: ["Buses", "LinuxPlatform", "FixedMemory", "CLinux", "CLibGPIOD"],
+    exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("gpiod")]),
   // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
   module(
     "HTTPSTransport", ["FixedMemory", "CLibCurl"],
@@ -133,7 +138,7 @@ let boardPrograms: [Target] = [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Identity", "Spool", "Signers",
       "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory",
       "CBOR",
-      "Buses",
+      "Buses", "LinuxGPIO",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
@@ -183,6 +188,7 @@ let simulationTargets: [Target] = [
     "Simulation",
     [
       "Buses", "Sensors", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
+      "LinuxGPIO",
     ], strict)
 ]
 
@@ -273,6 +279,9 @@ let boardTests: [Target] = [
     [
       "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory",
     ]),
+  tests(
+    "LinuxGPIO",
+    ["LinuxGPIO", "LinuxPlatform", "Buses", "Sensors", "Simulation", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
   tests("MQTTTransport", ["MQTTTransport", "FixedMemory", "TestSupport"]),
   tests(
@@ -328,6 +337,7 @@ let hostTests: [Target] = [
     [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
+      "Simulation",
     ]),
   // Whole programs, as a person starts them.
   tests(

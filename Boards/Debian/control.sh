@@ -10,6 +10,7 @@ library_package() {
     libcurl.so.4) echo 'libcurl4 (>= 7.87)' ;;
     libinih.so.1) echo libinih1 ;;
     libi2c.so.0) echo libi2c0 ;;
+    libgpiod.so.2) echo libgpiod2 ;;
     libqrencode.so.4) echo libqrencode4 ;;
     libusb-1.0.so.0) echo 'libusb-1.0-0 (>= 2:1.0.26)' ;;
     libmosquitto.so.1) echo 'libmosquitto1 (>= 2.0)' ;;

@@ -86,7 +86,7 @@ private struct SensorLines {
         lines[Int(sensor.schema), default: SensorLines(sensor)].others.append(
           "\(plain(name)), \(count) times: \(plain(reason)).")
       case .unreadable(let reason): lines[.max, default: SensorLines(nil)].others = [reason + "."]
-      case .boot, .schema, .event, .clock, .position, .other: break
+      case .boot, .schema, .event, .contact, .button, .clock, .position, .other: break
       }
     }
     return lines.sorted { $0.key < $1.key }.map(\.value)

@@ -63,6 +63,18 @@ enum LeafJSON {
     case .event(let code, let name, let sensor, let device):
       [("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name))]
         + self.sensor(sensor) + [("device", device.map { .text($0) } ?? .null)]
+    case .contact(let code, let name, let contact):
+      [
+        ("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name)),
+        ("device", .text(contact.contact)), ("on", .boolean(contact.isOn)),
+        ("since", .integer(contact.milliseconds)), ("count", .unsigned(contact.count)),
+        ("tamper", .boolean(contact.isTamper)),
+      ]
+    case .button(let code, let name, let milliseconds, let count):
+      [
+        ("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name)),
+        ("at", .integer(milliseconds)), ("count", .unsigned(count)),
+      ]
     case .clock(let source, let utc, let uncertainty):
       [
         ("kind", .text("clock")), ("source", .text(source)), ("utcMilliseconds", .integer(utc)),

@@ -29,7 +29,7 @@ enum ReadingsCSV {
       line(
         leaf, kid, "gap", sensor, note: "\(name) \(from) to \(to) ×\(count) \(reason)", to: &result)
     case .unreadable(let reason): line(leaf, kid, "unreadable", nil, note: reason, to: &result)
-    case .boot, .schema, .event, .clock, .position, .other: break
+    case .boot, .schema, .event, .contact, .button, .clock, .position, .other: break
     }
   }
 

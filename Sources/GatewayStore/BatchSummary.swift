@@ -110,7 +110,8 @@ private struct LeafTally {
     case .event:
       switch try leaf.event().code {
       case .measurementsMissed, .leavesDropped, .olderLeavesDropped: gapCount += 1
-      case .deviceAttached, .deviceDetached, .sensorReplaced, nil: break
+      case .deviceAttached, .deviceDetached, .sensorReplaced, .contactChanged, .buttonPressed, nil:
+        break
       case .consoleUnlocked, .consoleRefused: break
       }
     case .clock:

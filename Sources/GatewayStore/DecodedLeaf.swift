@@ -24,10 +24,23 @@ public struct DecodedLeaf: Equatable, Sendable {
     /// What is missing, and says so: measurements (milliseconds) or leaves (indices).
     case gap(name: String, sensor: Sensor, from: UInt64, to: UInt64, count: UInt64, reason: String)
     case event(code: UInt64, name: String, sensor: Sensor, device: String?)
+    /// A contact's state since so many milliseconds after the boot, or the state that was found.
+    case contact(code: UInt64, name: String, Contact)
+    /// The button was pressed, the last time so many milliseconds after the boot.
+    case button(code: UInt64, name: String, milliseconds: Int64, count: UInt64)
     case clock(source: String, utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64)
     case position(Position)
     /// A kind that this version shows only as a number.
     case other(kind: UInt64)
+  }
+
+  /// A contact's new state.
+  public struct Contact: Equatable, Sendable {
+    public let contact: String
+    public let isOn: Bool
+    public let milliseconds: Int64
+    public let count: UInt64
+    public let isTamper: Bool
   }
 
   /// One value of a reading.

@@ -103,7 +103,7 @@ extension GatewayStore {
       return DecodedLeaf(
         epoch: leaf.epoch, index: leaf.index, boot: leaf.boot, milliseconds: leaf.milliseconds,
         time: leaf.time, isSimulated: leaf.isSimulated, content: .reading(sensor, wanted))
-    case .boot, .schema, .event, .clock, .position, .other: return nil
+    case .boot, .schema, .event, .contact, .button, .clock, .position, .other: return nil
     }
   }
 

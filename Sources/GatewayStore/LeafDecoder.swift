@@ -175,6 +175,18 @@ struct LeafDecoder {
       return .event(
         code: event.codeNumber, name: name, sensor: sensor,
         device: try event.console().terminal.text)
+    case .contactChanged:
+      let contact = try event.contact()
+      return .contact(
+        code: event.codeNumber, name: name,
+        DecodedLeaf.Contact(
+          contact: contact.name.text, isOn: contact.isOn, milliseconds: contact.milliseconds,
+          count: contact.count, isTamper: contact.isTamper))
+    case .buttonPressed:
+      let button = try event.button()
+      return .button(
+        code: event.codeNumber, name: name, milliseconds: button.milliseconds,
+        count: button.count)
     case nil: return .event(code: event.codeNumber, name: name, sensor: sensor, device: nil)
     }
   }

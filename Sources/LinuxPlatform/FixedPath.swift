@@ -74,7 +74,7 @@ public struct FixedPath: Sendable {
 
   /// Calls `body` with the bytes and their NUL.
   @inline(__always)
-  func withPointer<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
+  public func withPointer<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
     unsafe storage.span.withUnsafeBufferPointer { buffer in
       guard let start = buffer.baseAddress else { stop("a path without storage") }
       return unsafe body(start)

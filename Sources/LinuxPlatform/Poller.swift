@@ -4,10 +4,10 @@ import CLinux
 ///
 ///     removeAll → watch … → wait → isReadable(slot) …
 public struct Poller: ~Copyable {
-  /// The agent watches its listener, 8 clients, signals, inotify, a serial line and 2 radios: 14.
+  /// The agent watches its listener, 8 clients, signals, inotify, a serial line, 4 contacts, a button and 2 radios: 19.
   public static var capacity: Int { CAIRN_POLL_ENTRIES }
 
-  private var entries = InlineArray<16, cairn_poll_entry>(
+  private var entries = InlineArray<32, cairn_poll_entry>(
     repeating: cairn_poll_entry(descriptor: -1, wanted: 0, happened: 0))
   public private(set) var count = 0
 

@@ -8,6 +8,9 @@ public struct SystemClock: Sendable {
   /// Milliseconds since the kernel started, sleep included (CLOCK_BOOTTIME): never goes back.
   public func bootMilliseconds() -> Int64 { cairn_clock_boot() }
 
+  /// The same without sleep (CLOCK_MONOTONIC): what the kernel's times of GPIO edges are by.
+  public func monotonicMilliseconds() -> Int64 { cairn_gpio_monotonic() }
+
   /// What the wall clock says: milliseconds since 1970-01-01 UTC. May be wrong, and may jump.
   public func utcMilliseconds() -> Int64 { cairn_clock_utc() }
 

@@ -34,7 +34,7 @@ extension BoardProfile: ConfigurationDocument {
       wiring.line = line
       loRaWirings.append(wiring)
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .sensor:
+      .gnss, .sensor, .pulse, .contact:
       stop("a section of the site file in a board profile")
     }
   }
@@ -81,7 +81,9 @@ extension BoardProfile: ConfigurationDocument {
       .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
       .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
       .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,
-      .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional:
+      .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional,
+      .pulseLine, .pulseQuantity, .pulsePerPulse, .pulseEdge, .pulseDebounce, .pulseInterval,
+      .pulseOptional, .contactLine, .contactDebounce, .contactTamper:
       stop("a key of the site file in a board profile")
     }
   }

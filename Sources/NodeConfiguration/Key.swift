@@ -3,8 +3,9 @@ enum Section: UInt8 {
   case gateway, node, enrolment, place, radio, batch, commit, delivery, spool, clock, gnss, sensor
   case board, i2c, serial
   case gpio, led, button, spi, lora
+  case pulse, contact
 
-  static var count: Int { 20 }
+  static var count: Int { 22 }
 
   var name: StaticString {
     switch self {
@@ -28,6 +29,8 @@ enum Section: UInt8 {
     case .button: "button"
     case .spi: "spi"
     case .lora: "lora"
+    case .pulse: "pulse"
+    case .contact: "contact"
     }
   }
 
@@ -35,7 +38,7 @@ enum Section: UInt8 {
   var source: Problem.Source {
     switch self {
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .sensor:
+      .gnss, .sensor, .pulse, .contact:
       .site
     case .board, .i2c, .serial, .gpio, .led, .button, .spi, .lora: .board
     }
@@ -44,7 +47,7 @@ enum Section: UInt8 {
   /// Written `[sensor.NAME]`, once per name.
   var hasName: Bool {
     switch self {
-    case .sensor, .i2c, .serial, .gpio, .spi, .lora: true
+    case .sensor, .i2c, .serial, .gpio, .spi, .lora, .pulse, .contact: true
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
       .gnss, .board, .led, .button:
       false
@@ -62,6 +65,8 @@ enum Section: UInt8 {
     case .gpio: Limits.gpioLineCount
     case .spi: Limits.spiBusCount
     case .lora: Limits.loRaWiringCount
+    case .pulse: Limits.pulseCount
+    case .contact: Limits.contactCount
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
       .gnss, .board, .led, .button:
       1
@@ -93,6 +98,9 @@ enum Key: UInt8 {
   case ledLine, buttonLine
   case spiDevice, spiUSB, spiSpeed
   case loraChip, loraSPI, loraReset, loraBusy, loraInterrupt
+  case pulseLine, pulseQuantity, pulsePerPulse, pulseEdge, pulseDebounce, pulseInterval
+  case pulseOptional
+  case contactLine, contactDebounce, contactTamper
 
-  static var count: Int { 64 }
+  static var count: Int { 74 }
 }

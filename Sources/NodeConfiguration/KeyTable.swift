@@ -33,7 +33,7 @@ enum ValueKind {
 
 /// Closed lists of words.
 enum Choice {
-  case whenFull, chip, baudRate, bias, radioChip
+  case whenFull, chip, baudRate, bias, radioChip, pulseQuantity, edge
 
   var wordCount: Int {
     switch self {
@@ -42,6 +42,8 @@ enum Choice {
     case .baudRate: 9
     case .bias: 4
     case .radioChip: RadioChip.count
+    case .pulseQuantity: PulseQuantity.count
+    case .edge: 2
     }
   }
 
@@ -58,6 +60,12 @@ enum Choice {
         "4800", "9600", "19200", "38400", "57600", "115200", "230400", "460800", "921600",
       ]
       return words[index]
+    case .edge: return index == 0 ? "rising" : "falling"
+    case .pulseQuantity:
+      guard let quantity = PulseQuantity(rawValue: UInt8(index)) else {
+        preconditionFailure("no such quantity")
+      }
+      return quantity.text
     case .bias:
       let words: InlineArray<4, StaticString> = ["as-is", "pull-up", "pull-down", "disabled"]
       return words[index]
@@ -110,7 +118,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<64, KeyDefinition> = [
+  static let rows: InlineArray<74, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -229,5 +237,19 @@ enum KeyTable {
     .init(.loraReset, .lora, "reset", .name, .unset),
     .init(.loraBusy, .lora, "busy", .name, .unset),
     .init(.loraInterrupt, .lora, "interrupt", .name, .unset),
+
+    .init(.pulseLine, .pulse, "line", .name, .refused),
+    .init(.pulseQuantity, .pulse, "quantity", .choice(.pulseQuantity), .standard("count")),
+    // mm, m/s at 1 Hz, or Wh: up to a kilowatt-hour.
+    .init(
+      .pulsePerPulse, .pulse, "per_pulse", .decimal(decimals: 4, 1...10_000_000, unit: ""), .unset),
+    .init(.pulseEdge, .pulse, "edge", .choice(.edge), .standard("rising")),
+    .init(.pulseDebounce, .pulse, "debounce", .duration(0...second), .standard("0 ms")),
+    .init(.pulseInterval, .pulse, "interval", .duration(second...hour), .standard("60 s")),
+    .init(.pulseOptional, .pulse, "optional", .flag, .standard("no")),
+
+    .init(.contactLine, .contact, "line", .name, .refused),
+    .init(.contactDebounce, .contact, "debounce", .duration(0...second), .standard("20 ms")),
+    .init(.contactTamper, .contact, "tamper", .flag, .standard("no")),
   ]
 }

@@ -33,8 +33,12 @@ public enum Limits {
   public static var loRaWiringCount: Int { 6 }
   /// `gpiochip_info.label` of linux/gpio.h: 32 bytes, the last of them zero.
   public static var chipLabelByteCount: Int { 31 }
-  /// Lines that say something: 16 sensors of a heading and 6 keys, and 9 other sections with fewer
-  /// than 10 keys each, are 202.
+  /// A weather station has a rain gauge and an anemometer, a meter cabinet two meters.
+  public static var pulseCount: Int { 4 }
+  /// A lid, a door, a mast.
+  public static var contactCount: Int { 4 }
+  /// Lines that say something: 16 sensors of a heading and 6 keys, 4 pulses of 8, 4 contacts of 4, and 9
+  /// other sections with fewer than 10 keys each, are 250.
   public static var entryCount: Int { 256 }
   /// More than fit a screen help nobody; those that are not kept are counted.
   public static var problemCount: Int { 16 }

@@ -54,7 +54,8 @@ extension SiteConfiguration {
       }
     }
     for index in sensors.indices { completeSensor(index, problems: &problems) }
-    guard sensors.isEmpty else { return }
+    checkInputs(problems: &problems)
+    guard sensors.isEmpty, pulses.isEmpty, contacts.isEmpty else { return }
     problems.warn(
       .site, line: lineCount, .missingSection, "no [sensor.NAME]: nothing will be measured")
   }
@@ -129,6 +130,7 @@ extension SiteConfiguration {
       board.check(
         sensor.bus, isSerial: false, key: "bus", line: sensor.busLine, problems: &problems)
     }
+    checkInputs(against: board, problems: &problems)
     guard hasGNSS, !gnssSection.port.isEmpty else { return }
     board.check(
       gnssSection.port, isSerial: true, key: "port", line: gnssSection.portLine,

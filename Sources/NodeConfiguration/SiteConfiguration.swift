@@ -112,6 +112,38 @@ public struct SiteConfiguration: ~Copyable {
     var hasBus = false
   }
 
+  /// Pulses of a line, counted: a rain gauge, an anemometer, a meter's S0 output.
+  public struct Pulse: Sendable {
+    public internal(set) var name = Name()
+    /// A GPIO line of the board profile.
+    public internal(set) var gpioLine = Name()
+    public internal(set) var quantity = PulseQuantity.pulses
+    /// Ten-thousandths of the quantity's unit; 0 for `count`.
+    public internal(set) var perPulseE4: Int64 = 0
+    /// Of the line, on being its active level.
+    public internal(set) var isOnFallingEdge = false
+    public internal(set) var debounceMilliseconds: Int64 = 0
+    public internal(set) var intervalMilliseconds: Int64 = 0
+    public internal(set) var isOptional = false
+
+    var line = 0
+    var gpioLineLine = 0
+    var perPulseLine = 0
+  }
+
+  /// A contact whose changes are told.
+  public struct Contact: Sendable {
+    public internal(set) var name = Name()
+    /// A GPIO line of the board profile.
+    public internal(set) var gpioLine = Name()
+    public internal(set) var debounceMilliseconds: Int64 = 0
+    /// A change says that somebody was at the node.
+    public internal(set) var isTamper = false
+
+    var line = 0
+    var gpioLineLine = 0
+  }
+
   public internal(set) var gateway = Gateway()
   /// Empty when not given: the key's id stands for the node.
   public internal(set) var nodeName = Name()
@@ -134,6 +166,10 @@ public struct SiteConfiguration: ~Copyable {
   var hasGNSS = false
   /// In the order of the file.
   public internal(set) var sensors = FixedArray<16, Sensor>(filler: Sensor())
+
+  /// In the order of the file.
+  public internal(set) var pulses = FixedArray<4, Pulse>(filler: Pulse())
+  public internal(set) var contacts = FixedArray<4, Contact>(filler: Contact())
 
   /// The sections' and keys' lines that checks over several values name.
   struct Lines {
@@ -175,6 +211,16 @@ extension SiteConfiguration: ConfigurationDocument {
       sensor.name = name
       sensor.line = line
       sensors.append(sensor)
+    case .pulse:
+      var pulse = Pulse()
+      pulse.name = name
+      pulse.line = line
+      pulses.append(pulse)
+    case .contact:
+      var contact = Contact()
+      contact.name = name
+      contact.line = line
+      contacts.append(contact)
     case .enrolment:
       var begun = Enrolment()
       begun.line = line
@@ -247,6 +293,11 @@ extension SiteConfiguration: ConfigurationDocument {
     case .sensorChip, .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter,
       .sensorOptional:
       setSensor(key, value, text: text, line: line)
+    case .pulseLine, .pulseQuantity, .pulsePerPulse, .pulseEdge, .pulseDebounce, .pulseInterval,
+      .pulseOptional:
+      setPulse(key, value, text: text, line: line)
+    case .contactLine, .contactDebounce, .contactTamper:
+      setContact(key, value, text: text, line: line)
     case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual,
       .i2cTimeout, .i2cUSB, .serialDevice, .serialVirtual, .serialBaud, .gpioChip, .gpioLine,
       .gpioActiveLow, .gpioBias, .ledLine, .buttonLine, .spiDevice, .spiUSB, .spiSpeed, .loraChip,

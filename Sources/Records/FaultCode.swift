@@ -24,6 +24,10 @@ public enum FaultCode: UInt8, Sendable {
   case chipFault = 11
   /// Bytes came, and none of them made a sentence or frame.
   case unintelligible = 12
+  /// Edges that the kernel counted and kept no time of: they came faster than they were fetched.
+  case edgesLost = 13
+  /// Another program or a driver has the line.
+  case lineInUse = 14
 }
 
 extension FaultCode {
@@ -42,6 +46,8 @@ extension FaultCode {
     case .calibrationInvalid: "the chip's calibration is blank or impossible"
     case .chipFault: "the chip reports a fault of its own"
     case .unintelligible: "bytes came that make no sentence"
+    case .edgesLost: "edges came faster than they were fetched: counted, and without their times"
+    case .lineInUse: "another program or a driver has the line"
     }
   }
 }

@@ -227,6 +227,8 @@ public struct Leaf: ~Escapable {
         _ = try changeCount()
       case .sensorReplaced: _ = try deviceName().count
       case .consoleUnlocked, .consoleRefused: _ = try console().count
+      case .contactChanged: _ = try contact().count
+      case .buttonPressed: _ = try button()
       case nil: break
       }
     }
@@ -281,6 +283,47 @@ public struct Leaf: ~Escapable {
     public func console() throws(CBORDecoder.Failure) -> Console {
       guard argumentCount == 2 else { throw .outsideFormat }
       return try Console(arguments)
+    }
+
+    /// A contact's new state.
+    public struct Contact: ~Escapable {
+      public let name: Span<UInt8>
+      public let isOn: Bool
+      /// Of the last change, in milliseconds since boot.
+      public let milliseconds: Int64
+      /// Changes since the leaf before; 0: the state that was found.
+      public let count: UInt64
+      public let isTamper: Bool
+
+      @_lifetime(copy decoder)
+      fileprivate init(_ decoder: consuming CBORDecoder) throws(CBORDecoder.Failure) {
+        name = try decoder.text()
+        isOn = try decoder.boolean()
+        milliseconds = try decoder.integer()
+        count = try decoder.unsigned()
+        isTamper = try decoder.boolean()
+        guard milliseconds >= 0 else { throw .outOfRange }
+      }
+    }
+
+    @_lifetime(copy self)
+    public func contact() throws(CBORDecoder.Failure) -> Contact {
+      guard argumentCount == 5 else { throw .outsideFormat }
+      return try Contact(arguments)
+    }
+
+    /// When the button was pressed last, and how often since the leaf before.
+    public struct Button: Equatable, Sendable {
+      public let milliseconds: Int64
+      public let count: UInt64
+    }
+
+    public func button() throws(CBORDecoder.Failure) -> Button {
+      guard argumentCount == 2 else { throw .outsideFormat }
+      var decoder = arguments
+      let button = Button(milliseconds: try decoder.integer(), count: try decoder.unsigned())
+      guard button.milliseconds >= 0, button.count > 0 else { throw .outOfRange }
+      return button
     }
 
     @_lifetime(copy self)

@@ -145,6 +145,35 @@ public enum LeafEncoding {
     return encoder.byteCount
   }
 
+  /// A contact's state since `edgeMilliseconds`, after `count` changes; 0 changes: the state that was found.
+  public static func contact(
+    milliseconds: Int64, name: Span<UInt8>, isOn: Bool, edgeMilliseconds: Int64, count: UInt64,
+    isTamper: Bool, into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.event, schema: 0, milliseconds, valueCount: 6)
+    encoder.unsigned(UInt64(EventCode.contactChanged.rawValue))
+    encoder.text(name)
+    encoder.boolean(isOn)
+    encoder.integer(edgeMilliseconds)
+    encoder.unsigned(count)
+    encoder.boolean(isTamper)
+    return encoder.byteCount
+  }
+
+  /// The button was pressed `count` times, the last time at `edgeMilliseconds`.
+  public static func button(
+    milliseconds: Int64, edgeMilliseconds: Int64, count: UInt64,
+    into bytes: consuming MutableSpan<UInt8>
+  ) -> Int {
+    var encoder = CBOREncoder(bytes)
+    encoder.leafHead(.event, schema: 0, milliseconds, valueCount: 3)
+    encoder.unsigned(UInt64(EventCode.buttonPressed.rawValue))
+    encoder.integer(edgeMilliseconds)
+    encoder.unsigned(count)
+    return encoder.byteCount
+  }
+
   /// Ties this log's time to UTC: at `milliseconds` it was `utcMilliseconds`, give or take the uncertainty.
   public static func clock(
     milliseconds: Int64, source: FixSource, utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64,

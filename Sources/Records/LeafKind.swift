@@ -33,10 +33,14 @@ public enum EventCode: UInt8, Sendable {
   case sensorReplaced = 5
   /// As `leavesDropped`, of an earlier epoch: its number, first index, index after the last, how many, why.
   case olderLeavesDropped = 6
+  /// A contact has another state: its name, the state, when, how many changes, whether it guards the node.
+  case contactChanged = 7
   /// Somebody unlocked the console: which terminal, how often.
   case consoleUnlocked = 8
   /// Somebody did not know the console's passphrase: which terminal, how often.
   case consoleRefused = 9
+  /// The board's button was pressed: when, how often.
+  case buttonPressed = 11
 }
 
 /// Why something is missing, in events of a gap.

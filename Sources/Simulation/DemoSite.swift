@@ -69,6 +69,17 @@ public enum DemoSite {
       bus = i2c-1
       interval = 5 s
 
+      # One tip of the bucket is 0.2794 mm.
+      [pulse.rain]
+      line = rain-gauge
+      quantity = rain
+      per_pulse = 0.2794
+      interval = 3 s
+
+      [contact.lid]
+      line = lid
+      tamper = yes
+
       """
   }
 }

@@ -160,7 +160,7 @@ extension Agent {
     status.setAgentVersion(agentVersion)
     status.boot = boot
     status.uptimeMilliseconds = now
-    status.sensorCount = UInt16(schedule.count)
+    status.sensorCount = UInt16(schedule.count + files.site.pulses.count)
     status.failingSensorCount = failingSensorCount()
     status.epoch = log.state.epoch
     status.lastBatch = log.state.batch > 0 ? log.state.batch - 1 : nil
@@ -177,13 +177,18 @@ extension Agent {
   private func failingSensorCount() -> UInt16 {
     var count: UInt16 = 0
     for index in 0..<schedule.count where isFailing[index] { count += 1 }
+    for index in files.site.pulses.indices where lines.pulses[index].input.descriptor == nil {
+      count += 1
+    }
     return count
   }
 
-  private func problem() -> AgentProblem? {
+  func problem() -> AgentProblem? {
     if fullSince != nil { return .spoolStopped }
     if log.isDropping { return .spoolDropping }
-    if schedule.count == 0 || Int(failingSensorCount()) == schedule.count { return .noSensor }
+    let inputCount = schedule.count + files.site.pulses.count
+    let hasOnlyContacts = inputCount == 0 && !files.site.contacts.isEmpty
+    if !hasOnlyContacts, Int(failingSensorCount()) == inputCount { return .noSensor }
     return wasReceiptRefused ? .receiptRefused : nil
   }
 }

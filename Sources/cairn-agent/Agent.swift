@@ -47,6 +47,9 @@ struct Agent: ~Copyable {
   var busChanges = InlineArray<8, DeviceChanges>(repeating: DeviceChanges())
   /// By sensor: why its bus could not be opened was said.
   var isOpeningTold = InlineArray<16, Bool>(repeating: false)
+  var lines: AgentLines
+  /// When nothing was left to deliver, last.
+  var lastDelivered: Int64 = 0
 
   var receiverPort: TerminalSerialPort?
   var receiver = GNSSReceiver()
@@ -95,6 +98,7 @@ struct Agent: ~Copyable {
     isSimulated = Self.isSimulated(files)
     sensors = InlineArray<16, AgentSensor?> { _ in nil }
     devices = DeviceFolders(files)
+    lines = AgentLines(files)
     self.socket = socket
     self.owedEpoch = owedEpoch
     self.gatewayKeys = gatewayKeys
@@ -111,6 +115,7 @@ struct Agent: ~Copyable {
     // The boot itself is signed before anything else: identifying sensors can take a second.
     seal()
     startSensors()
+    startLines()
     commit()
     announce()
     ServiceManager.tellReady()
@@ -120,6 +125,7 @@ struct Agent: ~Copyable {
       tick()
       followDevices()
       takeReceiver()
+      takeLines()
       measureWhatIsDue()
       lookAtClock()
       tellFaults()
@@ -145,6 +151,7 @@ struct Agent: ~Copyable {
   private mutating func wait(_ poller: inout Poller, _ signals: borrowing TerminationSignals) {
     var wake = min(now + 60_000, min(nextSeal, nextClockLook))
     if isDirty { wake = min(wake, nextCommit) }
+    wake = min(wake, linesWake())
     if let due = schedule.nextDueMilliseconds { wake = min(wake, due) }
     if let due = socket.consoleEvents.nextDueMilliseconds(now) { wake = min(wake, due) }
     if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
@@ -160,6 +167,7 @@ struct Agent: ~Copyable {
       }
     }
     devices.watch(&poller)
+    watchLines(&poller)
     socket.watch(&poller)
     let current = clock.bootMilliseconds() - startBootMilliseconds
     do throws(SystemError) {

@@ -19,6 +19,8 @@ final class RunBoard {
   let replay: WeatherReplay
   let board: VirtualBoard
   private let server = VirtualBoardServer()
+  private let lines: VirtualLines
+  private let lineServer: VirtualGPIOServer
   private var receiver: GNSSReplay?
   private var nextEpochMilliseconds: Int64
 
@@ -29,6 +31,12 @@ final class RunBoard {
     replay = WeatherReplay(record: record, speed: options.speed, startMilliseconds: now)
     board = VirtualBoard(surroundings: replay, seed: options.seed, now: now)
     nextEpochMilliseconds = now
+    lines = VirtualLines(seed: options.seed, now: now)
+    do throws(VirtualGPIOServer.Failure) {
+      lineServer = try VirtualGPIOServer(lines.chip, at: folder.gpio)
+    } catch {
+      throw .notServed(path: folder.gpio, reason: "\(error)")
+    }
     do throws(VirtualBoardServer.Failure) {
       try server.add(board.bus, at: folder.bus)
     } catch {
@@ -75,16 +83,21 @@ final class RunBoard {
   func turn(untilMilliseconds end: Int64, others: [Int32]) throws(Failure) -> (
     ready: [Bool], told: [String]
   ) {
-    let due = min(end, nextEpochMilliseconds, board.nextCommandMilliseconds ?? end)
+    let due = min(
+      end, nextEpochMilliseconds, board.nextCommandMilliseconds ?? end, lines.nextMilliseconds)
     let wait = Int32(min(max(0, due - DemoSystem.milliseconds), 1_000))
     var ready: [Bool]
     do throws(VirtualBoardServer.Failure) {
       ready = try server.serve(
-        forMilliseconds: wait, otherDescriptors: others, clock: { DemoSystem.milliseconds })
+        forMilliseconds: wait, otherDescriptors: others + lineServer.descriptors,
+        clock: { DemoSystem.milliseconds })
+      ready = Array(ready.prefix(others.count))
     } catch {
       throw .notServed(path: "the virtual bus", reason: "\(error)")
     }
     let now = DemoSystem.milliseconds
+    lines.perform(now: now)
+    lineServer.turn()
     do {
       // At most a few epochs in a turn; a receiver that was late for longer has lost them.
       for _ in 0..<8 where nextEpochMilliseconds <= now {

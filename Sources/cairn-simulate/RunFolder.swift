@@ -53,6 +53,7 @@ struct RunFolder: ~Copyable {
   var export: String { path + "/export" }
   var site: String { run + "/site.ini" }
   var bus: String { run + "/i2c-1.sock" }
+  var gpio: String { run + "/gpio.sock" }
   var receiver: String { run + "/gnss.tty" }
   var agentSocket: String { run + "/agent.sock" }
 

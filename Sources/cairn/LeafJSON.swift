@@ -102,6 +102,17 @@ extension Output {
       let console = try event.console()
       member("terminal", text: console.terminal)
       member("count", console.count)
+    case .contactChanged:
+      let contact = try event.contact()
+      member("contact", text: contact.name)
+      member("on", contact.isOn)
+      member("since", contact.milliseconds)
+      member("count", contact.count)
+      member("tamper", contact.isTamper)
+    case .buttonPressed:
+      let button = try event.button()
+      member("at", button.milliseconds)
+      member("count", button.count)
     case nil: member("eventNumber", event.codeNumber)
     }
   }

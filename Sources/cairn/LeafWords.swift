@@ -60,6 +60,8 @@ enum LeafWords {
     case .sensorReplaced: "sensor-replaced"
     case .consoleUnlocked: "console-unlocked"
     case .consoleRefused: "console-refused"
+    case .contactChanged: "contact-changed"
+    case .buttonPressed: "button-pressed"
     case nil: "unknown"
     }
   }
@@ -97,6 +99,25 @@ enum LeafWords {
     }
     text.append(": ")
     text.append(name(ofGapReason: gap.reasonNumber))
+  }
+
+  /// "tamper contact lid is on since 00:00:07.120, after 3 changes".
+  static func describe<let capacity: Int>(
+    contact: Leaf.Event.Contact, _ text: inout TextBuilder<capacity>
+  ) {
+    text.append(contact.isTamper ? "tamper contact " : "contact ")
+    text.append(untrusted: contact.name)
+    text.append(contact.isOn ? " is on" : " is off")
+    guard contact.count > 0 else {
+      text.append(" as it was found")
+      return
+    }
+    text.append(" since ")
+    text.append(logTime: UInt64(contact.milliseconds))
+    guard contact.count > 1 else { return }
+    text.append(", after ")
+    text.append(contact.count)
+    text.append(" changes")
   }
 
   /// "47.2850000 N 8.5650000 E ± 2.50 m, 499.60 m high, GNSS".
@@ -316,6 +337,18 @@ extension Output {
       write(untrusted: console.terminal)
       write(": ")
       write(console.count, "wrong passphrase", "wrong passphrases")
+    case .contactChanged:
+      var text = TextBuilder<256>()
+      LeafWords.describe(contact: try event.contact(), &text)
+      paragraph(text.span, indentation: indentation)
+    case .buttonPressed:
+      let button = try event.button()
+      var text = TextBuilder<96>()
+      text.append("button pressed ")
+      text.append(button.count)
+      text.append(button.count == 1 ? " time, at " : " times, last at ")
+      text.append(logTime: UInt64(button.milliseconds))
+      paragraph(text.span, indentation: indentation)
     case nil:
       write("event ")
       write(event.codeNumber)

@@ -65,7 +65,7 @@ struct SensorRecord {
 /// Invariant: times are milliseconds since the boot leaf of `boot`.
 struct Survey {
   /// As many sensors as an agent has.
-  static var maximumSensorCount: Int { 16 }
+  static var maximumSensorCount: Int { 20 }
 
   struct Gap {
     var codeNumber: UInt64
@@ -74,7 +74,7 @@ struct Survey {
     var gap: Leaf.Event.Gap
   }
 
-  private(set) var sensors = InlineArray<16, SensorRecord>(repeating: SensorRecord())
+  private(set) var sensors = InlineArray<20, SensorRecord>(repeating: SensorRecord())
   private(set) var sensorCount = 0
   /// Sensors beyond `maximumSensorCount`, told by a newer agent.
   private(set) var hasMoreSensors = false
@@ -193,7 +193,8 @@ struct Survey {
       gapCount += 1
       guard leaf.schema > 0, let index = place(leaf.schema) else { return }
       sensors[index].missedCount &+= gap.count
-    case .deviceAttached, .deviceDetached, .sensorReplaced, nil: break
+    case .deviceAttached, .deviceDetached, .sensorReplaced, .contactChanged, .buttonPressed, nil:
+      break
     case .consoleUnlocked, .consoleRefused: break
     }
   }

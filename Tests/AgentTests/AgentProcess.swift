@@ -55,6 +55,8 @@ final class Agent {
     return Ending(status: process.terminationStatus, said: said)
   }
 
+  var isRunning: Bool { process.isRunning }
+
   func kill() {
     _ = Foundation.kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()

@@ -180,6 +180,42 @@ func whatHappenedAtAConsoleComesBack(code: EventCode) throws {
   }
 }
 
+@Test func aContactsStateComesBack() throws {
+  for (isOn, isTamper) in [(false, false), (true, false), (false, true), (true, true)] {
+    for time in integers where time >= 0 {
+      let bytes = written {
+        LeafEncoding.contact(
+          milliseconds: 9, name: Array("lid".utf8).span, isOn: isOn, edgeMilliseconds: time,
+          count: UInt64(time), isTamper: isTamper, into: $0.mutableSpan)
+      }
+      let leaf = try Leaf(decoding: bytes.span)
+      try leaf.validate()
+      let contact = try leaf.event().contact()
+      #expect(array(contact.name) == Array("lid".utf8))
+      #expect(contact.isOn == isOn && contact.isTamper == isTamper)
+      #expect(contact.milliseconds == time && contact.count == UInt64(time))
+      #expect(try acceptedAndReencoded(bytes) == bytes)
+    }
+  }
+}
+
+@Test func aPressedButtonComesBackAndOneThatWasNeverPressedIsRefused() throws {
+  for count in [0, 1, 100_000] as [UInt64] {
+    let bytes = written {
+      LeafEncoding.button(
+        milliseconds: 9, edgeMilliseconds: 7, count: count, into: $0.mutableSpan)
+    }
+    let leaf = try Leaf(decoding: bytes.span)
+    guard count > 0 else {
+      #expect(throws: (any Error).self) { try leaf.validate() }
+      continue
+    }
+    let button = try leaf.event().button()
+    #expect(button.milliseconds == 7 && button.count == count)
+    #expect(try acceptedAndReencoded(bytes) == bytes)
+  }
+}
+
 @Test func aClockComesBackFromEverySource() throws {
   for source in (0...255).compactMap({ FixSource(rawValue: $0) }) {
     for utc in integers {

@@ -15,15 +15,15 @@ import Testing
   let faults: [(UInt8, FaultCode)] = [
     (1, .notAcknowledged), (2, .checksumMismatch), (3, .timedOut), (4, .wrongChip), (5, .notReady),
     (6, .outOfRange), (7, .frozen), (8, .disconnected), (9, .busError), (10, .calibrationInvalid),
-    (11, .chipFault), (12, .unintelligible),
+    (11, .chipFault), (12, .unintelligible), (13, .edgesLost), (14, .lineInUse),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(FaultCode(rawValue: number) == faults.first { $0.0 == number }?.1, "fault \(number)")
   }
   let events: [(UInt8, EventCode)] = [
     (1, .measurementsMissed), (2, .leavesDropped), (3, .deviceAttached), (4, .deviceDetached),
-    (5, .sensorReplaced), (6, .olderLeavesDropped),
-    (8, .consoleUnlocked), (9, .consoleRefused),
+    (5, .sensorReplaced), (6, .olderLeavesDropped), (7, .contactChanged),
+    (8, .consoleUnlocked), (9, .consoleRefused), (11, .buttonPressed),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(EventCode(rawValue: number) == events.first { $0.0 == number }?.1, "event \(number)")

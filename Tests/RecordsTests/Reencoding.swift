@@ -128,6 +128,16 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
     case .consoleUnlocked, .consoleRefused:
       let console = try event.console()
       items += [.text(array(console.terminal)), .unsigned(console.count)]
+    case .contactChanged:
+      let contact = try event.contact()
+      items += [
+        .text(array(contact.name)), .simple(contact.isOn ? 21 : 20),
+        integer(contact.milliseconds), .unsigned(contact.count),
+        .simple(contact.isTamper ? 21 : 20),
+      ]
+    case .buttonPressed:
+      let button = try event.button()
+      items += [integer(button.milliseconds), .unsigned(button.count)]
     case nil: return nil
     }
   case .clock:

@@ -12,6 +12,7 @@
 #include "CLinuxChild.h"
 #include "CLinuxConsole.h"
 #include "CLinuxDevices.h"
+#include "CLinuxGPIO.h"
 #include "CLinuxInspection.h"
 #include "CLinuxKeyFile.h"
 #include "CLinuxPassphrase.h"

@@ -68,7 +68,7 @@ struct cairn_poll_entry {
   int16_t happened;
 };
 enum { CAIRN_POLL_READABLE = 1, CAIRN_POLL_WRITABLE = 2, CAIRN_POLL_ENDED = 4 };
-enum { CAIRN_POLL_ENTRIES = 16 };
+enum { CAIRN_POLL_ENTRIES = 32 };
 /* Returns the number of entries with something in `happened`; 0 after the timeout. */
 int cairn_poll(struct cairn_poll_entry *entries, int count, int64_t timeout_milliseconds);
 
