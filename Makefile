@@ -26,7 +26,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages idle resident check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot idle resident check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,11 @@ test-packages: deb ## packages installed, upgraded, broken off and removed in a 
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(PACKAGES_PACKAGES)"
 	@swift build --product cairn-simulate
 	python3 Tests/Packages/selftest.py "$$(swift build --show-bin-path)/cairn-simulate" $(SHIP_PROGRAMS)
+
+# Not a part of `make test`: not every machine lets a systemd boot.
+test-boot: deb ## services under a systemd of their own (as root): sandboxes, kill, upgrade, removal
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(PACKAGES_PACKAGES) systemd-container"
+	python3 Tests/Packages/boot.py $(SHIP_PROGRAMS)
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

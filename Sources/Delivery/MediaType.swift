@@ -11,6 +11,13 @@ public enum MediaType: Equatable, Sendable {
   /// Anything else, and nothing.
   case other
 
+  /// Of a Content-Type as a transport keeps it.
+  public init(contentType: FixedArray<96, UInt8>) {
+    var text = FixedBytes<96>()
+    for index in contentType.indices { text[index] = contentType[index] }
+    self.init(parsing: text.span.extracting(0..<contentType.count))
+  }
+
   /// Reads a header's value. Untrusted: what does not parse is `other`.
   public init(parsing value: Span<UInt8>) {
     let end = Self.index(of: UInt8(ascii: ";"), in: value, from: 0) ?? value.count

@@ -20,16 +20,6 @@ public struct ProgramOptions: ~Copyable {
   /// `stateFolder` holds when --state is not given.
   public init(stateFolder: StaticString) { self.stateFolder = PathText(stateFolder) }
 
-  /// The same options, apart from what a reader of them may still choose.
-  public borrowing func copy() -> ProgramOptions {
-    var copy = ProgramOptions(stateFolder: "/")
-    copy.configPath = configPath
-    copy.boardPath = boardPath
-    copy.stateFolder = stateFolder
-    copy.runFolder = runFolder
-    return copy
-  }
-
   /// Takes a word when it is one of the options or an option's value; says whether it was.
   public mutating func take(_ word: Span<UInt8>, problems: inout ProblemList) -> Bool {
     guard let option = awaited else {

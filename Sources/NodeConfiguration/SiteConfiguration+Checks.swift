@@ -64,12 +64,11 @@ extension SiteConfiguration {
     guard lines.gateway > 0 else { return }
     let url = gateway.url.span
     if isUnencrypted(url), !isLoopback(url), !gateway.allowsPlainHTTP {
-      problems.refuse(
-        .site, line: lines.url, .contradiction,
+      let why: StaticString =
         isMQTT(url)
-          ? "url: mqtt:// lets anyone on the way read along: write mqtts://, or allow_plain_http = yes"
-          : "url: http:// lets anyone on the way read along: write https://, or allow_plain_http = yes"
-      )
+        ? "url: mqtt:// lets anyone on the way read along: write mqtts:// or allow_plain_http = yes"
+        : "url: http:// lets anyone on the way read along: write https:// or allow_plain_http = yes"
+      problems.refuse(.site, line: lines.url, .contradiction, why)
     }
     if gateway.user.isEmpty, !gateway.passwordFile.isEmpty {
       problems.refuse(

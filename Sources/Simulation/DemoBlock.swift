@@ -65,7 +65,8 @@ public struct DemoBlock: Sendable {
       case "schema": described.append(other["chip"]?.string ?? "?")
       case "event":
         let name = (other["event"]?.string ?? "?").replacing("-", with: " ")
-        words.append(name + (other["device"]?.string.map { ": \($0)" } ?? ""))
+        let state = other["on"].map { $0.isTrue ? " on" : " off" } ?? ""
+        words.append(name + (other["device"]?.string.map { ": \($0)" } ?? "") + state)
       case "unreadable": words.append("unreadable leaf: \(other["reason"]?.string ?? "?")")
       default: words.append("a leaf of another kind")
       }
@@ -104,16 +105,20 @@ public struct DemoBlock: Sendable {
     line.append(
       sensor.leaves.count == 1 ? "1 reading" : "\(sensor.leaves.count) readings", .quiet)
     line.pad(to: 26)
-    // One column for each quantity, so that the eye can run down them.
-    let ordered = sensor.last.sorted { Self.column($0.unit) < Self.column($1.unit) }
+    // One column for each quantity of the weather, so that the eye can run down them.
+    let isOfWeather = sensor.last.contains { Self.column($0.unit) != nil }
+    let ordered =
+      isOfWeather
+      ? sensor.last.sorted { Self.column($0.unit) ?? 2 < Self.column($1.unit) ?? 2 } : sensor.last
     for (index, value) in ordered.enumerated() {
-      line.pad(to: 26 + 14 * max(index, Self.column(value.unit)))
+      line.pad(to: 26 + 14 * max(index, isOfWeather ? Self.column(value.unit) ?? 2 : 0))
       let digits = value.value ?? "none"
       let blanks = String(repeating: " ", count: max(0, 7 - digits.count))
       line.append(blanks + digits, value.value == nil ? .warning : .strong)
       line.append(" " + Self.unit(value.unit))
     }
-    appendWeather(of: sensor, to: &line)
+    // What pulses count is in no record of the weather.
+    if isOfWeather { appendWeather(of: sensor, to: &line) }
     return line
   }
 
@@ -134,11 +139,12 @@ public struct DemoBlock: Sendable {
     }
   }
 
-  private static func column(_ unit: String) -> Int {
+  private static func column(_ unit: String) -> Int? {
     switch unit {
     case "Cel": 0
     case "%RH": 1
-    default: 2
+    case "Pa", "ppm": 2
+    default: nil
     }
   }
 

@@ -138,13 +138,7 @@ extension Uplink where Transport: ~Copyable {
     _ response: TransportAnswer, atMost maximum: Int = AgentMessage.maximumReceiptByteCount
   ) -> Bool {
     response.status == 200 && (1...maximum).contains(response.byteCount)
-      && mediaType(of: response) == .receipt
-  }
-
-  static func mediaType(of response: TransportAnswer) -> MediaType {
-    var text = FixedBytes<96>()
-    for index in response.contentType.indices { text[index] = response.contentType[index] }
-    return MediaType(parsing: text.span.extracting(0..<response.contentType.count))
+      && MediaType(contentType: response.contentType) == .receipt
   }
 
   /// `/v1/challenge?region=…` for the region of the site file; without one, the challenge for everybody.

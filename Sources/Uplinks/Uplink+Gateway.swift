@@ -59,7 +59,7 @@ extension Uplink where Transport: ~Copyable {
   @_lifetime(copy body)
   func answer(_ response: TransportAnswer, _ body: Span<UInt8>) -> GatewayAnswer {
     GatewayAnswer(
-      status: response.status, mediaType: Self.mediaType(of: response),
+      status: response.status, mediaType: MediaType(contentType: response.contentType),
       retryAfterSeconds: response.retryAfterSeconds, body: body)
   }
 

@@ -90,7 +90,8 @@ extension Uplink where Transport: ~Copyable {
         from: path.span, accept: "application/cbor, application/concise-problem-details+cbor",
         into: &span)
       // A gateway without such a path, or a captive portal.
-      guard response.status == 200, mediaType(of: response) == .cbor else { return 0 }
+      guard response.status == 200, MediaType(contentType: response.contentType) == .cbor
+      else { return 0 }
       return response.byteCount
     } catch {
       // Delivery says when the gateway can't be reached.

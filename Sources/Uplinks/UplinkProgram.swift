@@ -8,18 +8,18 @@ import Proofs
 /// alone knows it.
 extension Uplink where Transport: ~Copyable {
   /// Runs until SIGTERM or SIGINT. `open` ends the program when the configuration does not suit its transport.
-  /// With `--check`, where there is a `check`, that is all it does.
+  /// With `--check`, where the program has that option, `check` is all it does.
   public static func main(
     version: StaticString, help: StaticString,
-    check: ((borrowing SiteConfiguration) -> Void)? = nil,
+    hasCheck: Bool = false, check: (borrowing SiteConfiguration) -> Void = { _ in },
     open: (borrowing SiteConfiguration, borrowing TerminationSignals) -> Transport
   ) -> Never {
     let program = BoardProgram(
       name: Transport.programName, version: version, help: help, requiresBoard: false)
     var isCheck = false
-    let options = program.start(orWith: check == nil ? "" : "--check", &isCheck)
+    let options = program.start(orWith: hasCheck ? "--check" : "", &isCheck)
     let files = program.configuration(options)
-    if isCheck, let check {
+    if isCheck {
       check(files.site)
       NodeFiles.end(.success)
     }

@@ -1,3 +1,4 @@
+import AgentMessages
 import DeviceLog
 import FixedMemory
 import LinuxPlatform

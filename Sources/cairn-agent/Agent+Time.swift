@@ -28,7 +28,9 @@ struct ClockMapping {
 
 /// Time and place: from the receiver, else from a wall clock that somebody disciplines.
 extension Agent {
-  /// Reads what the receiver has sent.
+  /// Reads what the receiver has sent, 4 KiB at most, and then not for a while: a line that never stops does not
+  /// stop the rest, and a usual one does not wake the agent for each of its pieces. The fastest line needs 44 ms
+  /// for as much.
   mutating func takeReceiver() {
     guard now >= nextReceiverRead else { return }
     var buffer = InlineArray<512, UInt8>(repeating: 0)
@@ -38,10 +40,11 @@ extension Agent {
       do throws(BusError) {
         let count = try port.read(into: &span)
         receiverPort = consume port
+        guard count > 0 else { return }
+        nextReceiverRead = now + Self.receiverPauseMilliseconds
         for index in 0..<count {
           if let fix = receiver.receive(span[index], atMilliseconds: now) { take(fix) }
         }
-        if count < span.count { return }
       } catch {
         // The port is closed by now.
         _ = receiverChanges.take(isPresent: false)
@@ -49,8 +52,6 @@ extension Agent {
         return
       }
     }
-    // 4 KiB in a turn: a line that never stops does not stop the rest. The fastest line needs 44 ms for as much.
-    nextReceiverRead = now + Self.receiverPauseMilliseconds
   }
 
   private static var receiverPauseMilliseconds: Int64 { 20 }
@@ -81,11 +82,12 @@ extension Agent {
   private mutating func take(_ fix: GNSSFix) {
     lastFix = fix
     if let utc = fix.utcMilliseconds {
-      // The receiver's word counts from when its first byte was read.
+      // The receiver's word counts from when its first byte was read, which may have waited.
       consider(
         ClockMapping(
           source: .gnss, milliseconds: fix.arrivedAtMilliseconds, utcMilliseconds: utc,
-          uncertaintyMilliseconds: UInt64(GNSSFix.clockUncertaintyMilliseconds)))
+          uncertaintyMilliseconds: UInt64(
+            GNSSFix.clockUncertaintyMilliseconds + Self.receiverPauseMilliseconds)))
     }
     guard let position = fix.position, now >= nextPosition, let gnss = files.site.gnss else {
       return

@@ -83,7 +83,7 @@ struct GatewayCheck: ~Copyable {
     }
     tellReached()
     let body = span.span.extracting(0..<response.byteCount)
-    switch (response.status, Uplink.mediaType(of: response)) {
+    switch (response.status, MediaType(contentType: response.contentType)) {
     case (200, .cbor): lookAtKeys(body)
     case (404, .problem):
       Self.tell("network.gateway", .ok, "a gateway answers")
@@ -170,9 +170,16 @@ struct GatewayCheck: ~Copyable {
     case .certificateRefused(9), .certificateRefused(10):
       "Look at the clock first (above); when it is right, tell the gateway's operator."
     case .certificateRefused:
-      "Set ca_file if the gateway has an authority of its own; a network's login page does this too."
+      """
+      Set ca_file if the gateway has an authority of its \
+      own; a network's login page does this too.
+      """
     case .authoritiesUnreadable: "Install ca-certificates, or mend ca_file in [gateway]."
-    case .timedOut, .interrupted: "Look at the strength of the link; delivery tries again by itself."
+    case .timedOut, .interrupted:
+      """
+      Look at the strength of the link; \
+      delivery tries again by itself.
+      """
     case .replyTooLarge, .notHTTP:
       "Look at url in [gateway], and whether the network wants a login."
     default: "Run `journalctl -u cairn-uplink-https`: it has libcurl's own words."
@@ -240,7 +247,8 @@ struct GatewayCheck: ~Copyable {
       Self.tell(
         "network.key", .ok,
         isConfigured
-          ? "it signs with the configured key" : "it signs with a key that follows the configured one")
+          ? "it signs with the configured key"
+          : "it signs with a key that follows the configured one")
       tellTime(head.nowUTCMilliseconds)
     } catch { Self.tellForeign() }
   }

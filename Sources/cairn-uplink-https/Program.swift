@@ -10,7 +10,7 @@ import Uplinks
 struct Program {
   static func main() {
     Uplink<HTTPSTransport>.main(
-      version: "0.1.0", help: help, check: { site in GatewayCheck.run(site) },
+      version: "0.1.0", help: help, hasCheck: true, check: { site in GatewayCheck.run(site) },
       open: { site, signals in openTransport(site, signals) })
   }
 

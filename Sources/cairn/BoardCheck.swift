@@ -107,7 +107,7 @@ struct BoardCheck<GPIO: GPIOInformationSource>: ~Copyable {
       remedy: isPluggedIn(line.path.span)
         ? "Plug it in; `dmesg` tells what the kernel made of it"
         : machine.isRaspberryPi
-          ? "Write enable_uart=1 into /boot/firmware/config.txt (Pi 5: dtparam=uart0=on), and restart"
+          ? "enable_uart=1 (Pi 5: dtparam=uart0=on) into /boot/firmware/config.txt, and restart"
           : "Switch the line on in the device tree: boards.md has how, for each board", &row)
     if row.state == .good, line.place == .device, machine.isConsole(line.path.span) {
       row.state = need.stateWhenWrong

@@ -18,6 +18,8 @@ struct BoardUsage {
 
   private var buses = FixedArray<16, Name>(filler: Name())
   private var isRequired = InlineArray<16, Bool>(repeating: false)
+  private var lines = FixedArray<8, Name>(filler: Name())
+  private var isLineRequired = InlineArray<8, Bool>(repeating: false)
   private var port: Name?
 
   /// Nothing is asked for: there is no site file that could be read.
@@ -27,6 +29,10 @@ struct BoardUsage {
     for index in site.sensors.indices where buses.offer(site.sensors[index].bus) {
       isRequired[buses.count - 1] = !site.sensors[index].isOptional
     }
+    for index in site.pulses.indices where lines.offer(site.pulses[index].gpioLine) {
+      isLineRequired[lines.count - 1] = !site.pulses[index].isOptional
+    }
+    for index in site.contacts.indices { _ = lines.offer(site.contacts[index].gpioLine) }
     port = site.gnss?.port
   }
 
@@ -43,6 +49,11 @@ struct BoardUsage {
   func need(ofSerialLine name: Name) -> Need { port == name ? .optional : .none }
 
   func need(ofGPIOLine name: Name, _ board: borrowing BoardProfile) -> Need {
-    board.led == name || board.button == name ? .optional : .none
+    var need = board.led == name || board.button == name ? Need.optional : .none
+    for index in lines.indices where lines[index] == name {
+      if isLineRequired[index] { return .required }
+      need = .optional
+    }
+    return need
   }
 }

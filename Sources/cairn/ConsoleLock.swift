@@ -58,9 +58,10 @@ struct ConsoleLock {
   private func ask(isTerminal: Bool, _ output: inout Output) throws(Passphrase.Failure)
     -> Passphrase
   {
+    // Before the question: an answer to it may come at once.
+    cairn_session_discard()
     if isTerminal { output.write("Passphrase: ") }
     output.flush()
-    cairn_session_discard()
     defer {
       if isTerminal { ConsoleTerminal.write("\n") }
     }

@@ -251,7 +251,7 @@ let messages: [Copied] = {
     // A later version may have more items: the version is said first.
     ("83 02 01 00", .unsupportedVersion(2)),
     ("82 01 00", .unknownType(0)),
-    ("82 01 0f", .unknownType(15)),
+    ("82 01 11", .unknownType(17)),
     ("82 01 19 0101", .unknownType(257)),
     ("83 01 01 00", .wrongCount),
     ("82 01 05", .wrongCount),

@@ -3,6 +3,7 @@ import DeviceLog
 import FixedMemory
 import Foundation
 import LinuxPlatform
+import Proofs
 import Records
 import Simulation
 import Testing

@@ -142,6 +142,9 @@ import Testing
     #expect(try eventually { try connection.failingSensorCount() == 1 })
     try node.startBoard()
     #expect(try eventually { try connection.failingSensorCount() == 0 })
+    // A reading a second: of so many leaves some are readings.
+    let before = try connection.leafCount()
+    #expect(try eventually { try connection.leafCount() >= before + 6 })
     #expect(try agent.end().status == 0)
     let leaves = try node.leaves()
     #expect(try changes(node, of: "i2c-1").map(\.isThere) == [true, false, true])
@@ -203,5 +206,10 @@ extension UnixConnection {
   func failingSensorCount() throws -> UInt16 {
     try send(.statusRequest)
     return try receiveStatus().failingSensorCount
+  }
+
+  func leafCount() throws -> UInt64 {
+    try send(.statusRequest)
+    return try receiveStatus().leafCount
   }
 }

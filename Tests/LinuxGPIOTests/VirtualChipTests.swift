@@ -79,7 +79,8 @@ private final class Served: @unchecked Sendable {
     var last: GPIOEdge?
     while last?.number != 3000 {
       let edge = try next(&line)
-      last = try #require(edge)
+      let found: GPIOEdge = try #require(edge)
+      last = found
     }
     #expect(last == GPIOEdge(isRising: true, nanoseconds: 2999, number: 3000))
     served.end()

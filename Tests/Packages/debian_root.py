@@ -120,7 +120,7 @@ class DebianRoot:
         # No service is to be started, and no apt asks anybody anything.
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
         self.environment = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/",
             "DEBIAN_FRONTEND": "noninteractive",
         }
 

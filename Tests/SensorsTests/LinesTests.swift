@@ -90,7 +90,7 @@ private func edge(_ number: UInt32, isRising: Bool = true) -> GPIOEdge {
     }
     changes += watch.drain()?.count ?? 0
     #expect(changes == 600_000)
-    #expect(leaves == 16)
+    #expect(leaves == 15)
   }
 
   @Test func afterAMinuteOfQuietASecondIsEnoughAgain() {

@@ -66,7 +66,7 @@ public final class Broker {
     started.executableURL = URL(filePath: Self.program)
     started.arguments = ["-c", folder + "/mosquitto.conf"]
     let log = folder + "/log"
-    FileManager.default.createFile(atPath: log, contents: nil)
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
     let output = FileHandle(forWritingAtPath: log)
     started.standardError = output
     started.standardOutput = output

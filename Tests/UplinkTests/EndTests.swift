@@ -76,6 +76,7 @@ import Testing
     for _ in 0..<1000 where !unseen.isEmpty {
       unseen.subtract(try ScriptedGateway.connections().compactMap { ScriptedGateway.port($0[1]) })
     }
-    #expect(unseen.isEmpty)
+    // They listen as long as somebody needs them, which an optimiser sees.
+    withExtendedLifetime(many) { #expect(unseen.isEmpty) }
   }
 }

@@ -9,7 +9,8 @@ enum Check: UInt8 {
   case clockTime, clockNTP, clockRTC, clockGNSS
   case keyFile, keyAccess, keyContent, keyHardware
   case diskSpace, diskInodes, diskMount, diskOptions, diskErrors, diskWear, spoolFill
-  case uplinkVersion, networkName, networkConnect, networkTLS, networkGateway, networkKey, networkTime
+  case uplinkVersion, networkName, networkConnect, networkTLS, networkGateway, networkKey
+  case networkTime
   case users, agentFolder, uplinkFolder, runFolder, agentSocket, udevRules, ownGroups
   case finding
 

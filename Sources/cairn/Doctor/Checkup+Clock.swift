@@ -2,6 +2,7 @@ import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 
 /// Is the time one that can be, and who keeps it?
 extension Checkup {
@@ -32,7 +33,10 @@ extension Checkup {
       row.reason.append(what)
       row.judge(
         .failed,
-        do: "Set the clock; while it is wrong, certificates are refused and times in the log are late.")
+        do: """
+          Set the clock; while it is wrong, certificates \
+          are refused and times in the log are late.
+          """)
     }
     sink.take(row)
   }
@@ -76,7 +80,8 @@ extension Checkup {
         row.reason.append("the kernel's clock is kept by nobody")
         row.judge(
           hasReceiver ? .ok : .warning,
-          do: hasReceiver ? "" : "Switch NTP on: `timedatectl set-ntp true`, or connect a receiver.")
+          do: hasReceiver ? "" : "Switch NTP on: `timedatectl set-ntp true`, or connect a receiver."
+        )
         if hasReceiver { row.reason.append("; the receiver dates readings") }
         sink.take(row)
         return false
@@ -110,9 +115,18 @@ extension Checkup {
     } catch {
       row.reason.append("none")
       if isKept || hasReceiver {
-        row.reason.append("; after a power cut the time is wrong until NTP or a receiver has set it")
+        row.reason.append(
+          """
+          ; after a power cut the time is wrong \
+          until NTP or a receiver has set it
+          """)
       } else {
-        row.judge(.warning, do: "Add a clock with a battery, or let NTP or a receiver keep the time.")
+        row.judge(
+          .warning,
+          do: """
+            Add a clock with a battery, or let NTP \
+            or a receiver keep the time.
+            """)
       }
     }
     sink.take(row)
@@ -128,7 +142,12 @@ extension Checkup {
         row.reason.append(", it has had a fix in this boot")
       } else if isAgentThere {
         row.reason.append(", no fix in this boot")
-        row.judge(.warning, do: "Give the antenna a view of the sky; the first fix takes minutes.")
+        row.judge(
+          .warning,
+          do: """
+            Give the antenna a view of the sky; \
+            the first fix takes minutes.
+            """)
       } else {
         row.reason.append(", is there")
       }

@@ -45,7 +45,12 @@ extension Checkup {
     row.reason.append(byteCount: space.byteCount)
     if space.availableByteCount < leastByteCount {
       row.reason.append(": full")
-      row.judge(.failed, do: "Free some: `du -xh / | sort -h | tail`, `journalctl --vacuum-size=50M`.")
+      row.judge(
+        .failed,
+        do: """
+          Free some: `du -xh / | sort -h | tail`, \
+          `journalctl --vacuum-size=50M`.
+          """)
     } else if space.availableByteCount < spoolByteCount {
       row.reason.append(", and the spool needs ")
       row.reason.append(byteCount: spoolByteCount)
@@ -80,7 +85,10 @@ extension Checkup {
       row.reason.append("the file system is mounted read-only")
       row.judge(
         .failed,
-        do: "`dmesg` says whether an error did it; else mount it writable. A dying card: replace it.")
+        do: """
+          `dmesg` says whether an error did it; else mount \
+          it writable. A dying card: replace it.
+          """)
     } else {
       row.reason.append("mounted for reading and writing")
     }
@@ -114,9 +122,19 @@ extension Checkup {
       row.reason.append("; some of it can't be read")
       row.judge(.failed, do: "Save what is there (`cairn log export`), and replace a worn card.")
     } else if report.spool.undeliveredPercent >= 95 {
-      row.judge(.failed, do: "Mend delivery, below; or make [spool] size larger for the next time.")
+      row.judge(
+        .failed,
+        do: """
+          Mend delivery, below; or make [spool] \
+          size larger for the next time.
+          """)
     } else if report.spool.undeliveredPercent >= 80 {
-      row.judge(.warning, do: "Mend delivery, below, before measuring stops or readings are lost.")
+      row.judge(
+        .warning,
+        do: """
+          Mend delivery, below, before measuring \
+          stops or readings are lost.
+          """)
     }
     sink.take(row)
   }

@@ -32,7 +32,11 @@ extension Checkup {
     row.reason.append(untrusted: mount.options.span)
     if !mount.has("noatime"), !mount.has("relatime") {
       row.judge(
-        .warning, do: "Mount it with noatime (/etc/fstab): else each reading of a file writes the card.")
+        .warning,
+        do: """
+          Mount it with noatime (/etc/fstab): else each \
+          reading of a file writes the card.
+          """)
     }
     return row
   }
@@ -47,7 +51,12 @@ extension Checkup {
     row.reason.append(count)
     row.reason.append(" since the last check of the file system")
     if count > 0 {
-      row.judge(.failed, do: "Make a backup, then check it: `touch /forcefsck` or `fsck`, and `dmesg`.")
+      row.judge(
+        .failed,
+        do: """
+          Make a backup, then check it: `touch \
+          /forcefsck` or `fsck`, and `dmesg`.
+          """)
     }
     sink.take(row)
   }
@@ -100,7 +109,12 @@ extension Checkup {
     row.reason.append(UInt64(tenths) * 10)
     row.reason.append("\u{1f}% of its life is used")
     if tenths >= 10 {
-      row.judge(.failed, do: "Make a backup of the key (`cairn key backup`), and replace the card.")
+      row.judge(
+        .failed,
+        do: """
+          Make a backup of the key (`cairn key \
+          backup`), and replace the card.
+          """)
     } else if tenths >= 8 {
       row.judge(.warning, do: "Plan its replacement; `cairn key backup` saves the key.")
     }

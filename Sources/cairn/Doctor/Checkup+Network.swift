@@ -47,7 +47,12 @@ extension Checkup {
       switch error {
       case .timedOut:
         row.reason.append("the uplink's check did not end in time")
-        row.judge(.failed, do: "Look again; a name server or a network that swallows all does this.")
+        row.judge(
+          .failed,
+          do: """
+            Look again; a name server or a network \
+            that swallows all does this.
+            """)
       case .system(let errno):
         row.reason.append("the uplink's check can't be started: ")
         row.reason.append(SystemError(errno: errno))
@@ -83,7 +88,12 @@ extension Checkup {
     row.reason.append("the uplink's check ended with status ")
     row.reason.append(status)
     row.reason.append(" before it had said all")
-    row.judge(.failed, do: "Install tool and uplink of one version; run `cairn-uplink-https --check`.")
+    row.judge(
+      .failed,
+      do: """
+        Install tool and uplink of one version; \
+        run `cairn-uplink-https --check`.
+        """)
     if status == ExitStatus.configuration.rawValue {
       row.remedy.removeAll()
       row.judge(.notChecked, do: "mend the configuration first")

@@ -50,7 +50,12 @@ extension Checkup {
       if error.isForbidden {
         row.judge(.notChecked, do: Self.asWhom)
       } else {
-        row.judge(.failed, do: "`systemd-tmpfiles --create`, or make it, owned by the program's user.")
+        row.judge(
+          .failed,
+          do: """
+            `systemd-tmpfiles --create`, or make \
+            it, owned by the program's user.
+            """)
       }
       return sink.take(row)
     }
@@ -124,7 +129,8 @@ extension Checkup {
     } else if facts.mode & 0o006 != 0 {
       row.reason.append(": anybody may ask the agent")
       row.judge(.warning, do: "Restart the agent, which makes it with mode 0660.")
-    } else if isInstalled, unsafe cairn_group_find(Self.groupName.utf8Start) != Int64(facts.groupID) {
+    } else if isInstalled, unsafe cairn_group_find(Self.groupName.utf8Start) != Int64(facts.groupID)
+    {
       row.reason.append(": not of the group cairn, so the uplink may not ask")
       row.judge(.failed, do: "Run the agent with Group=cairn, as its service does.")
     }

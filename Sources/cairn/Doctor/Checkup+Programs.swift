@@ -1,8 +1,10 @@
 import AgentMessages
+import DeviceLog
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 
 /// Do agent and uplink run, are they of one version, does the log grow?
 extension Checkup {
@@ -35,7 +37,10 @@ extension Checkup {
         row.reason.append("does not run: nobody listens on its socket")
         row.judge(
           .failed,
-          do: "Start it: `systemctl start cairn-agent`; `journalctl -u cairn-agent` says why it ended.")
+          do: """
+            Start it: `systemctl start cairn-agent`; \
+            `journalctl -u cairn-agent` says why it ended.
+            """)
       case .timedOut:
         row.reason.removeAll()
         row.reason.append("runs, and did not answer within a second")
@@ -236,7 +241,12 @@ struct ServiceState {
     }
     let isActive = active.span.equals("active")
     if !isActive {
-      row.judge(.failed, do: "`systemctl status` and `journalctl -u` of the service show its reason.")
+      row.judge(
+        .failed,
+        do: """
+          `systemctl status` and `journalctl -u` \
+          of the service show its reason.
+          """)
     } else if restartCount > 3 {
       row.judge(.warning, do: "`journalctl -u` of the service shows why it ends.")
     } else if !fileState.span.equals("enabled") {
