@@ -5,8 +5,8 @@ import Foundation
 import LinuxPlatform
 import Proofs
 
-/// A gateway on a free port of loopback, played by the test: one request at a time. Every wait ends after a
-/// minute, with an error.
+/// A gateway on a free port of loopback, played by the test: one request at a time. Every wait ends after three
+/// minutes, with an error: longer than the minute after which the uplink looks anew at what it has missed.
 final class ScriptedGateway {
   struct Request {
     let method: String
@@ -243,8 +243,8 @@ final class ScriptedGateway {
   private func wait(_ descriptor: Int32) throws {
     var poller = Poller()
     _ = poller.watch(descriptor)
-    guard try poller.wait(milliseconds: 60_000) > 0 else {
-      throw Problem(what: "nothing came in a minute")
+    guard try poller.wait(milliseconds: 180_000) > 0 else {
+      throw Problem(what: "nothing came in three minutes")
     }
   }
 }
