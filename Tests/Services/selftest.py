@@ -35,6 +35,13 @@ UNITS = {
                   "/usr/lib/udev/rules.d/70-cairn-usb.rules"],
 }
 
+# What the kernel calls its groups of character devices, and the module that registers each; none where that is in
+# every kernel. spidev registers itself as spi.
+DEVICE_GROUPS = {
+    "i2c": "i2c_dev", "spi": "spidev", "ttyUSB": "usbserial", "ttyACM": "cdc_acm",
+    "gpiochip": None, "ttyAMA": None, "ttyS": None,
+}
+
 passed = failed = 0
 
 
@@ -90,6 +97,18 @@ def units(folder):
     devices = {name: set(re.findall(r"^DeviceAllow=(\S+)", text[name], re.MULTILINE)) for name in text}
     check("the bridge has USB devices and no others", devices["cairn-usb@"] == {"char-usb_device"})
     check("the console has its line and no other device", devices["cairn-console@"] == {"/dev/%I"})
+    agent = text["cairn-agent"]
+    check("every group of devices that the agent has is named as /proc/devices names it",
+          {name.removeprefix("char-") for name in devices["cairn-agent"]} == DEVICE_GROUPS.keys(),
+          devices["cairn-agent"])
+    for group, module in DEVICE_GROUPS.items():
+        check(f"the driver of {group} is there before the agent's devices are looked up",
+              module is None or all(
+                  re.search(rf"^{key}=.*\bmodprobe@{module}\.service\b", agent, re.MULTILINE)
+                  for key in ["Wants", "After"]))
+    # A board is known by /proc/device-tree.
+    for name in ["cairn-agent", "cairn-console@"]:
+        check(f"{name} sees which board it is on", "ProcSubset=pid" not in text[name])
     for name in EXPOSURE:
         check(f"{name} has no other devices than are named",
               "DevicePolicy=closed" in text[name])
@@ -127,6 +146,8 @@ def rules(folder):
         broken = folder / "broken.rules"
         broken.write_text(wrong)
         check("udev says what is wrong with broken rules", udev_says(broken) != [])
+    check("no name of a link is what a device says, as it says it",
+          not re.search(r'(SYMLINK|ENV\{ID_\w+\})\+?="[^"]*\$attr', text))
     ids = set(re.findall(r"([0-9a-f]{4}):([0-9a-f]{4})", (ROOT / "Udev/README.md").read_text()))
     for vendor, product in ids:
         check(f"{vendor}:{product} of the table has a rule",
