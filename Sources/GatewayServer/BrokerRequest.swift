@@ -10,11 +10,10 @@ import Records
 /// A request that came over MQTT (docs/delivery-protocol.md, "Over MQTT"): what of a message is taken, and the
 /// request of HTTP that it stands for. Every byte of it is somebody's who could publish.
 struct BrokerRequest: Sendable {
-  /// Paths that devices ask for; everything else is for people, by HTTP.
-  static let readablePrefixes = [
-    "/v1/devices/", "/v1/challenge", "/v1/log/head", "/v1/log/proof", "/v1/log/receipts/",
-    "/v1/keys",
-  ]
+  /// What devices ask for; everything else is for people, by HTTP, behind whatever stands before it.
+  static let readablePaths = ["/v1/challenge", "/v1/log/head", "/v1/log/proof", "/v1/keys"]
+  /// Of one device, by its key's hash: no readings and no log.
+  static let readableOfDevices = ["head", "enrolment", "proof"]
   static let maximumPathByteCount = 256
   static let maximumCorrelationByteCount = 64
 
@@ -90,10 +89,16 @@ struct BrokerRequest: Sendable {
       payload.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "#") })
     else { return nil }
     let path = String(decoding: payload, as: UTF8.self)
-    guard Self.readablePrefixes.contains(where: path.hasPrefix), !path.contains("..") else {
-      return nil
-    }
+    guard Self.isReadable(path.prefix { $0 != "?" }), !path.contains("..") else { return nil }
     return Request(head: head(.get, path), body: RequestBody(buffer: ByteBuffer()))
+  }
+
+  private static func isReadable(_ path: Substring) -> Bool {
+    if readablePaths.contains(String(path)) { return true }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 5, parts[0].isEmpty, parts[1] == "v1" else { return false }
+    if parts[2] == "log", parts[3] == "receipts" { return true }
+    return parts[2] == "devices" && readableOfDevices.contains(String(parts[4]))
   }
 
   private func head(_ method: HTTPRequest.Method, _ path: String) -> HTTPRequest {

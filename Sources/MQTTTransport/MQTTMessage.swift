@@ -40,7 +40,7 @@ public struct MQTTMessage: ~Copyable {
 
   /// Of the user property `status`; nil when it is missing or no number.
   public var status: Int? {
-    pointer.pointee.status < 0 ? nil : Int(truncatingIfNeeded: pointer.pointee.status)
+    pointer.pointee.status < 0 ? nil : Int(clamping: pointer.pointee.status)
   }
 
   /// Of the user property `retry-after`; nil when it is missing or no number of 32 bits.
