@@ -90,10 +90,11 @@ extension Agent {
     }
     pulse.lastReading = now
     guard lost > 0 else { return }
-    _ = record {
+    let isTold = record {
       LeafEncoding.fault(
         schema: schema, milliseconds: milliseconds, code: .edgesLost, count: lost, into: $0)
     }
+    if !isTold { pulse.counter.putBack(lost: lost) }
   }
 
   private mutating func tellSchema(

@@ -120,6 +120,11 @@ private func isBlank(_ paths: NodePaths) -> Bool {
   var span = block.mutableSpan
   do throws(FileStorage.Failure) {
     var storage = try FileStorage.open(at: paths.spool, access: .readOnly)
+    // No spool is larger, and the look would not end.
+    let largest =
+      SpoolLayout.segmentsOffset
+      + UInt64(SpoolLayout.maximumSegmentByteCount) * UInt64(SpoolLayout.maximumSegmentCount)
+    guard storage.byteCount <= largest else { return false }
     do throws(StorageError) {
       try storage.read(into: &span, at: 0)
       for index in span.indices where span[index] != 0 { return false }

@@ -92,6 +92,17 @@ import Testing
     try expectNothingIsSignedTwice(node)
   }
 
+  /// A hole of a terabyte: looking for what may stand in it would not end.
+  @Test func aFileLargerThanAnySpoolIsRefusedWithoutReadingIt() throws {
+    let node = try AgentNode()
+    #expect(try node.runAgent().status == 0)
+    let spool = node.path("agent/spool")
+    #expect(truncate(spool, 0) == 0 && truncate(spool, 1 << 40) == 0)
+    let ending = try node.startAgent().end()
+    #expect(ending.status == 77)
+    #expect(ending.said.contains("is no spool"), "\(ending.said)")
+  }
+
   private func expectNothingIsSignedTwice(_ node: AgentNode) throws {
     let signed = try node.checkpoints().map { "\($0.checkpoint.epoch)/\($0.checkpoint.batch)" }
     #expect(Set(signed).count == signed.count && !signed.isEmpty, "\(signed)")

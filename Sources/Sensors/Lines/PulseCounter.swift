@@ -75,6 +75,9 @@ public struct PulseCounter: Sendable {
     return lostCount
   }
 
+  /// What was taken found no room: it is told the next time.
+  public mutating func putBack(lost: UInt64) { lostCount += lost }
+
   /// The reading of what was counted in so many milliseconds; counting begins anew.
   public mutating func read(elapsedMilliseconds: Int64) -> ReadingValues {
     var values = ReadingValues(filler: nil)
