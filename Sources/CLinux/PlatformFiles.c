@@ -95,6 +95,13 @@ int64_t cairn_file_owner(const uint8_t *path) {
   return status.st_uid;
 }
 
+int cairn_file_give_to_folder(int descriptor, const uint8_t *folder) {
+  struct stat status;
+  if (geteuid() != 0) return 0;
+  if (stat((const char *)folder, &status) < 0) return -errno;
+  return fchown(descriptor, status.st_uid, status.st_gid) < 0 ? -errno : 0;
+}
+
 int cairn_file_exists(const uint8_t *path) {
   struct stat status;
   if (lstat((const char *)path, &status) == 0) return 1;

@@ -55,6 +55,13 @@ public struct FixedText<let capacity: Int>: Sendable {
   /// Adds what fits of a literal.
   public mutating func write(_ literal: StaticString) { write(literal.bytes) }
 
+  /// Adds what fits of bytes from outside, safe for a terminal: what is not printable ASCII becomes a full stop.
+  public mutating func write(untrusted bytes: Span<UInt8>) {
+    for index in bytes.indices {
+      write(byte: (0x20...0x7e).contains(bytes[index]) ? bytes[index] : UInt8(ascii: "."))
+    }
+  }
+
   /// Adds one ASCII byte when it fits.
   public mutating func write(byte: UInt8) {
     guard count < capacity else {

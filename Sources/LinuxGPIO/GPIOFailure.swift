@@ -64,7 +64,7 @@ extension TextBuilder {
       if failure.consumer.isEmpty {
         append("a program that gives no name")
       } else {
-        append(failure.consumer.span)
+        append(untrusted: failure.consumer.span)
       }
       append(": end that, or take another line")
     case .notPermitted: append("this user may not open the chip (group gpio)")

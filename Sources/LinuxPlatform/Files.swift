@@ -58,15 +58,17 @@ public func fileExists(_ path: FixedPath) -> Bool {
 
 /// Replaces a file so that after a power cut either the old content is there or all of the new one:
 /// a new file beside it, fsync, rename, fsync of the directory. The old file is untouched on failure.
+///
+/// - `goesToFolder`: what root writes is the folder's owner's, who has to read it again.
 public func atomicReplace(
-  _ path: FixedPath, with bytes: Span<UInt8>, mode: UInt32
+  _ path: FixedPath, with bytes: Span<UInt8>, mode: UInt32, goesToFolder: Bool = false
 ) throws(FileFailure) {
   guard let new = path.appending(suffix: ".new") else { throw .pathTooLong }
   do throws(SystemError) {
     // What an earlier attempt left behind. A link there is removed, not followed.
     let unlinked = unsafe new.withPointer { unsafe cairn_file_unlink($0) }
     if unlinked != 0 &- ENOENT { _ = try checked(unlinked) }
-    try writeNew(new, bytes, mode: mode)
+    try writeNew(new, bytes, mode: mode, goesToFolder: goesToFolder)
     let result = unsafe new.withPointer { from in
       unsafe path.withPointer { to in unsafe cairn_file_rename(from, to) }
     }
@@ -92,7 +94,7 @@ public func createFile(
 }
 
 private func writeNew(
-  _ path: FixedPath, _ bytes: Span<UInt8>, mode: UInt32
+  _ path: FixedPath, _ bytes: Span<UInt8>, mode: UInt32, goesToFolder: Bool = false
 ) throws(SystemError) {
   let file = try openFile(
     path,
@@ -101,6 +103,11 @@ private func writeNew(
   do throws(SystemError) {
     // Exactly this mode, whatever the umask.
     _ = try checked(cairn_file_set_mode(file.number, mode))
+    if goesToFolder {
+      let directory = path.directory
+      _ = try checked(
+        unsafe directory.withPointer { unsafe cairn_file_give_to_folder(file.number, $0) })
+    }
     try file.writeAll(bytes)
     _ = try checked(cairn_file_sync(file.number))
     try file.close()

@@ -226,7 +226,7 @@ extension CheckRow {
     at line: BoardProfile.GPIOLine, of chip: GPIOChipDirectory<Source>.Chip,
     _ directory: borrowing GPIOChipDirectory<Source>, _ need: BoardUsage.Need
   ) {
-    reason.write(chip.information.label.span)
+    reason.write(untrusted: chip.information.label.span)
     reason.write(" line ")
     reason.write(decimal: Int64(line.offset))
     guard line.offset < chip.information.lineCount else {
@@ -243,7 +243,7 @@ extension CheckRow {
       if found.consumer.isEmpty {
         reason.write("the kernel")
       } else {
-        reason.write(found.consumer.span)
+        reason.write(untrusted: found.consumer.span)
       }
       guard !found.consumer.span.equals(Self.ownConsumer) else { return }
       state = need.stateWhenWrong
@@ -284,7 +284,7 @@ extension CheckRow {
     for index in directory.chips.indices {
       guard let chip = directory.chips[index] else { continue }
       remedy.write(" ")
-      remedy.write(chip.information.label.span)
+      remedy.write(untrusted: chip.information.label.span)
     }
   }
 }

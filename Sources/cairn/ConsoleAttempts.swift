@@ -55,7 +55,9 @@ struct ConsoleAttempts {
     encoder.integer(lastMilliseconds)
     encoder.unsigned(untoldCount)
     let count = encoder.byteCount
-    try atomicReplace(path, with: bytes.span.extracting(0..<count), mode: 0o660)
+    // Root at a console of its own would else lock the serial console's user out.
+    try atomicReplace(
+      path, with: bytes.span.extracting(0..<count), mode: 0o660, goesToFolder: true)
   }
 
   /// How long nobody may try after so many in a row.

@@ -169,6 +169,19 @@ private func site(bus: String, optional: Bool = false) -> String {
     #expect(try machine.check(led).row("GPIO line a (LED)")?.state == .unknown)
   }
 
+  @Test func whatAChipOrAHolderCallsItselfNeverCommandsTheTerminal() throws {
+    let machine = try EmulatedMachine(tree: pi4)
+    try machine.addChip("gpiochip4", label: "p\u{1b}[2J", lineCount: 54)
+    try machine.addChip("gpiochip5", label: "pinctrl-rp1", lineCount: 54)
+    machine.gpio.holders = ["gpiochip5 17": "\u{1b}]0;x\u{7}\u{9b}31m\n"]
+    let found = try machine.check(
+      header + "[gpio.a]\nchip = pinctrl-rp1\nline = 17\n[gpio.b]\nchip = other\nline = 1\n"
+        + "[led]\nline = a\n")
+    let words = found.rows.map { $0.reason + $0.remedy }.joined()
+    #expect(words.contains("held by .]0;x") && words.contains("p.[2J"), "\(found.rows)")
+    #expect(words.utf8.allSatisfy { (0x20...0x7e).contains($0) }, "\(found.rows)")
+  }
+
   @Test func aChipWithoutItsLabelIsToldOnceWithTheLabelsThatAreThere() throws {
     let machine = try EmulatedMachine(tree: pi4)
     let profile =

@@ -85,6 +85,22 @@ import Testing
     #expect(!second.said.contains("correct"))
   }
 
+  @Test(.enabled(if: geteuid() == 0, "only root can give a folder away"))
+  func rootsWrongPassphraseDoesNotLockTheConsolesUserOut() throws {
+    let node = try ConsoleNode()
+    try node.setPassphrase()
+    try FileManager.default.createDirectory(
+      atPath: node.path("console"), withIntermediateDirectories: true)
+    #expect(chown(node.path("console"), 61_234, 61_234) == 0)
+    let person = try node.person()
+    try person.ask("unlock", "Passphrase: ")
+    person.type("short\r")
+    try person.wait(for: "Wrong passphrase")
+    var status = stat()
+    #expect(stat(node.path("console/attempts"), &status) == 0)
+    #expect(status.st_uid == 61_234 && status.st_mode & 0o777 == 0o660)
+  }
+
   @Test func aBrokenCountIsTakenForTheLongestWait() throws {
     let node = try ConsoleNode()
     try node.setPassphrase()

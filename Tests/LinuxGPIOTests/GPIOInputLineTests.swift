@@ -62,6 +62,13 @@ private func failure(_ kernel: ModelKernel, _ place: GPIOPlace) -> GPIOFailure? 
     #expect(kernel.state.openCount == 0)
   }
 
+  @Test func aHoldersNameNeverCommandsATerminal() throws {
+    let kernel = ModelKernel(state: KernelState(chip))
+    chip.occupy(17, consumer: "a\u{1b}[2J\nb")
+    let found = try #require(failure(kernel, place(17, "pinctrl-bcm2711")))
+    #expect(words(found) == "is in use by a.[2J.b: end that, or take another line")
+  }
+
   @Test func oneLineHasOneUserAndIsFreeWhenThatOneGoes() throws {
     let kernel = ModelKernel(state: KernelState(chip))
     do {

@@ -19,6 +19,18 @@ private func replace(_ path: FixedPath, with bytes: [UInt8]) throws(FileFailure)
   #expect(status.st_mode & 0o777 == 0o600)
 }
 
+@Test(.enabled(if: geteuid() == 0, "only root can give a file away"))
+func whatRootWritesInAnothersFolderCanBeThatOnes() throws {
+  let folder = try TemporaryFolder()
+  #expect(chown(folder.url.path, 61_234, 61_235) == 0)
+  try atomicReplace(folder.path("theirs"), with: [1].span, mode: 0o660, goesToFolder: true)
+  try atomicReplace(folder.path("ours"), with: [1].span, mode: 0o660)
+  var (theirs, ours) = (stat(), stat())
+  #expect(stat(folder.url.appending(path: "theirs").path, &theirs) == 0)
+  #expect(stat(folder.url.appending(path: "ours").path, &ours) == 0)
+  #expect(theirs.st_uid == 61_234 && theirs.st_gid == 61_235 && ours.st_uid == 0)
+}
+
 @Test func aLinkWhereTheNewFileGoesIsNotFollowed() throws {
   let folder = try TemporaryFolder()
   try Data([9]).write(to: folder.url.appending(path: "elsewhere"))

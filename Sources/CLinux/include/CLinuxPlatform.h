@@ -36,6 +36,8 @@ int cairn_file_identity(int descriptor, struct cairn_file_identity *identity);
 int cairn_file_identity_at(const uint8_t *path, struct cairn_file_identity *identity);
 /* The user that owns what stands at the path. */
 int64_t cairn_file_owner(const uint8_t *path);
+/* Root's file becomes that of whoever owns the folder; anybody else's stays theirs. */
+int cairn_file_give_to_folder(int descriptor, const uint8_t *folder);
 int cairn_file_exists(const uint8_t *path);
 int cairn_file_allocate(int descriptor, uint64_t count);
 int cairn_file_truncate(int descriptor);
