@@ -292,6 +292,18 @@ static inline int cairn_mqtt_step(struct cairn_mqtt *mqtt, int stop, int millise
   return code;
 }
 
+/* A step's arguments in one, for whoever guards it. */
+struct cairn_mqtt_turn {
+  struct cairn_mqtt *mqtt;
+  int stop;
+  int milliseconds;
+};
+
+static inline int cairn_mqtt_take_turn(void *turn) {
+  const struct cairn_mqtt_turn *arguments = turn;
+  return cairn_mqtt_step(arguments->mqtt, arguments->stop, arguments->milliseconds);
+}
+
 /* Milliseconds of the clock that goes on while the machine sleeps. */
 static inline int64_t cairn_mqtt_now(void) {
   struct timespec now = {0};

@@ -1,4 +1,5 @@
 import CLibMosquitto
+import CMosquittoGuard
 import FixedMemory
 
 /// One connection to a broker with MQTT 5, freed with its owner. It does nothing by itself: whoever has it
@@ -146,9 +147,12 @@ public struct MQTTClient: ~Copyable {
   /// Waits at most so long for something to do, and does it. While `stop` is readable it does nothing; the
   /// descriptor is watched and never read. −1: none.
   public mutating func step(stop: Int32 = -1, milliseconds: Int32) -> Step {
-    let code = cairn_mqtt_step(pointer, stop, milliseconds)
+    var turn = cairn_mqtt_turn(mqtt: pointer, stop: stop, milliseconds: milliseconds)
+    let code = cairn_guarded(cairn_mqtt_take_turn, &turn)
     switch code {
     case 0: return .done
+    // An assertion of libmosquitto's about a packet.
+    case CAIRN_GUARD_ASSERTED: return .failed(.brokenPacket)
     case CAIRN_MQTT_STOPPED: return .stopped
     default: return .failed(failure(code))
     }

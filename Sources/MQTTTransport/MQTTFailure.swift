@@ -26,6 +26,8 @@ public enum MQTTFailure: Error, Equatable, Sendable {
   case publicationRefused(reason: Int32)
   /// The broker has nobody who would take it.
   case noGateway
+  /// What came is no packet of MQTT 5.
+  case brokenPacket
   /// The connection ended; why, nobody said.
   case interrupted
   case timedOut
@@ -44,6 +46,8 @@ public enum MQTTFailure: Error, Equatable, Sendable {
     case Int32(MOSQ_ERR_CONN_LOST.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue),
       Int32(MOSQ_ERR_ERRNO.rawValue), Int32(MOSQ_ERR_KEEPALIVE.rawValue):
       self = hasConnected ? .interrupted : .cannotConnect
+    case Int32(MOSQ_ERR_PROTOCOL.rawValue), Int32(MOSQ_ERR_MALFORMED_PACKET.rawValue):
+      self = .brokenPacket
     default: self = .other(code: code)
     }
   }
@@ -93,6 +97,8 @@ public enum MQTTFailure: Error, Equatable, Sendable {
       "The broker does not let this node publish. Let its user write cairn/v1/KID/batch, cairn/v1/KID/device and cairn/v1/KID/get, in messages of 80 KiB."
     case .noGateway:
       "The broker is there, and no gateway listens at it. Look whether the gateway runs with this broker; delivery tries again."
+    case .brokenPacket:
+      "What answers at the broker's address does not speak MQTT 5 as it is written. Look whether address and port are the broker's, and what it runs; delivery tries again."
     case .interrupted:
       "The connection ended within the transfer. Look at the link and the broker; delivery tries again."
     case .timedOut:

@@ -155,6 +155,24 @@ private func ask(
     gateway.end()
   }
 
+  /// Bytes after a connection was asked for: properties that MQTT 5 does not have, too many, cut off, and no packet at
+  /// all. libmosquitto answers some of them with an assertion that fails.
+  @Test(arguments: [
+    [0x20, 5, 0, 0, 2, 0x7e, 0], [0x20, 6, 0, 0, 3, 0xff, 0xff, 0xff], [0x20, 4, 0, 0, 9, 0x1f],
+    [0x20, 0xff, 0xff, 0xff, 0xff, 0x7f], [0x00, 0], [0xf0, 3, 1, 0xff, 0xff], [0x20, 1, 0],
+    [0x30, 9, 0, 1, 0x61, 3, 0xff, 0xff, 0xff, 1, 1], [0xe0, 4, 0, 2, 0x7f, 0x7f],
+  ])
+  func bytesThatAreNoPacketEndTheRequestAndNotTheProgram(_ bytes: [UInt8]) throws {
+    let impostor = try Impostor(bytes)
+    var transport = try open("mqtt://127.0.0.1:\(impostor.port)")
+    var failure: MQTTFailure?
+    do throws(MQTTFailure) { _ = try ask(&transport) } catch { failure = error }
+    #expect(failure == .brokenPacket || failure == .interrupted, "\(String(describing: failure))")
+    #expect(transport.idleDescriptor == nil)
+    // The next one begins anew.
+    #expect(throws: MQTTFailure.self) { _ = try ask(&transport) }
+  }
+
   @Test func aBrokerWithoutAGatewaySaysSoAtOnce() throws {
     let broker = try Broker()
     var transport = try open(broker.url)

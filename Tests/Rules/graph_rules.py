@@ -40,6 +40,7 @@ C_MODULES = {
     "CSodium": {"Proofs", "Verifier", "Signers", "cairn-bench"},
     "CLibCurl": {"HTTPSTransport"},
     "CLibMosquitto": {"MQTTTransport"},
+    "CMosquittoGuard": {"MQTTTransport"},
     "CInih": {"NodeConfiguration"},
     "CLibI2C": {"LinuxPlatform"},
     "CLibUSB": {"LinuxUSB"},
