@@ -111,6 +111,33 @@ private final class Served: @unchecked Sendable {
     #expect(reason?.reason == .noChip)
   }
 
+  /// The answer stands there before the question: nothing here depends on being quick.
+  @Test(arguments: [3, 4, 5, 71, 73, 600])
+  func anAnswerOfAnotherLengthIsNoAnswer(byteCount: Int) throws {
+    let name = Array("/tmp/cairn-gpio-\(UInt32.random(in: 0 ... .max)).sock".utf8)
+    guard let path = FixedPath(name.span) else { throw SocketFailure.pathTooLong }
+    let listener = try UnixListener(at: path, mode: 0o600)
+    var kernel = VirtualGPIOKernel(path: path)
+    let descriptor = kernel.open(chip: 0)
+    #expect(descriptor >= 0)
+    var isAnswered = false
+    for _ in 0..<60_000 where !isAnswered {
+      if let connection = try listener.accept() {
+        try connection.send([UInt8](repeating: 0, count: byteCount).span, timeoutMilliseconds: 1000)
+        isAnswered = true
+        var structure = [UInt8](repeating: 7, count: GPIOWire.Chip.byteCount)
+        var span = structure.mutableSpan
+        let result = kernel.control(descriptor, .chipInfo, &span)
+        #expect(result == -74)
+        #expect(structure.allSatisfy { $0 == 7 })
+      } else {
+        usleep(1000)
+      }
+    }
+    #expect(isAnswered)
+    kernel.close(descriptor)
+  }
+
   @Test func bytesThatAreNoRequestAreAnsweredOrEndTheConnection() throws {
     let served = try served()
     guard let path = FixedPath(Array(served.path.utf8).span) else {

@@ -132,8 +132,10 @@ private func ask(
     #expect(throws: MQTTFailure.replyTooLarge) {
       _ = try ask(&transport, [UInt8](repeating: 1, count: 101), replyByteCount: 100)
     }
-    // The next request is a new one.
+    // The next request is a new one, and an answer may fill its room.
     #expect(try ask(&transport, [5]).body == [5])
+    let whole = [UInt8](repeating: 2, count: 100)
+    #expect(try ask(&transport, whole, replyByteCount: 100).body == whole)
     gateway.end()
   }
 

@@ -25,7 +25,9 @@ private func edge(_ number: UInt32, isRising: Bool = true) -> GPIOEdge {
   }
 
   /// 0.6667 m/s a hertz: 20 pulses in 10 s are 1.3334 m/s, 1 in 3 s 0.222 m/s.
-  @Test(arguments: [(20, 10_000, 1333), (1, 3000, 222), (0, 3000, 0), (1_000, 1000, 666_700)])
+  @Test(arguments: [
+    (20, 10_000, 1333), (1, 3000, 222), (0, 3000, 0), (4, 3000, 889), (1_000, 1000, 666_700),
+  ])
   func windIsPulsesBySeconds(count: UInt32, milliseconds: Int64, expected: Int64) {
     var counter = PulseCounter(.wind, perPulseE4: 6667)
     counter.begin()
@@ -77,6 +79,17 @@ private func edge(_ number: UInt32, isRising: Bool = true) -> GPIOEdge {
     watch.begin(isOn: true, now: 5)
     #expect(watch.takeDue(now: 5) == .init(isOn: true, milliseconds: 5, count: 0))
     #expect(watch.takeDue(now: 5) == nil && watch.nextDueMilliseconds == nil)
+  }
+
+  @Test func aLineThatIsRequestedAnewCountsFromOneAgain() {
+    var watch = ContactWatch()
+    watch.begin(isOn: false, now: 0)
+    watch.take(edge(9), at: 0, now: 0)
+    #expect(watch.takeDue(now: 0)?.count == 9)
+    watch.begin(isOn: false, now: 10)
+    // The first one had no room: two changes.
+    watch.take(edge(2), at: 10, now: 10)
+    #expect(watch.takeDue(now: 100_000)?.count == 2)
   }
 
   /// A change a millisecond for ten minutes: leaves 1, 2, 4 … 32, 60, 60 … seconds apart, and every change in one.

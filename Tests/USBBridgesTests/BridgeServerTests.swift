@@ -185,6 +185,43 @@ private struct BenchDelay: Delay {
     #expect(resetCount == 1)
   }
 
+  /// What somebody of another user hears at the socket: how many bytes.
+  private func heard(by user: UInt32, at path: String) throws -> String {
+    let script = """
+      import socket, sys
+      bridge = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+      bridge.settimeout(60)
+      bridge.connect(sys.argv[1])
+      try:
+          bridge.send(bytes(1))
+          print(len(bridge.recv(100)) > 0)
+      except OSError:
+          print(False)
+      """
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: "/usr/bin/setpriv")
+    process.arguments = [
+      "--reuid=\(user)", "--regid=\(user)", "--clear-groups", "/usr/bin/python3", "-c", script,
+      path,
+    ]
+    process.standardOutput = output
+    try process.run()
+    process.waitUntilExit()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can be somebody else"))
+  func whoeverIsNotTheAgentIsShownOutUnheard() throws {
+    let running = try RunningBridge(StickBench(), askingUser: 61_234)
+    defer { running.end() }
+    let path = running.path.span.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    #expect(chmod(path, 0o666) == 0)
+    #expect(try heard(by: 61_235, at: path) == "False\n")
+    #expect(try heard(by: 61_234, at: path) == "True\n")
+  }
+
   @Test func anotherUsersSocketIsNotUsed() throws {
     let bench = StickBench()
     bench.attach(CountingChip(), at: 0x50)

@@ -278,6 +278,10 @@ final class StickBench: @unchecked Sendable {
     where state.directions & (1 << pin) != 0 && state.levels & (1 << pin) == 0 {
       state.spiSelects.insert(pin)
     }
+    // Mode 0: the clock rests low, or a chip takes an edge more.
+    if state.directions & 0x08 == 0 || state.levels & 0x08 != 0 {
+      state.violations.append("a byte on SPI whose clock does not rest low")
+    }
     state.spiBytes.append(byte)
     defer { state.lastSPIByte = byte }
     return state.lastSPIByte
