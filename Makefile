@@ -22,11 +22,16 @@ CROSS_PACKAGES := qemu-user-static
 BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
+# What an image is put together with, and the machine in which its packages are configured.
+IMAGE_PACKAGES := qemu-system-arm mtools dosfstools e2fsprogs fakeroot device-tree-compiler kmod cpio xz-utils debian-archive-keyring
+BOARD ?=
+DEVICE ?=
+URL ?=
 DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libgpiod-dev libssl-dev libsqlite3-dev \
 	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot idle resident check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot image flash imager test-image idle resident check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +107,7 @@ test: ship outside ## every test
 	swift test --skip-build
 	$(MAKE) test-optimised
 	$(MAKE) test-cross
+	$(MAKE) test-image
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
@@ -144,6 +150,20 @@ test-packages: deb ## packages installed, upgraded, broken off and removed in a 
 test-boot: deb ## services under a systemd of their own (as root): sandboxes, kill, upgrade, removal
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(PACKAGES_PACKAGES) systemd-container"
 	python3 Tests/Packages/boot.py $(SHIP_PROGRAMS)
+
+image: ## a flashable image: BOARD=raspberry-pi-3, raspberry-pi-4 or raspberry-pi-zero-2-w, in build/image/BOARD
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
+	@$(MAKE) --no-print-directory deb ARCH=arm64
+	@Boards/Image/image.sh "$(BOARD)"
+
+flash: ## writes the image of BOARD to the card DEVICE, removable ones only, and reads it back
+	@python3 Boards/Image/flash.py "$(BOARD)" "$(DEVICE)"
+
+imager: ## compresses the images, and writes the list that Raspberry Pi Imager reads: URL=https://…
+	@python3 Boards/Image/imager.py $(BUILD)/image "$(URL)"
+
+test-image: ## what of image, flash and first boot needs no emulated board
+	@python3 Tests/ImageTests/selftest.py
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

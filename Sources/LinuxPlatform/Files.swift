@@ -93,6 +93,31 @@ public func createFile(
   }
 }
 
+/// Writes over a file in place, durably, for one whose old bytes must not be left anywhere. It has that many bytes before
+/// and after; a write that is broken off leaves pieces of both.
+public func overwriteFile(_ path: FixedPath, with bytes: Span<UInt8>) throws(FileFailure) {
+  do throws(SystemError) {
+    let file = try openFile(path, flags: CAIRN_OPEN_READ_WRITE, mode: 0)
+    try file.writeAll(bytes)
+    _ = try checked(cairn_file_sync(file.number))
+    try file.close()
+  } catch {
+    throw FileFailure(error)
+  }
+}
+
+/// Removes a file, durably. None there is what was wanted.
+public func removeFileDurably(_ path: FixedPath) throws(FileFailure) {
+  do throws(SystemError) {
+    let unlinked = unsafe path.withPointer { unsafe cairn_file_unlink($0) }
+    if unlinked == 0 &- ENOENT { return }
+    _ = try checked(unlinked)
+    try synchroniseDirectory(of: path)
+  } catch {
+    throw FileFailure(error)
+  }
+}
+
 private func writeNew(
   _ path: FixedPath, _ bytes: Span<UInt8>, mode: UInt32, goesToFolder: Bool = false
 ) throws(SystemError) {

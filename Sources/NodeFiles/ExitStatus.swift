@@ -13,6 +13,8 @@ public enum ExitStatus: Int32, Sendable {
   case unavailable = 69
   /// Storage failed. A new start recovers.
   case storageFailed = 74
+  /// What is to be written lies on a file system that is read only now (`cairn boot-file`).
+  case readOnly = 75
   /// The operator has to look: key, spool or socket can't be used as they are.
   case refused = 77
   /// A configuration file has an error.

@@ -13,7 +13,9 @@ enum Command: UInt8 {
 
   case console
 
-  static var count: Int { 22 }
+  case bootFileApply
+
+  static var count: Int { 23 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -29,6 +31,7 @@ enum Command: UInt8 {
     case .console: "console"
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
+    case .bootFileApply: "boot-file"
     }
   }
 
@@ -52,6 +55,7 @@ enum Command: UInt8 {
     case .ownerRevoke: "revoke"
     case .boardShow: "show"
     case .boardCheck: "check"
+    case .bootFileApply: "apply"
     }
   }
 
@@ -65,6 +69,7 @@ enum Command: UInt8 {
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "OWNER-FILE"
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
     case .boardShow, .boardCheck: nil
+    case .bootFileApply: "FOLDER"
     }
   }
 
@@ -74,6 +79,7 @@ enum Command: UInt8 {
     case .logShow, .verify, .keyRestore, .ownerNew, .ownerShow, .ownerInvite, .ownerMove,
       .ownerSucceed, .ownerRevoke:
       true
+    case .bootFileApply: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
     case .boardShow, .boardCheck: false
     }
@@ -81,7 +87,7 @@ enum Command: UInt8 {
 
   func takes(_ option: Option) -> Bool {
     switch option {
-    case .json: true
+    case .json: self != .bootFileApply
     case .tty, .baud: self == .console
     case .last: self == .logList
     case .from: self == .verify
@@ -104,7 +110,7 @@ enum Command: UInt8 {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
       .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
-      .boardCheck, .console:
+      .boardCheck, .console, .bootFileApply:
       false
     }
   }

@@ -25,6 +25,7 @@ enum Help {
     case .ownerRevoke: ownerRevoke
     case .boardShow: boardShow
     case .boardCheck: boardCheck
+    case .bootFileApply: bootFileApply
     }
   }
 
@@ -58,6 +59,7 @@ enum Help {
                                          what an owner says about a node
       cairn console                      the same and more, by commands, on a serial
                                          port or any terminal
+      cairn boot-file apply FOLDER       on an image: takes cairn.ini over
       cairn help COMMAND, cairn --version
 
       --json           for programs; with every command

@@ -47,6 +47,7 @@ struct Program {
     case .ownerRevoke: status = OwnerDocumentCommand.revoke(arguments, &output)
     case .boardShow: status = BoardCommand.show(arguments, &output)
     case .boardCheck: status = BoardCommand.check(arguments, &output)
+    case .bootFileApply: status = BootFileCommand.run(arguments)
     }
     output.finish(status)
   }

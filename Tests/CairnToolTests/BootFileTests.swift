@@ -1,0 +1,233 @@
+import Foundation
+import NodeConfiguration
+import Testing
+
+/// `cairn boot-file apply`: cairn.ini of the boot partition becomes the node's configuration, or is refused.
+@Suite struct BootFileTests {
+  /// A boot partition and a folder for the site file.
+  final class Card {
+    let folder: URL
+    init() throws {
+      folder = FileManager.default.temporaryDirectory.appending(path: "card-\(UUID().uuidString)")
+      for name in ["boot", "etc"] {
+        try FileManager.default.createDirectory(
+          at: folder.appending(path: name), withIntermediateDirectories: true)
+      }
+    }
+    deinit {
+      do { try FileManager.default.removeItem(at: folder) } catch {
+        // A folder that is left in /tmp harms nothing.
+      }
+    }
+    func url(_ name: String) -> URL { folder.appending(path: name) }
+    func write(_ text: String) throws { try Data(text.utf8).write(to: url("boot/cairn.ini")) }
+    func read(_ name: String) throws -> String { String(decoding: try data(name), as: UTF8.self) }
+    func data(_ name: String) throws -> Data { try Data(contentsOf: url(name)) }
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: url(name).path) }
+    func apply() throws -> Ending {
+      try Tool.run(
+        ["boot-file", "apply", url("boot").path, "--config", url("etc/site.ini").path])
+    }
+  }
+
+  static let gateway = """
+    [gateway]
+    url = https://gateway.example
+    public_key = d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+
+    """
+  static let invite = "[enrolment]\nauthorization_first = AAECAwQF\n"
+
+  @Test func aGoodFileBecomesTheSiteFileAndLeavesNoErrors() throws {
+    let card = try Card()
+    try Data("old".utf8).write(to: card.url("boot/cairn-errors.txt"))
+    try card.write(Self.gateway)
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/site.ini") == Self.gateway)
+    #expect(!card.has("boot/cairn-errors.txt"))
+    #expect(!card.has("etc/wireless.conf") && !card.has("etc/host-name"))
+  }
+
+  @Test func whatTheSampleHasIsRefusedOnlyForWhatItLacks() throws {
+    let card = try Card()
+    let sample = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Boards/Image/cairn.ini")
+    let text = try String(decoding: Data(contentsOf: sample), as: UTF8.self)
+    try card.write(text)
+    #expect(try card.apply().status == 78)
+    let errors = try card.read("boot/cairn-errors.txt").split(separator: "\n")
+    #expect(errors.count == 3 && errors[0].contains("[gateway] needs the key url"))
+    // Every example in it, taken as it stands, is taken.
+    var filled = text
+    for key in [
+      "url", "public_key", "name", "[place]", "latitude", "longitude", "elevation", "[sensor.air]",
+      "chip", "bus", "address", "interval", "host_name", "[wireless]", "passphrase", "country",
+    ] { filled = filled.replacing("\n#\(key)", with: "\n\(key)") }
+    try card.write(filled)
+    let ending = try card.apply()
+    #expect(ending.status == 0, "\(ending.output)")
+  }
+
+  @Test func editorsOfOtherSystemsAreTaken() throws {
+    let card = try Card()
+    let lines = (Self.gateway + Self.invite + "[system]\nhost_name = roof\n")
+      .replacing("\n", with: "\r\n")
+    try card.write("\u{feff}" + lines)
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/host-name") == "roof")
+    #expect(try card.read("boot/cairn.ini").contains("host_name = roof\r\n"))
+  }
+
+  /// Each is refused, says why, and leaves what held before.
+  @Test(arguments: [
+    ("[gateway]\nurl = https://g.example\n", "cairn.ini:1: public_key is missing"),
+    (gateway + "[system]\nhost_name = -x\n", "cairn.ini:5: host_name"),
+    (gateway + "[system]\nhost_name = a\nhost_name = b\n", "cairn.ini:6: this key stands above"),
+    (gateway + "[system]\n[system]\n", "cairn.ini:5: this section stands above"),
+    (gateway + "[system]\nhostname = a\n", "cairn.ini:5: unknown key in [system]"),
+    (gateway + "[system]\nhost_name\n", "cairn.ini:5: neither"),
+    (gateway + "[system]\nhost_name =\n", "cairn.ini:5: a key without a value"),
+    (gateway + "[wireless]\nname = a\ncountry = CH\n", "[wireless] needs name, passphrase"),
+    (gateway + "[wireless]\npassphrase = 1234567\n", "cairn.ini:5: passphrase"),
+    (gateway + "[wireless]\ncountry = ch\n", "cairn.ini:5: country"),
+    (gateway + "[wireless]\nname = \u{1}\n", "cairn.ini:5: a control character"),
+    (gateway + "[sensor.air]\nchip = bme\n", "cairn.ini:5: chip"),
+    (gateway + "\u{0}", "cairn.ini:4: a NUL byte"), ("[gateway", "cairn.ini:1: not a heading"),
+    ("", "[gateway]"), ("\u{feff}", "[gateway]"), (String(repeating: "#", count: 1 << 20), "16 KiB"),
+    (String(repeating: "#\n", count: 8192), "16 KiB"), ("\u{1f}\u{8b}", "cairn.ini:1"),
+  ])
+  func aBadFileIsRefusedWithItsReasonAndChangesNothing(_ text: String, _ reason: String) throws {
+    let card = try Card()
+    try card.write(Self.gateway)
+    #expect(try card.apply().status == 0)
+    try card.write(text)
+    let ending = try card.apply()
+    #expect(ending.status == 78)
+    #expect(ending.output.contains(reason), "\(ending.output)")
+    #expect(ending.output.contains("goes on with the configuration that it had before"))
+    #expect(try card.read("boot/cairn-errors.txt") == ending.output)
+    #expect(try card.read("etc/site.ini") == Self.gateway)
+    #expect(try card.read("boot/cairn.ini") == text)
+  }
+
+  @Test func everyBeginningOfAGoodFileIsTakenOrRefused() throws {
+    let whole = Self.gateway + Self.invite + "[wireless]\nname = a\npassphrase = 12345678\ncountry = CH\n"
+    let card = try Card()
+    for end in stride(from: 0, through: whole.utf8.count, by: 3) {
+      let cut = String(decoding: whole.utf8.prefix(end), as: UTF8.self)
+      try card.write(cut)
+      let status = try card.apply().status
+      #expect(status == 0 || status == 78, "cut at \(end)")
+      #expect((status == 78) == card.has("boot/cairn-errors.txt"), "cut at \(end)")
+    }
+  }
+
+  @Test func bytesOfNoUTF8AreRefusedByTheirLine() throws {
+    let card = try Card()
+    try (Data(Self.gateway.utf8) + Data("[node]\nname = B".utf8) + Data([0xe4, 0x0a]))
+      .write(to: card.url("boot/cairn.ini"))
+    let ending = try card.apply()
+    #expect(ending.status == 78 && ending.output.contains("cairn.ini:5: not UTF-8"))
+    try (Data(Self.gateway.utf8) + Data("[wireless]\nname = B".utf8) + Data([0xe4, 0x0a]))
+      .write(to: card.url("boot/cairn.ini"))
+    #expect(try card.apply().output.contains("cairn.ini:5: not UTF-8"))
+  }
+
+  @Test func anAbsentFileAndAFolderInItsPlaceAreTold() throws {
+    let card = try Card()
+    let absent = try card.apply()
+    #expect(absent.status == 69 && absent.output.contains("has no configuration yet"))
+    try FileManager.default.createDirectory(
+      at: card.url("boot/cairn.ini"), withIntermediateDirectories: false)
+    #expect(try card.apply().output.contains("not a file"))
+  }
+
+  @Test func anInviteIsTakenOverAndNoByteOfItIsLeftInTheFile() throws {
+    let card = try Card()
+    let text = Self.gateway + "[enrolment]\n#authorization_old = ZZZZ\nauthorization_first = AAECAwQF\n"
+    try card.write(text + "[node]\nname = roof\n")
+    #expect(try card.apply().status == 0)
+    let left = try card.read("boot/cairn.ini")
+    #expect(left.utf8.count == text.utf8.count + "[node]\nname = roof\n".utf8.count)
+    for secret in ["AAEC", "AwQF", "ZZZZ", "[enrolment]"] { #expect(!left.contains(secret)) }
+    #expect(left.contains("name = roof") && left.contains(Self.gateway))
+    #expect(try card.read("etc/site.ini").contains("authorization_first = AAECAwQF"))
+    // The next start, and a later edit, keep it.
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/site.ini").contains("authorization_first = AAECAwQF"))
+    try card.write(left.replacing("roof", with: "cave"))
+    #expect(try card.apply().status == 0)
+    let site = try card.read("etc/site.ini")
+    #expect(site.contains("name = cave") && site.contains("authorization_first = AAECAwQF"))
+    // Another invite takes its place.
+    try card.write(Self.gateway + "[enrolment]\nauthorization_first = BBBB\n")
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/enrolment.ini") == "[enrolment]\nauthorization_first = BBBB\n")
+  }
+
+  @Test func aWipingBrokenOffAnywhereIsFinishedAtTheNextStart() throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite)
+    let old = try card.data("boot/cairn.ini")
+    #expect(try card.apply().status == 0)
+    let wiped = try card.data("boot/cairn.ini")
+    for cut in 0...old.count {
+      for torn in [wiped.prefix(cut) + old.suffix(from: cut), old.prefix(cut) + wiped.suffix(from: cut)] {
+        try Data(torn).write(to: card.url("boot/cairn.ini"))
+        try wiped.write(to: card.url("etc/cairn.ini.wiped"))
+        #expect(try card.apply().status == 0, "cut at \(cut)")
+        #expect(try card.data("boot/cairn.ini") == wiped, "cut at \(cut)")
+        #expect(!card.has("etc/cairn.ini.wiped"))
+      }
+    }
+    #expect(try card.read("etc/site.ini").contains("authorization_first = AAECAwQF"))
+  }
+
+  @Test func aFileEditedAfterABrokenWipingIsTheOneThatCounts() throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite)
+    #expect(try card.apply().status == 0)
+    try card.data("boot/cairn.ini").write(to: card.url("etc/cairn.ini.wiped"))
+    let edited = Self.gateway.replacing("gateway.example", with: "gateway.invalid")
+    try card.write(edited)
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("boot/cairn.ini") == edited)
+    #expect(!card.has("etc/cairn.ini.wiped"))
+    #expect(try card.read("etc/site.ini").contains("gateway.invalid"))
+  }
+
+  @Test func aWirelessNetworkCantSayMoreThanItsName() throws {
+    let card = try Card()
+    try card.write(
+      Self.gateway + "[wireless]\nname = a\"b # c\npassphrase = \"quoted\" }\ncountry = CH\n")
+    #expect(try card.apply().status == 0)
+    let network = try card.read("etc/wireless.conf")
+    #expect(network.contains("ssid=61226220232063\n"))
+    #expect(network.contains("psk=\"\"quoted\" }\"\n"))
+    let mode = try FileManager.default.attributesOfItem(
+      atPath: card.url("etc/wireless.conf").path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    // The site file, which the group reads, has nothing of it, and each line where it was.
+    let site = try card.read("etc/site.ini")
+    #expect(!site.contains("quoted") && site.hasPrefix(Self.gateway))
+    try card.write(Self.gateway)
+    #expect(try card.apply().status == 0)
+    #expect(!card.has("etc/wireless.conf"))
+  }
+
+  @Test func nothingIsWrittenWhenNothingChanged() throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite)
+    #expect(try card.apply().status == 0)
+    var before: [String: Int] = [:]
+    for name in ["boot/cairn.ini", "etc/site.ini", "etc/enrolment.ini"] {
+      before[name] = try inode(card, name)
+    }
+    #expect(try card.apply().status == 0)
+    for (name, number) in before { #expect(try inode(card, name) == number, "\(name)") }
+  }
+
+  private func inode(_ card: Card, _ name: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: card.url(name).path)[.systemFileNumber] as? Int
+  }
+}

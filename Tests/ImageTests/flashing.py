@@ -1,0 +1,178 @@
+"""make flash, with cards that are files and a sysfs that is a folder."""
+
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+import flash
+
+CARD = "devices/pci0/usb1/1-1/host0/block/sdz"
+DISK = "devices/pci0/ata1/host1/block/sda"
+SOLDERED = "devices/platform/mmc0/mmc0:0001/block/mmcblk9"
+READER = "devices/platform/mmc1/mmc1:aaaa/block/mmcblk8"
+
+
+class Flashing(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = os.path.realpath(folder.name)
+        self.image = self.file("cairn.img", os.urandom(5 << 20) + bytes(1 << 20))
+        self.record(self.image)
+        self.machine = flash.Machine()
+        self.machine.sysfs = os.path.join(self.folder, "sys")
+        self.machine.mountinfo = self.file("mountinfo", b"22 1 8:2 / / rw - ext4 /dev/sda2 rw\n")
+        self.machine.swaps = self.file("swaps", b"Filename Type Size Used Priority\n")
+        self.machine.is_block_device = lambda path: os.path.dirname(path) == os.path.join(self.folder, "dev")
+        self.disk(CARD, "8:16", removable="1", size=8 << 20, partitions=2)
+        self.asked = []
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def record(self, image):
+        with open(image, "rb") as file:
+            self.file(os.path.basename(image) + ".sha256", f"{hashlib.sha256(file.read()).hexdigest()}  x\n".encode())
+
+    def disk(self, where, number, removable="0", size=8 << 20, partitions=0, kind="", read_only="0"):
+        name = os.path.basename(where)
+        inside = {"dev": number, "removable": removable, "size": str(size // 512), "ro": read_only,
+                  "device/model": "Storage", "device/type": kind}
+        for index in range(1, partitions + 1):
+            part = f"{name}p{index}" if name[-1].isdigit() else f"{name}{index}"
+            inside |= {f"{part}/partition": str(index), f"{part}/size": "2048",
+                       f"{part}/dev": number.split(":")[0] + ":" + str(int(number.split(":")[1]) + index)}
+            os.makedirs(os.path.join(self.folder, "sys/class/block"), exist_ok=True)
+            os.symlink(os.path.join(self.folder, "sys", where, part), os.path.join(self.folder, "sys/class/block", part))
+        for entry, content in inside.items():
+            self.file(os.path.join("sys", where, entry), content.encode())
+        os.makedirs(os.path.join(self.folder, "sys/class/block"), exist_ok=True)
+        os.symlink(os.path.join(self.folder, "sys", where), os.path.join(self.folder, "sys/class/block", name))
+        self.file(f"dev/{name}", b"\xee" * size)
+
+    def flash(self, name="sdz", image=None, answer=None):
+        def ask(question):
+            self.asked.append(question)
+            return name if answer is None else answer
+
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            flash.flash(image or self.image, os.path.join(self.folder, "dev", name), self.machine, ask)
+        return said.getvalue()
+
+    def card(self, name="sdz"):
+        with open(os.path.join(self.folder, "dev", name), "rb") as file:
+            return file.read()
+
+    def assert_refused(self, reason, name="sdz", **how):
+        before = self.card(name) if os.path.exists(os.path.join(self.folder, "dev", name)) else None
+        with self.assertRaises(flash.Refused) as caught:
+            self.flash(name, **how)
+        self.assertIn(reason, str(caught.exception))
+        if before is not None:
+            self.assertEqual(self.card(name), before, "something was written all the same")
+
+    def test_an_image_is_on_the_card_and_nothing_behind_it_is_touched(self):
+        self.assertIn("read back", self.flash())
+        with open(self.image, "rb") as file:
+            image = file.read()
+        self.assertEqual(self.card()[:len(image)], image)
+        self.assertEqual(self.card()[len(image):], b"\xee" * (2 << 20))
+
+    def test_what_will_be_lost_is_shown_before_the_name_is_asked_for(self):
+        said = self.flash()
+        for word in ("Storage", "8 MB", "sdz1", "sdz2", "will be lost"):
+            self.assertIn(word, said)
+        self.assertEqual(self.asked, ["Type sdz to overwrite it: "])
+
+    def test_another_answer_than_the_name_writes_nothing(self):
+        for answer in ("", "y", "yes", "sda", "/dev/sdz"):
+            self.assert_refused("not confirmed", answer=answer)
+
+    def test_a_disk_that_is_not_removable_is_refused(self):
+        self.disk(DISK, "8:0", partitions=2)
+        self.assert_refused("not removable", "sda")
+
+    def test_soldered_memory_is_refused_and_a_card_in_a_reader_of_the_board_is_not(self):
+        self.disk(SOLDERED, "179:0", kind="MMC")
+        self.assert_refused("soldered", "mmcblk9")
+        self.disk(READER, "179:8", kind="SD", partitions=1)
+        self.flash("mmcblk8")
+
+    def test_a_partition_is_refused_with_the_name_of_its_disk(self):
+        self.file("dev/sdz1", b"")
+        self.assert_refused("/dev/sdz", "sdz1")
+
+    def test_a_disk_with_something_mounted_is_refused_by_number_and_by_name(self):
+        for line in ("30 1 8:17 / /media/x rw - vfat /dev/sdz1 rw\n", "30 1 8:16 / /mnt rw - ext4 /dev/disk/by-id/x rw\n",
+                     f"30 1 0:40 / /mnt rw - btrfs {self.folder}/dev/sdz2 rw\n"):
+            self.file("mountinfo", line.encode())
+            self.assert_refused("is mounted on")
+
+    def test_a_disk_that_is_swapped_to_or_held_by_another_is_refused(self):
+        self.file("swaps", f"Filename Type\n{self.folder}/dev/sdz2 partition\n".encode())
+        self.assert_refused("is swapped to")
+        self.file("swaps", b"Filename Type\n")
+        self.file(f"sys/{CARD}/sdz2/holders/dm-0", b"")
+        self.assert_refused("in use by dm-0")
+
+    def test_cards_that_are_too_small_read_only_absent_or_no_cards_are_refused(self):
+        self.file(f"sys/{CARD}/size", b"8192")
+        self.assert_refused("take a larger card")
+        self.file(f"sys/{CARD}/size", b"0")
+        self.assert_refused("no card in the reader")
+        self.file(f"sys/{CARD}/size", str(4 << 31).encode())
+        self.assert_refused("that is no card")
+        self.file(f"sys/{CARD}/size", str((8 << 20) // 512).encode())
+        self.file(f"sys/{CARD}/ro", b"1")
+        self.assert_refused("read only")
+
+    def test_a_file_and_a_device_that_is_not_there_are_refused(self):
+        with self.assertRaises(flash.Refused):
+            flash.flash(self.image, self.image, self.machine, input)
+        self.assert_refused("lsblk", "sdq")
+
+    def test_an_image_cut_short_or_changed_or_without_its_hash_is_refused(self):
+        with open(self.image, "r+b") as file:
+            file.truncate((6 << 20) - 1)
+        self.assert_refused("cut short or damaged")
+        os.remove(self.image + ".sha256")
+        self.assert_refused("make image")
+        self.file("cairn.img.sha256", b"")
+        self.assert_refused("make image")
+
+    def test_a_card_that_reads_otherwise_than_it_was_written_is_told(self):
+        written = flash.write_all
+
+        def lying(device, piece, at):
+            written(device, piece[:-1] + bytes([piece[-1] ^ 1]) if at else piece, at)
+
+        with mock.patch.object(flash, "write_all", lying), self.assertRaises(flash.Refused) as caught:
+            self.flash()
+        self.assertIn("broken", str(caught.exception))
+
+    def test_a_card_pulled_out_at_any_piece_has_no_partition_table(self):
+        with open(self.image, "rb") as file:
+            table = file.read(512)
+        written = flash.write_all
+        for last in range(2):
+            count = 0
+
+            def pulled(device, piece, at):
+                nonlocal count
+                if count > last:
+                    raise OSError(5, "Input/output error")
+                count += 1
+                written(device, piece, at)
+
+            with mock.patch.object(flash, "write_all", pulled), self.assertRaises(OSError):
+                self.flash()
+            self.assertNotEqual(self.card()[:512], table)

@@ -1,0 +1,136 @@
+"""Partition table, dpkg's records, and the choice of modules."""
+
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import disk
+import modules
+import unpack
+
+BOARDS = os.path.join(os.path.dirname(os.path.abspath(disk.__file__)))
+MEBIBYTE = 1 << 20
+
+
+class Table(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def partition(self, name, size, content):
+        path = f"{self.folder}/{name}"
+        with open(path, "wb") as file:
+            file.truncate(size)
+            file.seek(size - len(content))
+            file.write(content)
+        return path
+
+    def make(self):
+        paths = [self.partition(name, size, name.encode() * 9)
+                 for name, size in (("boot", 3 * MEBIBYTE), ("root", 5 * MEBIBYTE), ("data", 2 * MEBIBYTE))]
+        disk.main(f"{self.folder}/disk.img", "0badcafe", *paths)
+        with open(f"{self.folder}/disk.img", "rb") as file:
+            return file.read(), paths
+
+    def test_partitions_lie_behind_each_other_with_room_for_a_second_root(self):
+        image, _ = self.make()
+        rows = [struct.unpack("<B3sB3sII", image[446 + 16 * index:462 + 16 * index]) for index in range(4)]
+        self.assertEqual([(row[0], row[2], row[4] // 2048, row[5] // 2048) for row in rows],
+                         [(0x80, 0x0C, 4, 3), (0, 0x83, 7, 5), (0, 0x83, 12, 5), (0, 0x83, 17, 2)])
+        self.assertEqual((image[510:512], image[440:444], len(image)), (b"\x55\xaa", b"\xfe\xca\xad\x0b", 19 * MEBIBYTE))
+
+    def test_each_partition_is_what_its_file_was_and_room_is_empty(self):
+        image, paths = self.make()
+        for path, start in zip(paths, (4, 7, 17)):
+            with open(path, "rb") as file:
+                content = file.read()
+            self.assertEqual(image[start * MEBIBYTE:start * MEBIBYTE + len(content)], content)
+        self.assertEqual(image[12 * MEBIBYTE:17 * MEBIBYTE].count(0), 5 * MEBIBYTE)
+
+    def test_a_partition_of_no_whole_mebibyte_is_refused(self):
+        odd = self.partition("odd", MEBIBYTE + 512, b"x")
+        with self.assertRaises(SystemExit):
+            disk.main(f"{self.folder}/disk.img", "0badcafe", odd, odd, odd)
+
+
+class Unpacking(unittest.TestCase):
+    def test_dpkg_takes_what_was_unpacked_for_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            package = f"{folder}/package"
+            for name, content in (("DEBIAN/control", "Package: sample\nVersion: 1\nArchitecture: arm64\nMulti-Arch: same\n"
+                                   "Maintainer: nobody <a@b.invalid>\nDescription: a sample\n"),
+                                  ("DEBIAN/conffiles", "/etc/sample\n"), ("etc/sample", "a\n"), ("lib/sample", "b\n"),
+                                  ("usr/share/man/man1/sample.1", "c\n")):
+                os.makedirs(os.path.dirname(f"{package}/{name}"), exist_ok=True)
+                with open(f"{package}/{name}", "w") as file:
+                    file.write(content)
+            subprocess.run(["dpkg-deb", "--root-owner-group", "--build", package, f"{folder}/sample.deb"], check=True,
+                           capture_output=True)
+            root = f"{folder}/root"
+            unpack.main(root, [f"{folder}/sample.deb"])
+            self.assertTrue(os.path.islink(f"{root}/lib"))
+            self.assertTrue(os.path.exists(f"{root}/usr/lib/sample"))
+            self.assertFalse(os.path.exists(f"{root}/usr/share/man/man1/sample.1"))
+            asked = subprocess.run(
+                ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", "${Status} ${Package} ${Conffiles}"],
+                check=True, capture_output=True, text=True).stdout
+            self.assertEqual(asked.split(), ["install", "ok", "unpacked", "sample", "/etc/sample",
+                                             "60b725f10c9c85c70d97880dfe8191b3"])
+            listed = subprocess.run(["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-L", "sample:arm64"], check=True,
+                                    capture_output=True, text=True).stdout.split()
+            self.assertIn("/etc/sample", listed)
+
+    def test_a_damaged_package_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/bad.deb", "wb") as file:
+                file.write(b"!<arch>\nnothing")
+            with self.assertRaises((SystemExit, subprocess.CalledProcessError)):
+                unpack.main(f"{folder}/root", [f"{folder}/bad.deb"])
+
+
+class Modules(unittest.TestCase):
+    def test_what_a_module_needs_comes_with_it_and_what_nobody_names_stays(self):
+        with tempfile.TemporaryDirectory() as folder:
+            base = f"{folder}/root/lib/modules/6.1/kernel"
+            for path, needs in (("drivers/i2c/a-b.ko", "c"), ("drivers/c.ko", "d,e_f"), ("d.ko", ""), ("e-f.ko", ""),
+                                ("drivers/other/x.ko", ""), ("drivers/i2c/out.ko", "")):
+                os.makedirs(os.path.dirname(f"{base}/{path}"), exist_ok=True)
+                with open(f"{base}/{path}", "wb") as file:
+                    file.write(b"\x7fELF\0depends=" + needs.encode() + b"\0name=x\0")
+            for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+                open(f"{folder}/root/lib/modules/6.1/{name}", "w").close()
+            with open(f"{folder}/list", "w") as file:
+                file.write("# a comment\ndrivers/i2c/\n-out\n")
+            modules.main(f"{folder}/root", "6.1", f"{folder}/list", f"{folder}/to")
+            taken = {name for _, _, names in os.walk(f"{folder}/to") for name in names if name.endswith(".ko")}
+            self.assertEqual(taken, {"a-b.ko", "c.ko", "d.ko", "e-f.ko"})
+
+
+class Sources(unittest.TestCase):
+    def test_every_script_is_one_that_its_shell_understands(self):
+        for folder, _, names in os.walk(BOARDS):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    head = file.readline()
+                if head.startswith(b"#!") and b"python" not in head or name in ("configure.sh", "finish.sh"):
+                    shell = "bash" if b"bash" in head else "sh"
+                    subprocess.run([shell, "-n", path], check=True)
+                elif name.endswith(".py"):
+                    with open(path) as file:
+                        compile(file.read(), path, "exec")
+
+    def test_boards_without_an_image_are_refused_with_what_serves_there(self):
+        for board, word in (("raspberry-pi-5", "docs/image.md"), ("orange-pi-zero-3", "docs/image.md"),
+                            ("toaster", "raspberry-pi-4"), ("", "raspberry-pi-4")):
+            ended = subprocess.run([f"{BOARDS}/image.sh", board], capture_output=True, text=True)
+            self.assertEqual(ended.returncode, 64)
+            self.assertIn(word, ended.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit("selftest.py runs this")
