@@ -79,6 +79,7 @@ let boardTargets: [Target] = [
   module("Records", ["CBOR", "FixedMemory"], noHeap),
   module("Sampling", ["Records"], noHeap),
   module("LoRa", ["FixedMemory"], noHeap),
+  module("Radios", ["Buses", "LoRa", "Records", "FixedMemory"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
@@ -251,6 +252,8 @@ let boardTests: [Target] = [
   tests("Sensors", ["Sensors", "Records", "Buses", "FixedMemory"]),
   tests("Sampling", ["Sampling", "Records", "FixedMemory"]),
   tests("LoRa", ["LoRa", "FixedMemory"]),
+  // Drivers against modules that are models, at the level of bytes.
+  tests("Radios", ["Radios", "LoRa", "Buses", "Simulation", "LinuxPlatform", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "Simulation", "FixedMemory"]),

@@ -28,6 +28,24 @@ public enum FaultCode: UInt8, Sendable {
   case edgesLost = 13
   /// Another program or a driver has the line.
   case lineInUse = 14
+  /// Nothing came in answer to a command on a serial line.
+  case noAnswer = 15
+  /// The radio refuses a command that it should know: a wrong firmware or mode.
+  case commandRefused = 16
+  /// The radio, or its BUSY line, says that it is at something else, for longer than it may.
+  case radioBusy = 17
+  /// Another radio or firmware answers than the one that is configured.
+  case wrongRadio = 18
+  /// What was set is not what is read back.
+  case settingLost = 19
+  /// The oscillator does not start, or the synthesiser does not lock.
+  case oscillatorFault = 20
+  /// The radio never said that a transmission ended.
+  case transmissionUnfinished = 21
+  /// The radio says that a transmission failed.
+  case transmissionFailed = 22
+  /// The radio answers and is not in reception.
+  case radioDeaf = 23
 }
 
 extension FaultCode {
@@ -48,6 +66,15 @@ extension FaultCode {
     case .unintelligible: "bytes came that make no sentence"
     case .edgesLost: "edges came faster than they were fetched: counted, and without their times"
     case .lineInUse: "another program or a driver has the line"
+    case .noAnswer: "nothing answers on this line: is it the right speed, wired and powered?"
+    case .commandRefused: "the radio refuses a command: has it another firmware?"
+    case .radioBusy: "the radio stays busy: is its BUSY line wired?"
+    case .wrongRadio: "another radio or firmware answers than the one that is configured"
+    case .settingLost: "the radio does not keep its setting"
+    case .oscillatorFault: "the radio's oscillator does not start: crystal or TCXO?"
+    case .transmissionUnfinished: "the radio never told the end of a transmission"
+    case .transmissionFailed: "the radio reports that a transmission failed"
+    case .radioDeaf: "the radio answers, and was not in reception"
     }
   }
 }

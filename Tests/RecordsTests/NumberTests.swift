@@ -15,7 +15,10 @@ import Testing
   let faults: [(UInt8, FaultCode)] = [
     (1, .notAcknowledged), (2, .checksumMismatch), (3, .timedOut), (4, .wrongChip), (5, .notReady),
     (6, .outOfRange), (7, .frozen), (8, .disconnected), (9, .busError), (10, .calibrationInvalid),
-    (11, .chipFault), (12, .unintelligible), (13, .edgesLost), (14, .lineInUse),
+    (11, .chipFault), (12, .unintelligible), (13, .edgesLost), (14, .lineInUse), (15, .noAnswer),
+    (16, .commandRefused), (17, .radioBusy), (18, .wrongRadio), (19, .settingLost),
+    (20, .oscillatorFault), (21, .transmissionUnfinished), (22, .transmissionFailed),
+    (23, .radioDeaf),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(FaultCode(rawValue: number) == faults.first { $0.0 == number }?.1, "fault \(number)")

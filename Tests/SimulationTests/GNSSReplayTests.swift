@@ -168,14 +168,14 @@ func fixesComeThroughTheLineAsTheyWereRecorded(name: String) throws {
   let recording = GNSSRecording(try bytes("ublox-8"))
   let path = linkPath()
   try Data([1]).write(to: URL(fileURLWithPath: path))
-  #expect(throws: GNSSReplay.Failure.pathInUse) {
+  #expect(throws: VirtualTerminal.Failure.pathInUse) {
     _ = try GNSSReplay(recording: recording, path: path)
   }
   try FileManager.default.removeItem(atPath: path)
   #expect(symlink("/dev/pts/none", path) == 0)
   do {
     let replay = try GNSSReplay(recording: recording, path: path)
-    #expect(throws: GNSSReplay.Failure.pathInUse) {
+    #expect(throws: VirtualTerminal.Failure.pathInUse) {
       _ = try GNSSReplay(recording: recording, path: path)
     }
     #expect(replay.path == path)
