@@ -81,6 +81,7 @@ let boardTargets: [Target] = [
   module("LoRa", ["FixedMemory"], noHeap),
   module("Radios", ["Buses", "LoRa", "Records", "FixedMemory"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
+  module("Coverage", ["LoRa", "Proofs", "Records", "FixedMemory"], noHeap),
   module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
@@ -208,6 +209,9 @@ let hostTargets: [Target] = [
     ["HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict
   ),
   module(
+    "CoverageVerifier",
+    ["Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory"], strict),
+  module(
     "GatewayStore",
     [
       "Archive", "HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR",
@@ -254,6 +258,7 @@ let boardTests: [Target] = [
   tests("LoRa", ["LoRa", "FixedMemory"]),
   // Drivers against modules that are models, at the level of bytes.
   tests("Radios", ["Radios", "LoRa", "Buses", "Simulation", "LinuxPlatform", "FixedMemory"]),
+  tests("Coverage", ["Coverage", "LoRa", "Proofs", "Records", "FixedMemory", "TestSupport"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "Simulation", "FixedMemory"]),
@@ -314,6 +319,12 @@ let boardTests: [Target] = [
 ]
 
 let hostTests: [Target] = [
+  tests(
+    "CoverageVerifier",
+    [
+      "CoverageVerifier", "Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory",
+      "TestSupport",
+    ]),
   tests(
     "GatewayStore",
     [

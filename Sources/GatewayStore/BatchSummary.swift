@@ -113,6 +113,7 @@ private struct LeafTally {
       case .deviceAttached, .deviceDetached, .sensorReplaced, .contactChanged, .buttonPressed, nil:
         break
       case .consoleUnlocked, .consoleRefused: break
+      case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset: break
       }
     case .clock:
       // A leaf that says that no clock is known places nothing.

@@ -187,7 +187,8 @@ struct LeafDecoder {
       return .button(
         code: event.codeNumber, name: name, milliseconds: button.milliseconds,
         count: button.count)
-    case nil: return .event(code: event.codeNumber, name: name, sensor: sensor, device: nil)
+    case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset, nil:
+      return .event(code: event.codeNumber, name: name, sensor: sensor, device: nil)
     }
   }
 

@@ -2,14 +2,15 @@ import CBOR
 import FixedMemory
 import Proofs
 
-/// The end of a hash chain whose links a node's beacons reveal, one after the other (docs/identity.md).
+/// The end of a hash chain whose links a node's beacons reveal, one after the other
+/// (docs/coverage-protocol.md, "Chain").
 ///
 ///     [number of its first link, 32 bytes]
 public struct Anchor: Equatable, Sendable {
   /// Array 1, number 9, value 34.
   public static var maximumByteCount: Int { 44 }
 
-  /// Number of the first link that may be revealed under this anchor.
+  /// Number of the first challenge that the chain serves: link 1 belongs to it.
   public var firstLink: UInt64
   public var value: Digest
 

@@ -8,12 +8,12 @@ import FixedMemory
 ///                   -65537: [1, number, issued UTC ms, valid seconds, region, policy, beacon] }
 ///     payload   = nonce: 32 random bytes, or SHA-256 of the encoded beacon
 public struct Challenge: Equatable, Sendable {
-  /// Header 32, two numbers of at most 9 bytes, seconds 5, region 26, policy 9, beacon 102.
-  public static var maximumProtectedByteCount: Int { 192 }
-  /// "Signature1" 12, protected 2 + 192, external data 1, payload 34.
-  public static var maximumSigStructureByteCount: Int { 241 }
-  /// Tag 1, array 1, protected 2 + 192, map 1, payload 34, signature 66.
-  public static var maximumMessageByteCount: Int { 297 }
+  /// Header 32, two numbers of at most 9 bytes, seconds 5, region 26, policy 63, beacon 102.
+  public static var maximumProtectedByteCount: Int { 246 }
+  /// "Signature1" 12, protected 2 + 246, external data 1, payload 34.
+  public static var maximumSigStructureByteCount: Int { 295 }
+  /// Tag 1, array 1, protected 2 + 246, map 1, payload 34, signature 66.
+  public static var maximumMessageByteCount: Int { 351 }
 
   /// A round of a public randomness beacon, which ties the challenge to a time that no gateway chose.
   public struct Beacon: Equatable, Sendable {
@@ -76,15 +76,18 @@ public struct Challenge: Equatable, Sendable {
   public var validSeconds: UInt32
   /// For whom: at most 24 bytes of UTF-8, empty for everybody.
   public var region: FixedText<24>
-  /// Number of the rules that go with it: 0 in this version. A reader keeps others as they are.
-  public var policy: UInt64
+  /// Number of the rules that go with it: 0 none, 1 those of `coverage`. A reader keeps others as they are.
+  public private(set) var policy: UInt64
+  /// The rules for beacons; nil: nobody is asked for one.
+  public private(set) var coverage: CoveragePolicy?
   public private(set) var beacon: Beacon?
   public private(set) var nonce: Digest
 
   /// A challenge of 32 random bytes.
   public init(
     algorithm: SignatureAlgorithm, keyID: KeyID, number: UInt64, issuedUTCMilliseconds: Int64,
-    validSeconds: UInt32, region: FixedText<24>, policy: UInt64 = 0, nonce: Digest
+    validSeconds: UInt32, region: FixedText<24>, policy: UInt64 = 0,
+    coverage: CoveragePolicy? = nil, nonce: Digest
   ) {
     self.algorithm = algorithm
     self.keyID = keyID
@@ -92,19 +95,21 @@ public struct Challenge: Equatable, Sendable {
     self.issuedUTCMilliseconds = issuedUTCMilliseconds
     self.validSeconds = validSeconds
     self.region = region
-    self.policy = policy
+    self.policy = coverage == nil ? policy : CoveragePolicy.version
+    self.coverage = coverage
     self.nonce = nonce
   }
 
   /// A challenge that rests on a public randomness beacon.
   public init(
     algorithm: SignatureAlgorithm, keyID: KeyID, number: UInt64, issuedUTCMilliseconds: Int64,
-    validSeconds: UInt32, region: FixedText<24>, policy: UInt64 = 0, beacon: Beacon
+    validSeconds: UInt32, region: FixedText<24>, policy: UInt64 = 0,
+    coverage: CoveragePolicy? = nil, beacon: Beacon
   ) {
     self.init(
       algorithm: algorithm, keyID: keyID, number: number,
       issuedUTCMilliseconds: issuedUTCMilliseconds, validSeconds: validSeconds, region: region,
-      policy: policy, nonce: beacon.nonce)
+      policy: policy, coverage: coverage, nonce: beacon.nonce)
     self.beacon = beacon
   }
 
@@ -118,14 +123,14 @@ public struct Challenge: Equatable, Sendable {
   public func sign(
     with signer: inout some Signer & ~Copyable, into bytes: consuming MutableSpan<UInt8>
   ) throws(SigningFailure) -> (byteCount: Int, hash: Digest) {
-    var protected = InlineArray<192, UInt8>(repeating: 0)
+    var protected = InlineArray<246, UInt8>(repeating: 0)
     var encoder = CBOREncoder(protected.mutableSpan)
     DocumentHeader(algorithm: algorithm, keyID: keyID).encode(as: .challenge, into: &encoder)
     encoder.unsigned(number)
     encoder.integer(issuedUTCMilliseconds)
     encoder.unsigned(UInt64(validSeconds))
     encoder.text(region.span)
-    encoder.unsigned(policy)
+    if let coverage { coverage.encode(into: &encoder) } else { encoder.unsigned(policy) }
     if let beacon { beacon.encode(into: &encoder) } else { encoder.null() }
     let count = encoder.byteCount
     return try COSESign1.sign(
@@ -146,7 +151,12 @@ public struct Challenge: Equatable, Sendable {
     issuedUTCMilliseconds = try decoder.utcMilliseconds()
     validSeconds = try decoder.unsigned(as: UInt32.self)
     region = try decoder.fixedText()
-    policy = try decoder.unsigned()
+    if try decoder.peekMajorType() == .array {
+      coverage = try CoveragePolicy(from: &decoder)
+      policy = CoveragePolicy.version
+    } else {
+      policy = try decoder.unsigned()
+    }
     beacon = try decoder.skipNull() ? nil : Beacon(from: &decoder)
     try decoder.finish()
     if let beacon { guard beacon.nonce == nonce else { throw .outsideFormat } }

@@ -3,7 +3,7 @@ import FixedMemory
 
 /// A leaf that came from elsewhere: taken apart strictly, without copying.
 ///
-/// Kinds 0 to 7 must have exactly the values of docs/proof-format.md. Kinds that this version does not
+/// Kinds 0 to 13 must have exactly the values of docs/proof-format.md. Kinds that this version does not
 /// know are kept as they are, as long as they are well-formed: a newer device may write them.
 public struct Leaf: ~Escapable {
   /// The number of the kind; `kind` is nil when this version does not know it.
@@ -44,12 +44,18 @@ public struct Leaf: ~Escapable {
     case .clock: _ = try clock()
     case .position: _ = try position()
     case .challenge: _ = try challengeHash().count
-    case .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: break
+    case .intent: _ = try intent()
+    case .sent: _ = try sent()
+    case .reveal: _ = try reveal()
+    case .witness: _ = try witness()
+    case .listen: _ = try listen()
+    case .frame: _ = try frame()
+    case .health, nil: break
     }
   }
 
   @_lifetime(copy self)
-  private func values(_ expected: LeafKind, count: Int?) throws(CBORDecoder.Failure)
+  func values(_ expected: LeafKind, count: Int?) throws(CBORDecoder.Failure)
     -> CBORDecoder
   {
     guard kind == expected else { throw .outsideFormat }
@@ -208,7 +214,7 @@ public struct Leaf: ~Escapable {
     /// The number of the event; `code` is nil when this version does not know it.
     public let codeNumber: UInt64
     public let argumentCount: Int
-    private let arguments: CBORDecoder
+    let arguments: CBORDecoder
 
     public var code: EventCode? { UInt8(exactly: codeNumber).flatMap { EventCode(rawValue: $0) } }
 
@@ -229,6 +235,8 @@ public struct Leaf: ~Escapable {
       case .consoleUnlocked, .consoleRefused: _ = try console().count
       case .contactChanged: _ = try contact().count
       case .buttonPressed: _ = try button()
+      case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset:
+        _ = try numbers()
       case nil: break
       }
     }

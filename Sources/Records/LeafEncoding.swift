@@ -219,7 +219,7 @@ public enum LeafEncoding {
 
 extension CBOREncoder {
   @_lifetime(self: copy self)
-  fileprivate mutating func leafHead(
+  mutating func leafHead(
     _ kind: LeafKind, schema: UInt16, _ milliseconds: Int64, valueCount: Int
   ) {
     precondition(milliseconds >= 0, "a leaf's time lies before its boot")

@@ -41,6 +41,16 @@ public enum EventCode: UInt8, Sendable {
   case consoleRefused = 9
   /// The board's button was pressed: when, how often.
   case buttonPressed = 11
+  /// A beacon was not sent: number of its challenge, why.
+  case beaconNotSent = 12
+  /// Frames that became no leaves: why, how many.
+  case framesRefused = 13
+  /// A sub-band's share of the hour was spent: its lower edge, what was asked for, how often.
+  case airtimeSpent = 14
+  /// A radio hears nothing any more: since when.
+  case radioDeaf = 15
+  /// A radio was reset: why, how often.
+  case radioReset = 16
 }
 
 /// Why something is missing, in events of a gap.

@@ -113,8 +113,21 @@ extension Output {
       let button = try event.button()
       member("at", button.milliseconds)
       member("count", button.count)
+    case .beaconNotSent: members(try event.numbers(), "challenge", "reasonNumber")
+    case .framesRefused, .radioReset: members(try event.numbers(), "reasonNumber", "count")
+    case .airtimeSpent: members(try event.numbers(), "subBandHertz", "microseconds", "count")
+    case .radioDeaf: members(try event.numbers(), "since")
     case nil: member("eventNumber", event.codeNumber)
     }
+  }
+
+  private mutating func members(
+    _ numbers: FixedArray<3, UInt64>, _ first: StaticString, _ second: StaticString = "",
+    _ third: StaticString = ""
+  ) {
+    if numbers.count > 0 { member(first, numbers[0]) }
+    if numbers.count > 1 { member(second, numbers[1]) }
+    if numbers.count > 2 { member(third, numbers[2]) }
   }
 
   mutating func members(gap: Leaf.Event.Gap) {

@@ -62,6 +62,11 @@ enum LeafWords {
     case .consoleRefused: "console-refused"
     case .contactChanged: "contact-changed"
     case .buttonPressed: "button-pressed"
+    case .beaconNotSent: "beacon-not-sent"
+    case .framesRefused: "frames-refused"
+    case .airtimeSpent: "airtime-spent"
+    case .radioDeaf: "radio-deaf"
+    case .radioReset: "radio-reset"
     case nil: "unknown"
     }
   }
@@ -348,6 +353,11 @@ extension Output {
       text.append(button.count)
       text.append(button.count == 1 ? " time, at " : " times, last at ")
       text.append(logTime: UInt64(button.milliseconds))
+      paragraph(text.span, indentation: indentation)
+    case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset:
+      var text = TextBuilder<256>()
+      LeafWords.describe(
+        radioEvent: event.code, try event.numbers(), radio: schema, &text)
       paragraph(text.span, indentation: indentation)
     case nil:
       write("event ")

@@ -196,6 +196,7 @@ struct Survey {
     case .deviceAttached, .deviceDetached, .sensorReplaced, .contactChanged, .buttonPressed, nil:
       break
     case .consoleUnlocked, .consoleRefused: break
+    case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset: break
     }
   }
 

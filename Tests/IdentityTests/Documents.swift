@@ -123,9 +123,34 @@ extension Draw {
     return Challenge.Beacon(source: text(), round: integer(0 ... .max), value: value.span)
   }
 
+  mutating func policy() -> CoveragePolicy {
+    var policy = CoveragePolicy()
+    policy.refusesSimulated = next().isMultiple(of: 2)
+    policy.windowSeconds = integer(1...86_400)
+    policy.slotMilliseconds = integer(50...900)
+    policy.slotCount = 1
+    policy.reserveSlotCount = 0
+    policy.revealDelaySeconds = policy.windowSeconds * integer(0...30)
+    policy.maximumUncertaintyMilliseconds = integer(0 ... .max)
+    policy.channels = fixed()
+    policy.spreadingFactors = integer(1...255) << 5
+    policy.powerStepCentidecibels = integer(1...1_000)
+    policy.powerStepCount = integer(1...16)
+    policy.minimumDistanceMetres = integer(0...70_000)
+    policy.maximumDistanceMetres = integer(70_001...20_100_000)
+    policy.frequencyTolerancePPM = integer(0 ... .max)
+    return policy
+  }
+
   mutating func challenge(by gateway: PublicKey) -> Challenge {
     let (number, issued): (UInt64, Int64) = (integer(0 ... .max), time())
     let (seconds, region): (UInt32, FixedText<24>) = (integer(0 ... .max), text())
+    if next().isMultiple(of: 3) {
+      return Challenge(
+        algorithm: gateway.algorithm, keyID: gateway.keyID, number: number,
+        issuedUTCMilliseconds: issued, validSeconds: seconds, region: region,
+        coverage: policy(), nonce: fixed())
+    }
     if next().isMultiple(of: 2), let beacon = beacon() {
       return Challenge(
         algorithm: gateway.algorithm, keyID: gateway.keyID, number: number,

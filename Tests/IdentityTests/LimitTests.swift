@@ -86,7 +86,7 @@ private func count(_ sign: (inout [UInt8]) throws -> (byteCount: Int, hash: Dige
   let beacon = try #require(made)
   let challenge = Challenge(
     algorithm: algorithm, keyID: keyID, number: .max, issuedUTCMilliseconds: .max,
-    validSeconds: .max, region: text24, policy: .max, beacon: beacon)
+    validSeconds: .max, region: text24, coverage: largestPolicy(), beacon: beacon)
   #expect(
     try count { try challenge.sign(with: &gateway, into: $0.mutableSpan) }
       == Challenge.maximumMessageByteCount)
@@ -101,6 +101,21 @@ private func count(_ sign: (inout [UInt8]) throws -> (byteCount: Int, hash: Dige
   #expect(
     try count { try change.sign(with: &gateway, into: $0.mutableSpan) }
       == GatewayKeyChange.maximumMessageByteCount)
+}
+
+private func largestPolicy() -> CoveragePolicy {
+  var policy = CoveragePolicy()
+  policy.refusesSimulated = true
+  policy.windowSeconds = 86_400
+  policy.slotMilliseconds = 60_000
+  (policy.slotCount, policy.reserveSlotCount) = (1_024, 1_023)
+  policy.revealDelaySeconds = 30 * 86_400
+  policy.maximumUncertaintyMilliseconds = .max
+  (policy.powerStepCentidecibels, policy.powerStepCount) = (1_000, 16)
+  (policy.freeSpaceMarginCentidecibels, policy.snrMarginCentidecibels) = (10_000, 10_000)
+  (policy.minimumDistanceMetres, policy.maximumDistanceMetres) = (20_000_000, 20_100_000)
+  policy.frequencyTolerancePPM = .max
+  return policy
 }
 
 /// Protected header, Sig_structure and message of every document, as sums of one another.

@@ -10,6 +10,13 @@ private func leaf(_ kind: UInt64, _ values: [Item]) -> [Item] {
   [.unsigned(kind), zero, zero] + values
 }
 
+private let hash = Item.bytes([UInt8](repeating: 7, count: 32))
+
+private let reception: [Item] = [
+  zero, .unsigned(2), .unsigned(868_100_000), .unsigned(7), .unsigned(125_000), .unsigned(5),
+  .negative(9_799), .simple(22), .unsigned(725), .simple(22), zero, zero,
+]
+
 private func text(_ string: String) -> Item { .text(Array(string.utf8)) }
 
 /// One leaf of each kind that this version knows the values of.
@@ -29,8 +36,25 @@ private let rightValues: [(kind: UInt64, values: [Item])] = [
   (4, [.unsigned(3), text("x")]),
   (4, [.unsigned(4), text("x")]),
   (4, [.unsigned(5), text("x")]),
+  (4, [.unsigned(12), .unsigned(7), .unsigned(2)]),
+  (4, [.unsigned(13), .unsigned(1), .unsigned(9)]),
+  (4, [.unsigned(14), .unsigned(865_000_000), .unsigned(370_688), .unsigned(1)]),
+  (4, [.unsigned(15), .unsigned(5)]),
+  (4, [.unsigned(16), .unsigned(1), .unsigned(1)]),
   (5, [.unsigned(2), zero, zero]),
   (6, [.unsigned(3), zero, zero, .simple(22), .simple(22)]),
+  (8, [.unsigned(7), hash]),
+  (
+    9,
+    [
+      .unsigned(7), .simple(20), zero, .unsigned(370_688), .unsigned(868_100_000), .unsigned(10),
+      .simple(21),
+    ]
+  ),
+  (10, [.unsigned(7), hash, .simple(22)]),
+  (11, [.bytes([UInt8](repeating: 0xe0, count: 24))] + reception),
+  (12, [.unsigned(7), zero, .simple(22), .simple(22), .bytes([1]), .negative(11_679)]),
+  (13, [hash, .unsigned(23)] + reception + [.simple(22)]),
 ]
 
 @Test(arguments: rightValues.indices)
@@ -64,8 +88,14 @@ func aValueOfAnotherTypeIsRefused(index: Int) {
 /// What may stand in a value's place: the same type; an integer or null where a reading, an altitude or an
 /// accuracy stands; either sign where an integer has one.
 private func isAlike(_ other: Item, _ value: Item, in kind: UInt64, at place: Int) -> Bool {
-  let hasSign = kind == 1 || (kind == 5 && place == 1) || (kind == 6 && place >= 1)
-  let mayBeNull = kind == 1 || (kind == 6 && place >= 3)
+  // Where a reception begins, its RSSI is the seventh value, and three that may be null follow.
+  let figure = kind == 11 ? place - 1 : kind == 13 ? place - 2 : -1
+  let hasSign =
+    kind == 1 || (kind == 5 && place == 1) || (kind == 6 && place >= 1) || (kind == 10 && place == 2)
+    || (kind == 12 && place == 5) || (6...9).contains(figure) || figure == 11
+  let mayBeNull =
+    kind == 1 || (kind == 6 && place >= 3) || (kind == 10 && place == 2)
+    || (kind == 12 && place == 5) || (7...9).contains(figure) || (kind == 13 && place == 14)
   switch other {
   case .unsigned:
     if case .unsigned = value { return true }
@@ -74,7 +104,10 @@ private func isAlike(_ other: Item, _ value: Item, in kind: UInt64, at place: In
   case .bytes: if case .bytes = value { return true }
   case .text: if case .text = value { return true }
   case .array: if case .array = value { return true }
-  case .simple(let number): return mayBeNull && number == 22
+  case .simple(let number):
+    if number == 20, case .simple(let own) = value { return own == 20 || own == 21 }
+    // Neither frequency nor spreading factor of a radio that follows the rendezvous.
+    return (mayBeNull || kind == 12 && (2...3).contains(place)) && number == 22
   }
   return false
 }

@@ -138,6 +138,9 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
     case .buttonPressed:
       let button = try event.button()
       items += [integer(button.milliseconds), .unsigned(button.count)]
+    case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset:
+      let numbers = try event.numbers()
+      items += numbers.indices.map { .unsigned(numbers[$0]) }
     case nil: return nil
     }
   case .clock:
@@ -155,9 +158,65 @@ func reencodedFromValues(_ bytes: [UInt8]) throws(CBORDecoder.Failure) -> [UInt8
       position.accuracyCentimetres.map(integer) ?? .simple(22),
     ]
   case .challenge: items.append(.bytes(array(try leaf.challengeHash())))
-  case .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil: return nil
+  case .intent, .sent, .reveal, .witness, .listen, .frame: items += try coverageItems(leaf)
+  case .health, nil: return nil
   }
   return Item.array(items).encoded
+}
+
+private func coverageItems(_ leaf: borrowing Leaf) throws(CBORDecoder.Failure) -> [Item] {
+  switch leaf.kind {
+  case .intent:
+    let intent = try leaf.intent()
+    return [.unsigned(UInt64(intent.number)), .bytes(array(intent.frameHash.span))]
+  case .sent:
+    let sent = try leaf.sent()
+    return [
+      .unsigned(UInt64(sent.number)), .simple(sent.isRetry ? 21 : 20),
+      integer(sent.startMilliseconds), .unsigned(UInt64(sent.timeOnAirMicroseconds)),
+      .unsigned(UInt64(sent.frequencyHertz)), .unsigned(UInt64(sent.spreadingFactor)),
+      .simple(sent.isConfirmed ? 21 : 20),
+    ]
+  case .reveal:
+    let reveal = try leaf.reveal()
+    return [
+      .unsigned(UInt64(reveal.number)), .bytes(array(reveal.link.span)),
+      optional(reveal.powerCentidecibelMilliwatts),
+    ]
+  case .witness:
+    let witness = try leaf.witness()
+    return [.bytes(array(witness.frame.span))] + items(witness.reception)
+  case .listen:
+    let listen = try leaf.listen()
+    return [
+      .unsigned(UInt64(listen.number)), .unsigned(UInt64(listen.mode.rawValue)),
+      listen.frequencyHertz.map { .unsigned(UInt64($0)) } ?? .simple(22),
+      listen.spreadingFactor.map { .unsigned(UInt64($0)) } ?? .simple(22),
+      .bytes(array(listen.slots.span)), optional(listen.noiseCentidecibelMilliwatts),
+    ]
+  case .frame:
+    let frame = try leaf.frame()
+    let receipt = array(try leaf.frameReceipt())
+    return [.bytes(array(frame.hash.span)), .unsigned(UInt64(frame.byteCount))]
+      + items(frame.reception) + [receipt.isEmpty ? .simple(22) : .bytes(receipt)]
+  case .boot, .reading, .schema, .fault, .event, .clock, .position, .challenge, .health, nil:
+    return []
+  }
+}
+
+private func optional(_ value: Int32?) -> Item { value.map { integer(Int64($0)) } ?? .simple(22) }
+
+private func items(_ reception: Reception) -> [Item] {
+  [
+    integer(reception.endMilliseconds), .unsigned(UInt64(reception.uncertaintyMilliseconds)),
+    .unsigned(UInt64(reception.frequencyHertz)), .unsigned(UInt64(reception.spreadingFactor)),
+    .unsigned(UInt64(reception.bandwidthHertz)),
+    .unsigned(UInt64(reception.codingRateDenominator)),
+    integer(Int64(reception.rssiCentidecibelMilliwatts)),
+    optional(reception.signalCentidecibelMilliwatts), optional(reception.snrCentidecibels),
+    optional(reception.frequencyErrorHertz), .unsigned(reception.correctionNumber),
+    integer(Int64(reception.correctionCentidecibels)),
+  ]
 }
 
 func integer(_ value: Int64) -> Item {

@@ -1,0 +1,212 @@
+import FixedMemory
+import LoRa
+import Proofs
+import Records
+
+/// A node that sends beacons, as a machine without I/O: events in, actions out.
+///
+///     challenge in the log ─▶ intent ─ durable ─▶ waits for its slot ─▶ transmits ─▶ sent ─ … ─▶ reveal
+///                                                   ▲     │ slot missed      │ refused
+///                                                   └─────┴── reserve slot ◀─┘ once; then an event says why
+///
+/// Nothing of it is stored: what a restarted agent needs, it has anew from the challenge and the chain. The same
+/// challenge gives the same frame in the same slot.
+///
+/// Invariants (`checkInvariants`): numbers in hand are different and at most `lastNumber`; reveals are in the order of
+/// their numbers.
+public struct BeaconNode: ~Copyable {
+  /// Windows overlap by one: the next challenge comes while a window lasts.
+  static var beaconLimit: Int { 2 }
+  /// A reveal is due at most 30 windows after its own, and two are under way: `CoveragePolicy.maximumRevealWindows`.
+  static var revealLimit: Int { 32 }
+  /// The radio gets its order so long before the slot.
+  static var leadMilliseconds: Int64 { 1_000 }
+  /// A radio that has said nothing so long after a frame's end says nothing any more.
+  static var answerMilliseconds: Int64 { 5_000 }
+  /// Reveals written in one step: the rest come with the next.
+  static var revealsPerStep: Int { 4 }
+
+  /// What is enrolled.
+  public struct Setup: Sendable {
+    public let keyHash: Digest
+    /// Of the first challenge that the chain serves.
+    public let firstNumber: UInt64
+    public let plan: RegionPlan
+    public let transmitter: Transmitter
+
+    public init(keyHash: Digest, firstNumber: UInt64, plan: RegionPlan, transmitter: Transmitter) {
+      self.keyHash = keyHash
+      self.firstNumber = firstNumber
+      self.plan = plan
+      self.transmitter = transmitter
+    }
+  }
+
+  enum Stage: Equatable, Sendable {
+    /// The intent leaf is not durable yet.
+    case writingIntent
+    case waiting
+    /// The radio has its order; it is to answer before this moment.
+    case transmitting(deadlineMilliseconds: Int64)
+  }
+
+  struct Beacon: Sendable {
+    let order: BeaconOrder
+    let draw: BeaconDraw
+    var stage: Stage
+    var isRetry: Bool
+    /// By then its window has ended, whatever the clock says.
+    let deadlineMilliseconds: Int64
+    /// Why the first attempt came to nothing.
+    var reason: BeaconReason
+    /// Of the attempt under way.
+    var place: Rendezvous.Place
+
+    var slot: Int { isRetry ? draw.reserveSlot ?? draw.slot : draw.slot }
+  }
+
+  struct PendingReveal: Sendable {
+    let number: UInt32
+    let utcMilliseconds: Int64
+    let powerCentidecibelMilliwatts: Int32
+  }
+
+  public let setup: Setup
+  let chain: HashChain
+  var beacons: FixedArray<2, Beacon?>
+  var reveals: FixedArray<32, PendingReveal>
+  public private(set) var lastNumber: UInt32 = 0
+  /// Since when there is no challenge, and after how long that is told.
+  private var quietSinceMilliseconds: Int64
+  private var quietLimitMilliseconds: Int64 = 2 * 900_000
+
+  public init(setup: Setup, chain: consuming HashChain, now: NodeTime) {
+    self.setup = setup
+    self.chain = chain
+    beacons = FixedArray(filler: nil)
+    for _ in 0..<Self.beaconLimit { beacons.append(nil) }
+    reveals = FixedArray(
+      filler: PendingReveal(number: 0, utcMilliseconds: 0, powerCentidecibelMilliwatts: 0))
+    quietSinceMilliseconds = now.milliseconds
+  }
+
+  public mutating func handle(_ event: BeaconEvent, at now: NodeTime) -> BeaconActions {
+    var actions = BeaconActions(filler: .writeNotSent(number: 0, .noChallenge))
+    switch event {
+    case .challenge(let order): take(order, now, &actions)
+    case .tick: break
+    case .intentDurable(let number):
+      if let place = place(of: number, in: .writingIntent) { beacons[place]?.stage = .waiting }
+    case .intentFailed(let number):
+      if let place = place(of: number, in: .writingIntent) { drop(place, .notDurable, &actions) }
+    case .transmitted(let number, let start, let power, let isConfirmed):
+      sent(number, start, power, isConfirmed, &actions)
+    case .refused(let number, let reason):
+      // An answer to an order that was given up before says nothing any more.
+      for place in beacons.indices {
+        if let beacon = beacons[place], beacon.order.number == number,
+          beacon.stage.isTransmitting
+        {
+          fail(place, reason, &actions)
+        }
+      }
+    }
+    advance(now, &actions)
+    return actions
+  }
+
+  /// True while the radio is wanted for a beacon: other duties wait.
+  public var isTransmitting: Bool {
+    for place in beacons.indices where beacons[place]?.stage.isTransmitting ?? false {
+      return true
+    }
+    return false
+  }
+
+  private mutating func take(
+    _ order: BeaconOrder, _ now: NodeTime, _ actions: inout BeaconActions
+  ) {
+    // Older ones, and the same once more: the uplink hands over what it has.
+    guard order.number > lastNumber else { return }
+    lastNumber = order.number
+    quietSinceMilliseconds = now.milliseconds
+    quietLimitMilliseconds = 2 * Int64(order.policy.windowSeconds) * 1_000
+    switch prepare(order, now) {
+    case .success(let beacon):
+      var place = 0
+      if let first = beacons[0] {
+        place = 1
+        if let second = beacons[1] {
+          place = first.order.number < second.order.number ? 0 : 1
+          drop(place, .tooLate, &actions)
+        }
+      }
+      beacons[place] = beacon
+      actions.append(
+        .writeIntent(BeaconIntent(number: order.number, frameHash: beacon.draw.frame.hash)))
+    case .failure(let refusal):
+      actions.append(.writeNotSent(number: order.number, refusal.reason))
+    }
+  }
+
+  struct Refusal: Error {
+    let reason: BeaconReason
+  }
+
+  private func prepare(_ order: BeaconOrder, _ now: NodeTime) -> Result<Beacon, Refusal> {
+    guard
+      let index = HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber),
+      let link = chain.link(index)
+    else { return .failure(Refusal(reason: .chainNotValid)) }
+    guard setup.plan.transmission == .allowed else {
+      return .failure(Refusal(reason: .listenBeforeTalk))
+    }
+    guard
+      let rendezvous = Rendezvous(nonce: order.nonce, plan: setup.plan, policy: order.policy)
+    else { return .failure(Refusal(reason: .noChannel)) }
+    if now.isGoodEnough(for: order.policy), let utc = now.utcMilliseconds,
+      utc >= order.window.slotStartUTCMilliseconds(Int(order.policy.slotCount))
+    {
+      return .failure(Refusal(reason: .tooLate))
+    }
+    let draw = BeaconDraw(
+      link: link, nonce: order.nonce, keyHash: setup.keyHash, number: order.number,
+      policy: order.policy)
+    return .success(
+      Beacon(
+        order: order, draw: draw, stage: .writingIntent, isRetry: false,
+        // Issued now at the latest; the window begins within its own length after that.
+        deadlineMilliseconds: now.milliseconds + 2 * Int64(order.policy.windowSeconds) * 1_000,
+        reason: .tooLate, place: rendezvous.place(slot: draw.slot)))
+  }
+
+  private func place(of number: UInt32, in stage: Stage) -> Int? {
+    for place in beacons.indices {
+      if let beacon = beacons[place], beacon.order.number == number, beacon.stage == stage {
+        return place
+      }
+    }
+    return nil
+  }
+
+  /// Nothing came for two windows: that is told once for each two.
+  mutating func tellQuiet(_ now: NodeTime, _ actions: inout BeaconActions) {
+    guard now.milliseconds - quietSinceMilliseconds >= quietLimitMilliseconds else { return }
+    quietSinceMilliseconds = now.milliseconds
+    if actions.offer(.writeNotSent(number: 0, .noChallenge)) { return }
+  }
+
+  /// The beacon will not be sent.
+  mutating func drop(_ place: Int, _ reason: BeaconReason, _ actions: inout BeaconActions) {
+    guard let beacon = beacons[place] else { return }
+    beacons[place] = nil
+    actions.append(.writeNotSent(number: beacon.order.number, reason))
+  }
+}
+
+extension BeaconNode.Stage {
+  var isTransmitting: Bool {
+    if case .transmitting = self { return true }
+    return false
+  }
+}
