@@ -34,7 +34,7 @@ extension BoardProfile: ConfigurationDocument {
       wiring.line = line
       loRaWirings.append(wiring)
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .sensor, .pulse, .contact:
+      .gnss, .sensor, .pulse, .contact, .key:
       stop("a section of the site file in a board profile")
     }
   }
@@ -83,7 +83,7 @@ extension BoardProfile: ConfigurationDocument {
       .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,
       .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional,
       .pulseLine, .pulseQuantity, .pulsePerPulse, .pulseEdge, .pulseDebounce, .pulseInterval,
-      .pulseOptional, .contactLine, .contactDebounce, .contactTamper:
+      .pulseOptional, .contactLine, .contactDebounce, .contactTamper, .keyAddress:
       stop("a key of the site file in a board profile")
     }
   }

@@ -4,8 +4,9 @@ enum Section: UInt8 {
   case board, i2c, serial
   case gpio, led, button, spi, lora
   case pulse, contact
+  case key
 
-  static var count: Int { 22 }
+  static var count: Int { 23 }
 
   var name: StaticString {
     switch self {
@@ -31,6 +32,7 @@ enum Section: UInt8 {
     case .lora: "lora"
     case .pulse: "pulse"
     case .contact: "contact"
+    case .key: "key"
     }
   }
 
@@ -38,7 +40,7 @@ enum Section: UInt8 {
   var source: Problem.Source {
     switch self {
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .sensor, .pulse, .contact:
+      .gnss, .sensor, .pulse, .contact, .key:
       .site
     case .board, .i2c, .serial, .gpio, .led, .button, .spi, .lora: .board
     }
@@ -49,7 +51,7 @@ enum Section: UInt8 {
     switch self {
     case .sensor, .i2c, .serial, .gpio, .spi, .lora, .pulse, .contact: true
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .board, .led, .button:
+      .gnss, .board, .led, .button, .key:
       false
     }
   }
@@ -68,7 +70,7 @@ enum Section: UInt8 {
     case .pulse: Limits.pulseCount
     case .contact: Limits.contactCount
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
-      .gnss, .board, .led, .button:
+      .gnss, .board, .led, .button, .key:
       1
     }
   }
@@ -101,6 +103,7 @@ enum Key: UInt8 {
   case pulseLine, pulseQuantity, pulsePerPulse, pulseEdge, pulseDebounce, pulseInterval
   case pulseOptional
   case contactLine, contactDebounce, contactTamper
+  case keyAddress
 
-  static var count: Int { 74 }
+  static var count: Int { 75 }
 }

@@ -28,6 +28,8 @@ enum ValueKind {
   case base64url(limit: Int)
   /// An address on an I2C bus: `0x` and two digits.
   case address
+  /// Where a private key is (`KeyAddress`).
+  case keyAddress
   case choice(Choice)
 }
 
@@ -118,7 +120,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<74, KeyDefinition> = [
+  static let rows: InlineArray<75, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -251,5 +253,7 @@ enum KeyTable {
     .init(.contactLine, .contact, "line", .name, .refused),
     .init(.contactDebounce, .contact, "debounce", .duration(0...second), .standard("20 ms")),
     .init(.contactTamper, .contact, "tamper", .flag, .standard("no")),
+
+    .init(.keyAddress, .key, "address", .keyAddress, .unset),
   ]
 }

@@ -1,11 +1,11 @@
 import FixedMemory
 
-/// The four options that every program takes:
+/// The four options that every program takes, and a fifth for those that meet the private key:
 ///
-///     cairn-agent --config FILE --board FILE --state FOLDER --run FOLDER
+///     cairn-agent --config FILE --board FILE --state FOLDER --run FOLDER --key-address ADDRESS
 ///
 /// The program hands over its words one by one, its own name left out, and then calls `finish`.
-/// Words that are none of these four are the program's: it takes them, or has them refused.
+/// Words that are none of these are the program's: it takes them, or has them refused.
 public struct ProgramOptions: ~Copyable {
   public private(set) var configPath = PathText("/etc/cairn/site.ini")
   /// Empty when not given.
@@ -13,17 +13,27 @@ public struct ProgramOptions: ~Copyable {
   public private(set) var stateFolder: PathText
   public private(set) var runFolder = FixedText<80>("/run/cairn")
 
+  /// The file of the private key, when --key-address names it; empty when not given.
+  public private(set) var keyFile = PathText()
+  private let takesKeyAddress: Bool
+
   /// The option whose value is the next word.
   private var awaited: Option?
-  private var given = InlineArray<4, Bool>(repeating: false)
+  private var given = InlineArray<5, Bool>(repeating: false)
 
-  /// `stateFolder` holds when --state is not given.
-  public init(stateFolder: StaticString) { self.stateFolder = PathText(stateFolder) }
+  /// - `stateFolder`: holds when --state is not given.
+  /// - `takesKeyAddress`: the program may be told where the key is.
+  public init(stateFolder: StaticString, takesKeyAddress: Bool = false) {
+    self.stateFolder = PathText(stateFolder)
+    self.takesKeyAddress = takesKeyAddress
+  }
 
   /// Takes a word when it is one of the options or an option's value; says whether it was.
   public mutating func take(_ word: Span<UInt8>, problems: inout ProblemList) -> Bool {
     guard let option = awaited else {
-      guard let option = Option.find(word) else { return false }
+      guard let option = Option.find(word), takesKeyAddress || option != .keyAddress else {
+        return false
+      }
       if given[Int(option.rawValue)] {
         refuse(option, " is given twice", .duplicateKey, problems: &problems)
       }
@@ -32,7 +42,9 @@ public struct ProgramOptions: ~Copyable {
       return true
     }
     awaited = nil
-    if !set(option, word) {
+    if option == .keyAddress {
+      setKeyAddress(word, problems: &problems)
+    } else if !set(option, word) {
       refuse(
         option, " is empty, too long, or the next option", .outOfRange, problems: &problems)
     }
@@ -48,7 +60,8 @@ public struct ProgramOptions: ~Copyable {
 
   /// The same paths once more, for whoever looks for a profile without deciding for the others.
   public borrowing func copy() -> ProgramOptions {
-    var copy = ProgramOptions(stateFolder: "/")
+    var copy = ProgramOptions(stateFolder: "/", takesKeyAddress: takesKeyAddress)
+    copy.keyFile = keyFile
     copy.configPath = configPath
     copy.boardPath = boardPath
     copy.stateFolder = stateFolder
@@ -71,7 +84,8 @@ public struct ProgramOptions: ~Copyable {
     message.write(quoted: word)
     var nearest = NearestWord()
     for raw in 0..<Option.count {
-      guard let option = Option(rawValue: UInt8(raw)) else { continue }
+      guard let option = Option(rawValue: UInt8(raw)), takesKeyAddress || option != .keyAddress
+      else { continue }
       nearest.consider(option.text, for: word)
     }
     if let option = nearest.word {
@@ -83,9 +97,9 @@ public struct ProgramOptions: ~Copyable {
   }
 
   private enum Option: UInt8 {
-    case config, board, state, run
+    case config, board, state, run, keyAddress
 
-    static var count: Int { 4 }
+    static var count: Int { 5 }
 
     var text: StaticString {
       switch self {
@@ -93,6 +107,7 @@ public struct ProgramOptions: ~Copyable {
       case .board: "--board"
       case .state: "--state"
       case .run: "--run"
+      case .keyAddress: "--key-address"
       }
     }
 
@@ -120,8 +135,18 @@ public struct ProgramOptions: ~Copyable {
     case .run:
       guard let path = FixedText<80>(value) else { return false }
       runFolder = path
+    case .keyAddress: stop("an address is read elsewhere")
     }
     return true
+  }
+
+  private mutating func setKeyAddress(_ word: Span<UInt8>, problems: inout ProblemList) {
+    var message = Message()
+    message.write(Option.keyAddress.text)
+    message.write(": ")
+    do throws(Problem.Reason) { keyFile = try KeyAddress(word, message: &message).path } catch {
+      problems.refuse(.arguments, line: 0, error, message)
+    }
   }
 
   private func refuse(

@@ -145,6 +145,8 @@ public struct SiteConfiguration: ~Copyable {
   }
 
   public internal(set) var gateway = Gateway()
+  /// The file of the private key; empty when not given: the one in the state folder.
+  public internal(set) var keyFile = PathText()
   /// Empty when not given: the key's id stands for the node.
   public internal(set) var nodeName = Name()
   /// Nil without an [enrolment] section: the gateway decides whether it takes a node without an owner.
@@ -227,7 +229,7 @@ extension SiteConfiguration: ConfigurationDocument {
       enrolment = begun
     case .place: place = Place()
     case .radio: radio = Radio()
-    case .node, .batch, .commit, .delivery, .spool, .clock: break
+    case .node, .batch, .commit, .delivery, .spool, .clock, .key: break
     case .board, .i2c, .serial, .gpio, .led, .button, .spi, .lora:
       stop("a section of the board profile in a site file")
     }
@@ -246,6 +248,12 @@ extension SiteConfiguration: ConfigurationDocument {
     case .gatewayUser: gateway.user = fixed(text)
     case .gatewayPasswordFile: gateway.passwordFile = fixed(text)
     case .nodeName: nodeName = fixed(text)
+    case .keyAddress:
+      var unused = Message()
+      // It was read once to see that it is one.
+      do throws(Problem.Reason) {
+        keyFile = try KeyAddress(text, message: &unused).path
+      } catch { stop("an address that was right is wrong") }
     case .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
       .enrolmentAuthorization4:
       let part = Int(key.rawValue - Key.enrolmentAuthorization1.rawValue) + 1

@@ -103,6 +103,7 @@ extension ValueKind {
       text.write(decimal: Int64(limit))
       text.write(" characters of base64url")
     case .address: text.write("0x08 to 0x77")
+    case .keyAddress: text.write("file:/PATH")
     case .choice(let choice):
       for index in 0..<choice.wordCount {
         if index > 0 { text.write(index == choice.wordCount - 1 ? " or " : ", ") }

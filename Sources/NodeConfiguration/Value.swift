@@ -59,6 +59,9 @@ extension ValueKind {
       if isWhole { return .text }
     case .address:
       if let address = readAddress(text) { return .number(Int64(address)) }
+    case .keyAddress:
+      _ = try KeyAddress(text, message: &message)
+      return .text
     case .choice(let choice):
       for index in 0..<choice.wordCount where text.equals(choice.word(index)) {
         return .number(Int64(index))

@@ -7,7 +7,7 @@ import NodeConfiguration
 ///
 ///     let options = program.start()                      2, or 0 for --help and --version
 ///     let files = program.configuration(options)         78
-///     let paths = program.paths(options)                 2
+///     let paths = program.paths(options, files.site)     2
 public struct BoardProgram {
   /// As it is typed, and as its lines begin.
   public let name: StaticString
@@ -38,7 +38,8 @@ public struct BoardProgram {
       end(.refused, ": the kernel refuses to ignore SIGPIPE; look at the sandbox")
     }
     var problems = ProblemList()
-    var options = ProgramOptions(stateFolder: "/var/lib/cairn")
+    // Who reaches devices is who has the key.
+    var options = ProgramOptions(stateFolder: "/var/lib/cairn", takesKeyAddress: requiresBoard)
     do throws(FileFailure) {
       let arguments = try ProgramArguments()
       for index in 1..<max(1, arguments.count) {
@@ -76,9 +77,14 @@ public struct BoardProgram {
     return files
   }
 
-  public func paths(_ options: borrowing ProgramOptions) -> NodePaths {
-    guard let paths = NodePaths(options: options) else {
+  public func paths(
+    _ options: borrowing ProgramOptions, _ site: borrowing SiteConfiguration
+  ) -> NodePaths {
+    guard let paths = NodePaths(options: options, keyFile: site.keyFile) else {
       end(.usage, ": --state or --run is too long for the names below it")
+    }
+    if paths.isKeyAnothersPlace {
+      end(.configuration, ": the key's address is that of another file of the agent")
     }
     return paths
   }

@@ -4,7 +4,7 @@ import NodeConfiguration
 
 /// The files of one node:
 ///
-///     STATE/agent/agent.key     the private key, mode 0600            agent
+///     STATE/agent/agent.key     the private key, mode 0600; or where its address says   agent
 ///     STATE/agent/device.pub    the public key, 32 bytes              agent writes, all read
 ///     STATE/agent/enrolment.cose  what this node is and where      agent writes, uplink reads
 ///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
@@ -18,7 +18,11 @@ import NodeConfiguration
 ///     RUN/agent.sock            the agent's socket
 ///     RUN/delivery.cbor         what holds delivery up, and until when   uplink
 public struct NodePaths {
+  /// What the agent keeps, and what whoever changes something of it locks.
+  public let agentFolder: FixedPath
   public let key: FixedPath
+  /// The key has its place by the site file or the command line.
+  public let isKeyNamed: Bool
   public let publicKey: FixedPath
   public let enrolment: FixedPath
   public let spool: FixedPath
@@ -35,11 +39,14 @@ public struct NodePaths {
   public let deliveryNotice: FixedPath
 
   /// Nil when a folder's name leaves no room for its files'.
-  public init?(options: borrowing ProgramOptions) {
+  ///
+  /// - `keyFile`: of the site file; empty when it names none. The command line's wins.
+  public init?(options: borrowing ProgramOptions, keyFile: PathText = PathText()) {
+    let named = options.keyFile.isEmpty ? keyFile : options.keyFile
     guard let state = FixedPath(options.stateFolder.span),
       let run = FixedPath(options.runFolder.span),
       let agent = state.appending(name: "agent"), let uplink = state.appending(name: "uplink"),
-      let key = agent.appending(name: "agent.key"),
+      let key = named.isEmpty ? agent.appending(name: "agent.key") : FixedPath(named.span),
       let publicKey = agent.appending(name: "device.pub"),
       let enrolment = agent.appending(name: "enrolment.cose"),
       let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
@@ -59,6 +66,8 @@ public struct NodePaths {
     consoleAttempts = attempts
     consolePassphrase = passphrase
     self.key = key
+    isKeyNamed = !named.isEmpty
+    agentFolder = agent
     self.publicKey = publicKey
     self.enrolment = enrolment
     self.spool = spool
@@ -70,5 +79,17 @@ public struct NodePaths {
     self.cursor = cursor
     self.agentSocket = socket
     self.deliveryNotice = deliveryNotice
+  }
+
+  /// The key's address is that of another file of the agent, which one of the two would overwrite.
+  public var isKeyAnothersPlace: Bool {
+    let others: InlineArray<4, FixedPath> = [publicKey, enrolment, spool, gatewayKeys]
+    for index in others.indices where others[index].span.equals(key.span) { return true }
+    return false
+  }
+
+  /// The folder of a key that is not with the rest: two agents with one key would each sign with it.
+  public var otherKeyFolder: FixedPath? {
+    key.directory.span.equals(agentFolder.span) ? nil : key.directory
   }
 }

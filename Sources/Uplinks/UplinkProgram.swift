@@ -23,7 +23,7 @@ extension Uplink where Transport: ~Copyable {
       check(files.site)
       NodeFiles.end(.success)
     }
-    let paths = program.paths(options)
+    let paths = program.paths(options, files.site)
     // A turn may have two requests, each as long as configured; waiting for key and spool is no failure.
     ServiceManager.allowSilence(
       seconds: UInt32(files.site.delivery.timeoutMilliseconds / 1000) * 2 + 120)

@@ -25,7 +25,7 @@ func openKey(_ paths: NodePaths, hardware: HardwareIdentity, isNew: inout Bool) 
     text.append("cairn-agent: ")
     text.append(paths.key.span)
     text.append(": ")
-    describe(error, &text)
+    describe(error, paths, &text)
     end(.refused, text.span)
   }
 }
@@ -66,10 +66,12 @@ private func openOrMakeKey(
   } catch {
     guard error == .missing else { throw error }
     if isFormatted(paths) {
-      end(
-        .refused,
-        "cairn-agent: there is a spool and no key for it: restore agent.key, or move the spool away"
-      )
+      var text = TextBuilder<512>()
+      text.append("cairn-agent: ")
+      text.append(paths.key.span)
+      text.append(": there is a spool and no key for it: restore the key, or mend [key] address; ")
+      text.append("to begin as another node, move the spool away")
+      end(.refused, text.span)
     }
     isNew = true
     return try FileKey(creatingAt: paths.key.span, hardware: hardware)
@@ -84,7 +86,7 @@ func bind(_ key: inout FileKey, to hardware: HardwareIdentity, _ paths: NodePath
 /// The next epoch. A number that nobody counts to comes from a damaged key file.
 func nextEpoch(after last: UInt64) -> UInt64 {
   guard last < 1 << 62 else {
-    end(.refused, "cairn-agent: agent.key names an impossible epoch: restore it from a backup")
+    end(.refused, "cairn-agent: the key names an impossible epoch: restore it from a backup")
   }
   return last + 1
 }
@@ -138,6 +140,15 @@ private func isBlank(_ paths: NodePaths) -> Bool {
     } catch { return false }
   } catch { return false }
   return true
+}
+
+private func describe(
+  _ failure: FileKey.Failure, _ paths: NodePaths, _ text: inout TextBuilder<512>
+) {
+  describe(failure, &text)
+  guard paths.isKeyNamed, case .system = failure else { return }
+  text.append(". [key] address names it: its folder must be the agent's user's, ")
+  text.append("and stand in ReadWritePaths= of cairn-agent.service")
 }
 
 private func describe(_ failure: FileKey.Failure, _ text: inout TextBuilder<512>) {
@@ -249,7 +260,7 @@ private func endForKey(_ paths: NodePaths, _ failure: FileKey.Failure) -> Never 
   text.append("cairn-agent: ")
   text.append(paths.key.span)
   text.append(": ")
-  describe(failure, &text)
+  describe(failure, paths, &text)
   end(.storageFailed, text.span)
 }
 
@@ -302,7 +313,7 @@ private func endForForeignLog(_ paths: NodePaths) -> Never {
   text.append("cairn-agent: ")
   text.append(paths.spool.span)
   text.append(
-    ": was signed with another key than agent.key. Restore that key; to begin as another node, ")
+    ": was signed with another key than this node's. Restore that key; to begin as another node, ")
   text.append("move spool and device.pub away")
   end(.refused, text.span)
 }

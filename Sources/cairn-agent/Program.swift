@@ -14,12 +14,14 @@ struct Program {
       name: "cairn-agent", version: agentVersion, help: help, requiresBoard: true)
     let options = program.start()
     let files = program.configuration(options)
-    let paths = program.paths(options)
+    let paths = program.paths(options, files.site)
     let signals: TerminationSignals
     do throws(SystemError) { signals = try TerminationSignals() } catch {
       end(.refused, "cairn-agent: the kernel gives no signal descriptor")
     }
-    let lock = lockFolder(paths)
+    let lock = lockFolder(paths.agentFolder)
+    // Two agents with one key in two state folders would each sign with it.
+    let keyLock = paths.otherKeyFolder.map { lockFolder($0) }
     let hardware = hardwareIdentity(files.board)
     var start = LogStart()
     var key = openKey(paths, hardware: hardware, isNew: &start.isKeyNew)
@@ -48,6 +50,7 @@ struct Program {
       files: files, paths: paths, key: key, log: log, owedEpoch: owed, gatewayKeys: gatewayKeys,
       socket: room.leave())
     agent.run(signals)
+    keyLock?.release()
     lock.release()
     end(.success)
   }
@@ -66,13 +69,13 @@ struct Program {
   }
 
   /// One agent for a folder: two at a first start would each make a key.
-  private static func lockFolder(_ paths: NodePaths) -> FolderLock {
+  private static func lockFolder(_ folder: FixedPath) -> FolderLock {
     do throws(FolderLock.Failure) {
-      return try awaitLock(paths.key.directory)
+      return try awaitLock(folder)
     } catch {
       var text = TextBuilder<512>()
       text.append("cairn-agent: ")
-      text.append(paths.key.directory.span)
+      text.append(folder.span)
       switch error {
       case .notFound: text.append(": no such folder: make it, owned by the agent's user")
       case .locked:
@@ -93,6 +96,7 @@ struct Program {
       --config FILE   site file: sensors, intervals, gateway               /etc/cairn/site.ini
       --state FOLDER  holds agent/ with key and log                        /var/lib/cairn
       --run FOLDER    sockets, and what relative virtual buses stand below /run/cairn
+      --key-address file:/PATH     the private key             STATE/agent/agent.key
       --version, --help
 
     It runs until SIGTERM. Exit status: 0 asked to end, 2 command line, 69 a needed sensor is

@@ -9,7 +9,7 @@ import NodeFiles
 /// Invariant: indices are those of words that are there.
 struct Arguments: ~Copyable {
   private let words: ProgramArguments
-  private(set) var options = ProgramOptions(stateFolder: "/var/lib/cairn")
+  private(set) var options = ProgramOptions(stateFolder: "/var/lib/cairn", takesKeyAddress: true)
   private(set) var command: Command?
   private(set) var isJSON = false
   private(set) var wantsVersion = false
@@ -145,6 +145,9 @@ struct Arguments: ~Copyable {
       else { continue }
       refuse(option.text, nil, " is not an option of cairn ", command.firstWord)
     }
+    if !options.keyFile.isEmpty, !command.meetsKey {
+      refuse("--key-address", nil, " is not an option of cairn ", command.firstWord)
+    }
     if operand == nil, command.needsOperand {
       refuse(
         "this command needs ", nil, "", command.operand, "; `cairn help` shows what can be asked")
@@ -162,6 +165,7 @@ struct Arguments: ~Copyable {
     nearest.consider("--board", for: words[index])
     nearest.consider("--state", for: words[index])
     nearest.consider("--run", for: words[index])
+    nearest.consider("--key-address", for: words[index])
     nearest.consider("--help", for: words[index])
     nearest.consider("--version", for: words[index])
     refuseUnknown("there is no option ", index, nearest.word)

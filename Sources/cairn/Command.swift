@@ -105,6 +105,17 @@ enum Command: UInt8 {
     }
   }
 
+  /// It looks at the node's private key, so that --key-address may say where that is.
+  var meetsKey: Bool {
+    switch self {
+    case .keyBackup, .keyRestore, .doctor: true
+    case .status, .keyShow, .keyAdopt, .logList, .logShow, .logExport, .verify, .configCheck,
+      .configShow, .enrol, .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed,
+      .ownerRevoke, .boardShow, .boardCheck, .console:
+      false
+    }
+  }
+
   private var signsForOwner: Bool {
     switch self {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true

@@ -55,11 +55,18 @@ enum ConfigShowCommand {
       let section = listing.sections[index]
       if arguments.isJSON {
         if isOff(section) { continue }
-        for row in section.range { output.element(listing.rows[row], section, path) }
+        for row in section.range {
+          output.element(listing.rows[row], section, path, keyPath: keyPath(arguments))
+        }
       } else {
-        write(section, listing, &output)
+        write(section, listing, keyPath: keyPath(arguments), &output)
       }
     }
+  }
+
+  /// Where the key is when nothing says where: it depends on the state folder, so that no table has it.
+  private static func keyPath(_ arguments: borrowing Arguments) -> FixedPath? {
+    NodePaths(options: arguments.options)?.key
   }
 
   private static func isOff(_ section: ConfigurationListing.Section) -> Bool {
@@ -71,7 +78,7 @@ enum ConfigShowCommand {
 
   private static func write(
     _ section: ConfigurationListing.Section, _ listing: borrowing ConfigurationListing,
-    _ output: inout Output
+    keyPath: FixedPath?, _ output: inout Output
   ) {
     output.emphasise(.heading)
     output.write("[")
@@ -92,14 +99,20 @@ enum ConfigShowCommand {
     }
     output.newLine()
     if isOff(section) { return }
-    for index in section.range { write(listing.rows[index], &output) }
+    for index in section.range {
+      let row = listing.rows[index]
+      let text = valueText(row, section, keyPath)
+      write(row, text.span, &output)
+    }
   }
 
-  private static func write(_ row: ConfigurationListing.Row, _ output: inout Output) {
+  private static func write(
+    _ row: ConfigurationListing.Row, _ text: Span<UInt8>, _ output: inout Output
+  ) {
     output.write("  ")
     output.write(row.key)
     output.pad(to: columns.source)
-    guard let text = row.text else {
+    guard !text.isEmpty else {
       output.write(row.key.bytes.equals("address") ? "the chip's usual one" : "not set", .dim)
       output.newLine()
       return
@@ -119,9 +132,9 @@ enum ConfigShowCommand {
     }
     let room = output.width - 4
     if text.count <= room {
-      output.write(untrusted: text.span)
+      output.write(untrusted: text)
     } else {
-      output.write(untrusted: text.span.extracting(0..<room - 24))
+      output.write(untrusted: text.extracting(0..<room - 24))
       output.write("... (")
       output.write(UInt64(text.count))
       output.write(" characters)")
@@ -132,7 +145,8 @@ enum ConfigShowCommand {
 
 extension Output {
   fileprivate mutating func element(
-    _ row: ConfigurationListing.Row, _ section: ConfigurationListing.Section, _ path: PathText
+    _ row: ConfigurationListing.Row, _ section: ConfigurationListing.Section, _ path: PathText,
+    keyPath: FixedPath?
   ) {
     beginObject()
     member("section", text: section.title)
@@ -142,8 +156,9 @@ extension Output {
       member("name", text: section.name.span)
     }
     member("key", text: row.key)
-    if let text = row.text { member("value", text: text.span) } else { member(null: "value") }
-    member("source", text: row.text == nil ? "none" : row.line > 0 ? "file" : "default")
+    let text = valueText(row, section, keyPath)
+    if text.isEmpty { member(null: "value") } else { member("value", text: text.span) }
+    member("source", text: text.isEmpty ? "none" : row.line > 0 ? "file" : "default")
     if row.line > 0 {
       member("file", text: path.span)
       member("line", UInt64(row.line))
@@ -153,4 +168,18 @@ extension Output {
     }
     endObject()
   }
+}
+
+/// The value that holds; empty when there is none. [key]'s address has a default that depends on the state folder.
+private func valueText(
+  _ row: ConfigurationListing.Row, _ section: ConfigurationListing.Section, _ keyPath: FixedPath?
+) -> TextBuilder<264> {
+  var text = TextBuilder<264>()
+  if let written = row.text {
+    text.append(written.span)
+  } else if let keyPath, section.title.bytes.equals("key") {
+    text.append("file:")
+    text.append(keyPath.span)
+  }
+  return text
 }

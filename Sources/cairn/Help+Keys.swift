@@ -2,7 +2,8 @@
 extension Help {
   static var keyBackup: StaticString {
     """
-    cairn key backup --to FILE [--passphrase-file FILE] [--json]
+    cairn key backup --to FILE [--key-address file:/PATH]
+                 [--passphrase-file FILE] [--json]
 
       The node's private key, with its epoch and the hardware that it is bound to, in
       a text file that only a passphrase opens. Run it as root or as the agent's
@@ -16,9 +17,11 @@ extension Help {
 
   static var keyRestore: StaticString {
     """
-    cairn key restore FILE [--passphrase-file FILE] [--json]
+    cairn key restore FILE [--key-address file:/PATH]
+                  [--passphrase-file FILE] [--json]
 
-      Makes STATE/agent/agent.key of a backup. The agent must not run there. A file
+      Makes the node's key of a backup: STATE/agent/agent.key, or where [key] address
+      of the site file or --key-address says (file:/PATH). The agent must not run there. A file
       of another key is never overwritten; of the same key only the epoch is raised.
       Run as root, it gives the file to the folder's owner.
 

@@ -10,7 +10,7 @@ enum KeyBackupCommand {
   static func backup(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
     guard arguments.has(.to) else { refuse(.to, " is needed: the file that is made") }
     let target = pathOrEnd(arguments.value(of: .to))
-    let paths = nodePaths(arguments)
+    let paths = keyPathsOrEnd(arguments)
     let key = nodeKeyOrEnd(paths)
     endIfThere(target)
     let passphrase = passphraseOrEnd(
@@ -50,7 +50,8 @@ func endForNodeKey(_ paths: NodePaths, _ failure: FileKey.Failure) -> Never {
   text.append(": ")
   switch failure {
   case .missing:
-    text.append("no key: the agent makes it at its first start, or --state names another folder")
+    text.append(
+      "no key: the agent makes it at its first start, or [key] address or --state says otherwise")
   case .readableByOthers:
     text.append("its mode or owner is not right, so that others may know it; docs/key-file.md")
   case .notAFile: text.append("is not a file")

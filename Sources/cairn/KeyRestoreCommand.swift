@@ -18,8 +18,9 @@ enum KeyRestoreCommand {
   static func run(_ arguments: borrowing Arguments, _ output: inout Output) -> ExitStatus {
     let source = pathOrEnd(arguments.operandText)
     let sealedKey = sealedKeyOrEnd(source, .device)
-    let paths = nodePaths(arguments)
-    let lock = folderOrEnd(paths)
+    let paths = keyPathsOrEnd(arguments)
+    let lock = folderOrEnd(paths.agentFolder)
+    let keyLock = paths.otherKeyFolder.map { folderOrEnd($0) }
     let present = presentKeyOrEnd(paths, sealedKey.publicKey)
     endIfSpoolIsOfAnother(paths, sealedKey.publicKey)
     let key = openOrEnd(
@@ -33,6 +34,7 @@ enum KeyRestoreCommand {
     // A file of the same key knows better on which hardware it is.
     let hardware = present?.hardware ?? key.hardware
     if outcome != .wasThere { restoreOrEnd(key, paths, hardware) }
+    keyLock?.release()
     lock.release()
     let hasSpool = isThere(paths.spool)
     if arguments.isJSON {
@@ -73,8 +75,7 @@ enum KeyRestoreCommand {
   }
 
   /// The agent has its folder while it runs.
-  private static func folderOrEnd(_ paths: NodePaths) -> FolderLock {
-    let folder = paths.key.directory
+  private static func folderOrEnd(_ folder: FixedPath) -> FolderLock {
     do throws(FolderLock.Failure) { return try FolderLock(of: folder) } catch {
       switch error {
       case .notFound:

@@ -20,6 +20,8 @@ struct SiteNames {
   var gatewayKey: PublicKey?
   var hasAuthorization = false
   var hasPlace = false
+  /// Of the private key; empty when the file names none.
+  var keyFile = PathText()
   /// Sensor n + 1 of the log is the n-th of the file.
   var sensors = FixedArray<16, SensorName>(filler: SensorName())
 
@@ -42,6 +44,7 @@ struct SiteNames {
     if let key = files.site.gateway.publicKey { gatewayKey = PublicKey(ed25519: key) }
     hasAuthorization = files.site.enrolment != nil
     hasPlace = files.site.place != nil
+    keyFile = files.site.keyFile
     for index in files.site.sensors.indices {
       let sensor = files.site.sensors[index]
       sensors.append(SensorName(name: sensor.name, bus: sensor.bus))

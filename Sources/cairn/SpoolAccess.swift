@@ -69,6 +69,42 @@ func nodePaths(_ arguments: borrowing Arguments) -> NodePaths {
   return paths
 }
 
+/// The same for a command that meets the private key: its address stands on the command line or in the site file. A site
+/// file that is there and can't be used leaves open where the key is, so that it ends the program.
+func keyPathsOrEnd(_ arguments: borrowing Arguments) -> NodePaths {
+  let paths = nodePaths(arguments)
+  if !arguments.options.keyFile.isEmpty { return takeable(paths) }
+  var problems = ProblemList()
+  let files = NodeConfigurationFiles.load(
+    options: arguments.options, requiresBoard: false, problems: &problems)
+  if let files {
+    guard let placed = NodePaths(options: arguments.options, keyFile: files.site.keyFile) else {
+      end(.usage, "cairn: --state or --run is too long for the names below it")
+    }
+    return takeable(placed)
+  }
+  if let site = FixedPath(arguments.options.configPath.span), isAbsent(site) { return paths }
+  problems.writeAll(options: arguments.options, to: .error)
+  end(
+    .configuration,
+    "cairn: so it is not known where the key is: mend the site file, or name it with --key-address file:/PATH"
+  )
+}
+
+private func isAbsent(_ path: FixedPath) -> Bool {
+  do throws(FileFailure) {
+    _ = try FileIdentity(at: path)
+    return false
+  } catch { return error == .notFound }
+}
+
+private func takeable(_ paths: NodePaths) -> NodePaths {
+  if paths.isKeyAnothersPlace {
+    end(.configuration, "cairn: the key's address is that of another file of the agent")
+  }
+  return paths
+}
+
 /// Ends the program because of the spool.
 func endForSpool(_ paths: NodePaths, _ problem: SpoolProblem) -> Never {
   var text = TextBuilder<512>()

@@ -13,8 +13,9 @@ enum Check: UInt8 {
   case networkTime
   case users, agentFolder, uplinkFolder, runFolder, agentSocket, udevRules, ownGroups
   case finding
+  case keyAddress
 
-  static var count: Int { 44 }
+  static var count: Int { 45 }
 
   enum Group: UInt8 {
     case configuration, programs, buses, lines, clock, key, disk, network, permissions, problems
@@ -42,7 +43,7 @@ enum Check: UInt8 {
     case .busDevice, .busLines, .sensor, .busOthers: .buses
     case .boardPart: .lines
     case .clockTime, .clockNTP, .clockRTC, .clockGNSS: .clock
-    case .keyFile, .keyAccess, .keyContent, .keyHardware: .key
+    case .keyAddress, .keyFile, .keyAccess, .keyContent, .keyHardware: .key
     case .diskSpace, .diskInodes, .diskMount, .diskOptions, .diskErrors, .diskWear, .spoolFill:
       .disk
     case .uplinkVersion, .networkName, .networkConnect, .networkTLS, .networkGateway, .networkKey,
@@ -100,6 +101,7 @@ enum Check: UInt8 {
     case .udevRules: "udev.rules"
     case .ownGroups: "user.groups"
     case .finding: "problem"
+    case .keyAddress: "key.address"
     }
   }
 
@@ -150,6 +152,7 @@ enum Check: UInt8 {
     case .udevRules: "udev rules"
     case .ownGroups: "this user"
     case .finding: ""
+    case .keyAddress: "address"
     }
   }
 

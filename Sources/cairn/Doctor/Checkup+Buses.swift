@@ -24,7 +24,7 @@ extension Checkup {
     // No folder: no agent was ever here, and none can begin.
     var lock: FolderLock?
     do throws(FolderLock.Failure) {
-      lock = try FolderLock(of: paths.key.directory)
+      lock = try FolderLock(of: paths.agentFolder)
     } catch {
       if error != .notFound { return tellUnlocked(error, setup, &sink) }
     }

@@ -7,7 +7,7 @@ import NodeFiles
 extension Checkup {
   mutating func checkDisk(_ sink: inout some DoctorSink & ~Copyable) {
     // The agent's folder may be a mount of its own; who may not look there looks at the one above.
-    let folders = [paths.key.directory, paths.key.directory.directory] as InlineArray<2, FixedPath>
+    let folders = [paths.agentFolder, paths.agentFolder.directory] as InlineArray<2, FixedPath>
     var failure: SystemError?
     for index in folders.indices {
       do throws(SystemError) {

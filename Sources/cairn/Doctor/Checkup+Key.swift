@@ -5,9 +5,41 @@ import NodeFiles
 import Proofs
 import Signers
 
-/// The private key: there, private, whole, on its hardware. Its content is read only by who may.
+/// The private key: its address, there, private, whole, on its hardware. Its content is read only by who may.
 extension Checkup {
   mutating func checkKey(_ sink: inout some DoctorSink & ~Copyable) {
+    checkAddress(&sink)
+    checkFile(&sink)
+  }
+
+  /// Where the key is, who says so, and whether the agent's sandbox lets it be there.
+  private func checkAddress(_ sink: inout some DoctorSink & ~Copyable) {
+    var row = DoctorRow(.keyAddress, .ok)
+    row.reason.append("file:")
+    row.reason.append(untrusted: paths.key.span)
+    if !options.keyFile.isEmpty {
+      row.reason.append(", by --key-address")
+    } else if !report.site.isUsable {
+      row.reason.append(" is looked at, where a key is unless the site file says otherwise")
+      row.judge(.notChecked, do: "mend the site file first")
+    } else if !paths.isKeyNamed {
+      row.reason.append(", where a key is unless the site file says otherwise")
+    } else if paths.isKeyAnothersPlace {
+      row.reason.append(", by the site file: another file of the agent stands there")
+      row.judge(.failed, do: "Give the key a file of its own: [key] address = file:/PATH.")
+    } else {
+      row.reason.append(", by the site file")
+      if isInstalled, report.live == nil, paths.otherKeyFolder != nil {
+        row.reason.append("; the agent's service may write into /var/lib/cairn/agent alone")
+        row.judge(
+          .warning,
+          do: "`systemctl edit cairn-agent`: [Service], ReadWritePaths= and the key's folder.")
+      }
+    }
+    sink.take(row)
+  }
+
+  private func checkFile(_ sink: inout some DoctorSink & ~Copyable) {
     let facts: FileFacts
     do throws(SystemError) { facts = try FileFacts(at: paths.key) } catch {
       var row = DoctorRow(.keyFile, .failed)
@@ -21,7 +53,7 @@ extension Checkup {
           .failed,
           do: report.spoolProblem == .file(.notFound)
             ? "Start the agent, which makes it; or bring a backup back: `cairn key restore FILE`."
-            : "There is a spool without its key: `cairn key restore FILE`, or restore agent.key.")
+            : "There is a spool without its key: `cairn key restore FILE`, or mend [key] address.")
       } else {
         row.reason.append(error)
         row.judge(.failed, do: "Look at `dmesg` and at the agent's folder.")

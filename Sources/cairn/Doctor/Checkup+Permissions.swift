@@ -8,7 +8,7 @@ import NodeFiles
 extension Checkup {
   mutating func checkPermissions(_ sink: inout some DoctorSink & ~Copyable) {
     if isInstalled { checkUsers(&sink) }
-    checkFolder(.agentFolder, paths.key.directory, &sink)
+    checkFolder(.agentFolder, paths.agentFolder, &sink)
     checkFolder(.uplinkFolder, paths.uplinkFolder, &sink)
     checkRunFolder(&sink)
     checkSocket(&sink)

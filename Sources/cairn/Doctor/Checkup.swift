@@ -24,8 +24,9 @@ struct Checkup: ~Copyable {
 
   init(_ options: borrowing ProgramOptions, _ paths: NodePaths) {
     self.options = options.copy()
-    self.paths = paths
     report = NodeReport(paths, options)
+    // Only now it is known what the site file says of the key's place.
+    self.paths = NodePaths(options: options, keyFile: report.site.keyFile) ?? paths
     end = SystemClock().bootMilliseconds() + Self.totalMilliseconds
     setup = nil
     lines = nil
