@@ -1,0 +1,62 @@
+"""Scenarios, in the order in which they were written: each a sentence that is false when it fails."""
+
+import functools
+import pathlib
+import shutil
+
+from desk import Gateway, Simulator
+from emulator import FOLDER, Trouble
+
+SCENARIOS = []
+
+
+class Failure(Exception):
+    """A sentence that is not so."""
+
+
+def check(sentence, holds, detail=""):
+    if not holds:
+        raise Failure(f"{sentence}" + (f": {detail}" if detail != "" else ""))
+
+
+def scenario(sentence):
+    """A function of (image, desk) that returns what is worth telling, or nothing."""
+    def kept(function):
+        @functools.wraps(function)
+        def run(image):
+            with Desk(function.__name__) as desk:
+                return function(image, desk)
+        run.sentence, run.name = sentence, function.__name__
+        SCENARIOS.append(run)
+        return run
+    return kept
+
+
+class Desk:
+    """The host's side of one scenario: a folder of its own, a gateway and chips when it asks for them, and their end."""
+
+    def __init__(self, name):
+        self.name, self.folder, self.open = name, FOLDER / "desks" / name, []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for thing in reversed(self.open):
+            (thing.kill if hasattr(thing, "kill") else thing.close)()
+
+    def keep(self, thing):
+        self.open.append(thing)
+        return thing
+
+    def gateway(self):
+        return self.keep(Gateway(self.folder))
+
+    def simulator(self):
+        # A socket's path has room for 107 bytes.
+        return self.keep(Simulator(self.folder))
+
+    def machine(self, image, name=None):
+        return self.keep(image.from_snapshot(name or self.name))
