@@ -4,7 +4,7 @@ import FixedMemory
 /// How the agent is, as flat numbers. The order is the one of docs/agent-socket.md.
 public struct AgentStatus: Equatable, Sendable {
   /// Items of the message after version and type.
-  static var fieldCount: Int { 14 }
+  static var fieldCount: Int { 15 }
 
   /// UTF-8, at most 32 bytes.
   public var agentVersion = FixedArray<32, UInt8>(filler: 0)
@@ -39,6 +39,9 @@ public struct AgentStatus: Equatable, Sendable {
   /// An `AgentProblem`, or a number of a newer agent's; 0 is none.
   public var problem: UInt16 = 0
 
+  /// GPIO lines that can't be had or are gone, and have no row in the log.
+  public var failingLines: FailingLines = []
+
   /// Everything zero, nothing sealed.
   public init() {}
 
@@ -58,6 +61,7 @@ public struct AgentStatus: Equatable, Sendable {
     encoder.unsigned(spoolByteCount)
     encoder.boolean(isSimulated)
     encoder.unsigned(UInt64(problem))
+    encoder.unsigned(UInt64(failingLines.rawValue))
   }
 
   init(reading decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
@@ -79,7 +83,24 @@ public struct AgentStatus: Equatable, Sendable {
     spoolByteCount = try decoder.unsigned()
     isSimulated = try decoder.boolean()
     problem = try decoder.unsigned(as: UInt16.self)
+    failingLines = FailingLines(rawValue: try decoder.unsigned(as: UInt16.self))
   }
+}
+
+/// GPIO lines that the agent wants and can't use. Pulses are not among them: their faults are leaves.
+public struct FailingLines: OptionSet, Sendable {
+  public let rawValue: UInt16
+
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// The site's contacts in their order: bits 0 to 3.
+  public static func contact(_ index: Int) -> FailingLines {
+    precondition((0..<4).contains(index), "a site has four contacts at most")
+    return FailingLines(rawValue: 1 << UInt16(index))
+  }
+
+  public static let button = FailingLines(rawValue: 1 << 4)
+  public static let led = FailingLines(rawValue: 1 << 5)
 }
 
 extension CBOREncoder {

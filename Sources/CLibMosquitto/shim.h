@@ -205,6 +205,13 @@ static inline void cairn_mqtt_forget(struct cairn_mqtt *mqtt) {
   mqtt->words[0] = 0;
 }
 
+/* What a name server gets that does not answer: libmosquitto looks names up by getaddrinfo, which asks each of
+   at most three servers so often and waits so long (resolv.conf(5)). What the environment says already wins.
+   Before there are threads. */
+static inline int cairn_mqtt_bound_lookups(void) {
+  return setenv("RES_OPTIONS", "timeout:3 attempts:2", 0);
+}
+
 /* Begins to connect, without waiting for anything but a name server. `maximum_packet`: a broker sends no
    larger one. The library takes properties of a connection that is begun without waiting from its last
    waiting one: that one is refused here for its missing host, after it has taken them. */

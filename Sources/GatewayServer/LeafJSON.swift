@@ -60,9 +60,10 @@ enum LeafJSON {
         ("from", .unsigned(from)), ("to", .unsigned(to)), ("count", .unsigned(count)),
         ("reason", .text(reason)),
       ]
-    case .event(let code, let name, let sensor, let device):
+    case .event(let code, let name, let sensor, let device, let count):
       [("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name))]
         + self.sensor(sensor) + [("device", device.map { .text($0) } ?? .null)]
+        + (count.map { [("count", .unsigned($0))] } ?? [])
     case .contact(let code, let name, let contact):
       [
         ("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name)),

@@ -23,7 +23,8 @@ public struct DecodedLeaf: Equatable, Sendable {
     case fault(Sensor, code: UInt64, name: String, count: UInt64)
     /// What is missing, and says so: measurements (milliseconds) or leaves (indices).
     case gap(name: String, sensor: Sensor, from: UInt64, to: UInt64, count: UInt64, reason: String)
-    case event(code: UInt64, name: String, sensor: Sensor, device: String?)
+    /// `count`: how often since the leaf before; nil where the event has no such number.
+    case event(code: UInt64, name: String, sensor: Sensor, device: String?, count: UInt64?)
     /// A contact's state since so many milliseconds after the boot, or the state that was found.
     case contact(code: UInt64, name: String, Contact)
     /// The button was pressed, the last time so many milliseconds after the boot.

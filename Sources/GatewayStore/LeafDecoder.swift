@@ -168,13 +168,19 @@ struct LeafDecoder {
       return .gap(
         name: name, sensor: sensor, from: gap.from, to: gap.to, count: gap.count,
         reason: RecordName.gapReason(gap.reasonNumber))
-    case .deviceAttached, .deviceDetached, .sensorReplaced:
+    case .deviceAttached, .deviceDetached:
       return .event(
-        code: event.codeNumber, name: name, sensor: sensor, device: try event.deviceName().text)
+        code: event.codeNumber, name: name, sensor: sensor, device: try event.deviceName().text,
+        count: try event.changeCount())
+    case .sensorReplaced:
+      return .event(
+        code: event.codeNumber, name: name, sensor: sensor, device: try event.deviceName().text,
+        count: nil)
     case .consoleUnlocked, .consoleRefused:
+      let console = try event.console()
       return .event(
-        code: event.codeNumber, name: name, sensor: sensor,
-        device: try event.console().terminal.text)
+        code: event.codeNumber, name: name, sensor: sensor, device: console.terminal.text,
+        count: console.count)
     case .contactChanged:
       let contact = try event.contact()
       return .contact(
@@ -188,7 +194,8 @@ struct LeafDecoder {
         code: event.codeNumber, name: name, milliseconds: button.milliseconds,
         count: button.count)
     case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset, nil:
-      return .event(code: event.codeNumber, name: name, sensor: sensor, device: nil)
+      return .event(
+        code: event.codeNumber, name: name, sensor: sensor, device: nil, count: nil)
     }
   }
 

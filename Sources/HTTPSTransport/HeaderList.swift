@@ -1,4 +1,5 @@
 import CLibCurl
+import FixedMemory
 
 /// The request's headers as libcurl's list, freed with its owner.
 @usableFromInline struct HeaderList: ~Copyable {

@@ -45,7 +45,7 @@ public struct LinuxI2CBus: Sendable {
 /// combined transfer of any length, which SMBus does not have. On adapters that are SMBus only (most PC
 /// chipsets, i2c-stub) libi2c carries the transfers that look the same on the wire, and the rest is
 /// refused with `system(EOPNOTSUPP)`.
-public struct LinuxI2CDevice: I2CDevice, ~Copyable {
+public struct LinuxI2CDevice: CombinedI2CDevice, ~Copyable {
   /// Adapters take 8 KiB in one message (i2c-dev). Ours are far below.
   private static var maximumByteCount: Int { 8192 }
   /// SMBus 3.1 has 255; libi2c's I2C_SMBUS_BLOCK_MAX is 32.
@@ -77,22 +77,6 @@ public struct LinuxI2CDevice: I2CDevice, ~Copyable {
     return descriptor
   }
 
-  public mutating func write(_ bytes: Span<UInt8>) throws(BusError) {
-    var nothing = MutableSpan<UInt8>()
-    try transfer(bytes, into: &nothing)
-  }
-
-  public mutating func read(into bytes: inout MutableSpan<UInt8>) throws(BusError) {
-    guard !bytes.isEmpty else { return }
-    try transfer(Span<UInt8>(), into: &bytes)
-  }
-
-  public mutating func writeRead(_ bytes: Span<UInt8>, into reply: inout MutableSpan<UInt8>)
-    throws(BusError)
-  {
-    try transfer(bytes, into: &reply)
-  }
-
   fileprivate func probe() throws(BusError) -> Bool {
     let started = cairn_clock_boot()
     let isMemory = (0x30...0x37).contains(address) || (0x50...0x5f).contains(address)
@@ -106,7 +90,7 @@ public struct LinuxI2CDevice: I2CDevice, ~Copyable {
     throw error
   }
 
-  private func transfer(_ written: Span<UInt8>, into read: inout MutableSpan<UInt8>)
+  public func transfer(_ written: Span<UInt8>, into read: inout MutableSpan<UInt8>)
     throws(BusError)
   {
     guard written.count <= Self.maximumByteCount, read.count <= Self.maximumByteCount else {

@@ -44,8 +44,9 @@ public struct USBBridge: Sendable {
     USBBridgeSPIDevice(bridge: self, select: select)
   }
 
-  func patience(_ timeoutMilliseconds: UInt32) -> Int64 {
-    Int64(timeoutMilliseconds) + Int64(marginMilliseconds)
+  /// How long an SPI transfer or a question for pins is waited for.
+  var patienceMilliseconds: Int64 {
+    Int64(Self.transferMilliseconds) + Int64(marginMilliseconds)
   }
 
   func check(_ status: Int32) throws(BusError) {
@@ -56,7 +57,7 @@ public struct USBBridge: Sendable {
 
 /// One chip on the I2C bus of a stick. `disconnected` while the stick or its bridge is away; the next transfer
 /// after they are back succeeds. `system(EACCES)` when somebody else serves the socket.
-public struct USBBridgeI2CDevice: I2CDevice, ~Copyable {
+public struct USBBridgeI2CDevice: CombinedI2CDevice, ~Copyable {
   public let bridge: USBBridge
   public let address: UInt8
   private var client: BusSocketClient
@@ -67,37 +68,14 @@ public struct USBBridgeI2CDevice: I2CDevice, ~Copyable {
     client = BusSocketClient(path: bridge.path, servers: bridge.servers)
   }
 
-  public mutating func write(_ bytes: Span<UInt8>) throws(BusError) {
-    var nothing = MutableSpan<UInt8>()
-    try transfer(bytes, into: &nothing)
-  }
-
-  public mutating func read(into bytes: inout MutableSpan<UInt8>) throws(BusError) {
-    guard !bytes.isEmpty else { return }
-    try transfer(Span<UInt8>(), into: &bytes)
-  }
-
-  public mutating func writeRead(_ bytes: Span<UInt8>, into reply: inout MutableSpan<UInt8>)
-    throws(BusError)
-  {
-    try transfer(bytes, into: &reply)
-  }
-
-  private mutating func transfer(_ written: Span<UInt8>, into read: inout MutableSpan<UInt8>)
-    throws(BusError)
-  {
-    guard
-      written.count <= BusMessage.maximumTransferByteCount,
-      read.count <= BusMessage.maximumTransferByteCount
-    else { throw .system(errno: EMSGSIZE) }
-    var packet = InlineArray<4096, UInt8>(repeating: 0)
-    let byteCount = BusMessage.i2cRequest(
-      address: address, written, readCount: read.count,
-      timeoutMilliseconds: bridge.timeoutMilliseconds, into: &packet)
+  public mutating func transfer(
+    _ written: Span<UInt8>, into read: inout MutableSpan<UInt8>
+  ) throws(BusError) {
     try bridge.check(
-      try client.exchange(
-        &packet, byteCount: byteCount, into: &read,
-        patienceMilliseconds: bridge.patience(bridge.timeoutMilliseconds)))
+      try client.transfer(
+        address: address, written, into: &read,
+        timeoutMilliseconds: bridge.timeoutMilliseconds,
+        marginMilliseconds: bridge.marginMilliseconds))
   }
 }
 
@@ -123,7 +101,7 @@ public struct USBBridgeSPIDevice: SPIDevice, ~Copyable {
     try bridge.check(
       try client.exchange(
         &packet, byteCount: byteCount, into: &bytes,
-        patienceMilliseconds: bridge.patience(USBBridge.transferMilliseconds)))
+        patienceMilliseconds: bridge.patienceMilliseconds))
   }
 
   /// Makes the pins in `changed` outputs with their level, or inputs where `outputs` has no bit, and says how D0
@@ -139,7 +117,7 @@ public struct USBBridgeSPIDevice: SPIDevice, ~Copyable {
     try bridge.check(
       try client.exchange(
         &packet, byteCount: byteCount, into: &span,
-        patienceMilliseconds: bridge.patience(USBBridge.transferMilliseconds)))
+        patienceMilliseconds: bridge.patienceMilliseconds))
     return UInt16(read[0]) | UInt16(read[1]) << 8
   }
 }

@@ -76,7 +76,12 @@ public struct MQTTClient: ~Copyable {
 
   // MARK: Connecting
 
-  /// Begins to connect; steps do the rest. A name is looked up here, which may take as long as name servers do.
+  /// From here on no name server is waited for longer than twice 3 s, unless RES_OPTIONS of the environment says
+  /// otherwise (resolv.conf(5)). For a program that has no threads yet. False: there is no memory for it.
+  public static func boundLookUps() -> Bool { cairn_mqtt_bound_lookups() == 0 }
+
+  /// Begins to connect; steps do the rest. A name is looked up here, which may take as long as name servers do
+  /// (`boundLookUps`).
   public mutating func connect(
     to address: MQTTAddress, keepAliveSeconds: Int32, maximumPacketByteCount: UInt32
   ) throws(MQTTFailure) {

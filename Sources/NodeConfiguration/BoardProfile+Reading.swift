@@ -6,33 +6,13 @@ extension BoardProfile: ConfigurationDocument {
   mutating func begin(_ section: Section, name: Name, line: Int) {
     switch section {
     case .board: break
-    case .i2c:
-      var bus = I2CBus()
-      bus.name = name
-      bus.line = line
-      buses.append(bus)
-    case .serial:
-      var serial = SerialLine()
-      serial.name = name
-      serial.line = line
-      serialLines.append(serial)
-    case .gpio:
-      var gpio = GPIOLine()
-      gpio.name = name
-      gpio.line = line
-      gpioLines.append(gpio)
+    case .i2c: buses.append(I2CBus(name: name, line: line))
+    case .serial: serialLines.append(SerialLine(name: name, line: line))
+    case .gpio: gpioLines.append(GPIOLine(name: name, line: line))
     case .led: ledLine = line
     case .button: buttonLine = line
-    case .spi:
-      var bus = SPIBus()
-      bus.name = name
-      bus.line = line
-      spiBuses.append(bus)
-    case .lora:
-      var wiring = LoRaWiring()
-      wiring.name = name
-      wiring.line = line
-      loRaWirings.append(wiring)
+    case .spi: spiBuses.append(SPIBus(name: name, line: line))
+    case .lora: loRaWirings.append(LoRaWiring(name: name, line: line))
     case .gateway, .node, .enrolment, .place, .radio, .batch, .commit, .delivery, .spool, .clock,
       .gnss, .sensor, .pulse, .contact, .key:
       stop("a section of the site file in a board profile")
@@ -45,19 +25,16 @@ extension BoardProfile: ConfigurationDocument {
     case .boardCompatible: compatible = fixed(text)
     case .boardSerialFile: serialFile = fixed(text)
     case .boardCardFile: cardFile = fixed(text)
-    case .i2cDevice: setBusPlace(.device, text, line: line)
-    case .i2cVirtual: setBusPlace(.virtual, text, line: line)
-    case .i2cUSB: setBusPlace(.usb, text, line: line)
-    case .i2cTimeout:
-      var bus = buses[buses.count - 1]
-      bus.timeoutMilliseconds = value.number
-      buses[buses.count - 1] = bus
-    case .serialDevice, .serialVirtual:
-      setLinePlace(key == .serialDevice ? .device : .virtual, text, line: line)
+    case .i2cDevice: buses[buses.count - 1].put(.device, resolved(text, .device), line)
+    case .i2cVirtual: buses[buses.count - 1].put(.virtual, resolved(text, .virtual), line)
+    case .i2cUSB: buses[buses.count - 1].put(.usb, resolved(text, .usb), line)
+    case .i2cTimeout: buses[buses.count - 1].timeoutMilliseconds = value.number
+    case .serialDevice:
+      serialLines[serialLines.count - 1].put(.device, resolved(text, .device), line)
+    case .serialVirtual:
+      serialLines[serialLines.count - 1].put(.virtual, resolved(text, .virtual), line)
     case .serialBaud:
-      var serial = serialLines[serialLines.count - 1]
-      serial.baud = Self.baud(at: Int(value.number))
-      serialLines[serialLines.count - 1] = serial
+      serialLines[serialLines.count - 1].baud = Self.baud(at: Int(value.number))
     case .gpioChip, .gpioLine, .gpioActiveLow, .gpioBias: setLine(key, value, text)
     case .ledLine:
       led = fixed(text)
@@ -65,12 +42,9 @@ extension BoardProfile: ConfigurationDocument {
     case .buttonLine:
       button = fixed(text)
       buttonLine = line
-    case .spiDevice: setSPIPlace(.device, text, line: line)
-    case .spiUSB: setSPIPlace(.usb, text, line: line)
-    case .spiSpeed:
-      var bus = spiBuses[spiBuses.count - 1]
-      bus.clockHertz = value.number
-      spiBuses[spiBuses.count - 1] = bus
+    case .spiDevice: spiBuses[spiBuses.count - 1].put(.device, resolved(text, .device), line)
+    case .spiUSB: spiBuses[spiBuses.count - 1].put(.usb, resolved(text, .usb), line)
+    case .spiSpeed: spiBuses[spiBuses.count - 1].clockHertz = value.number
     case .loraChip, .loraSPI, .loraReset, .loraBusy, .loraInterrupt:
       setRadio(key, value, text, line: line)
     case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .gatewayUser,
@@ -86,33 +60,6 @@ extension BoardProfile: ConfigurationDocument {
       .pulseOptional, .contactLine, .contactDebounce, .contactTamper, .keyAddress:
       stop("a key of the site file in a board profile")
     }
-  }
-
-  private mutating func setBusPlace(_ place: Place, _ text: Span<UInt8>, line: Int) {
-    var bus = buses[buses.count - 1]
-    bus.place = place
-    bus.path = resolved(text, place)
-    bus.placeCount += 1
-    bus.placeLine = line
-    buses[buses.count - 1] = bus
-  }
-
-  private mutating func setLinePlace(_ place: Place, _ text: Span<UInt8>, line: Int) {
-    var serial = serialLines[serialLines.count - 1]
-    serial.place = place
-    serial.path = resolved(text, place)
-    serial.placeCount += 1
-    serial.placeLine = line
-    serialLines[serialLines.count - 1] = serial
-  }
-
-  private mutating func setSPIPlace(_ place: Place, _ text: Span<UInt8>, line: Int) {
-    var bus = spiBuses[spiBuses.count - 1]
-    bus.place = place
-    bus.path = resolved(text, place)
-    bus.placeCount += 1
-    bus.placeLine = line
-    spiBuses[spiBuses.count - 1] = bus
   }
 
   private mutating func setLine(_ key: Key, _ value: Value, _ text: Span<UInt8>) {
@@ -171,3 +118,24 @@ extension BoardProfile: ConfigurationDocument {
     return rates[index]
   }
 }
+
+/// A section of which exactly one key says where it is reached.
+private protocol PlacedSection {
+  var place: BoardProfile.Place { get set }
+  var path: PathText { get set }
+  var placeCount: Int { get set }
+  var placeLine: Int { get set }
+}
+
+extension PlacedSection {
+  mutating func put(_ place: BoardProfile.Place, _ path: PathText, _ line: Int) {
+    self.place = place
+    self.path = path
+    placeCount += 1
+    placeLine = line
+  }
+}
+
+extension BoardProfile.I2CBus: PlacedSection {}
+extension BoardProfile.SerialLine: PlacedSection {}
+extension BoardProfile.SPIBus: PlacedSection {}

@@ -24,6 +24,11 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var user = FixedText<64>()
     /// Its password is the first line of this file; empty: none.
     public internal(set) var passwordFile = PathText()
+
+    /// `url` is a broker's: gateways listen there.
+    public var isBroker: Bool { isMQTT(url.span) }
+    /// Without TLS.
+    public var isPlain: Bool { isUnencrypted(url.span) }
   }
 
   /// What the owner has signed for this node, as its tool printed it.
@@ -208,25 +213,10 @@ extension SiteConfiguration: ConfigurationDocument {
     switch section {
     case .gateway: lines.gateway = line
     case .gnss: hasGNSS = true
-    case .sensor:
-      var sensor = Sensor()
-      sensor.name = name
-      sensor.line = line
-      sensors.append(sensor)
-    case .pulse:
-      var pulse = Pulse()
-      pulse.name = name
-      pulse.line = line
-      pulses.append(pulse)
-    case .contact:
-      var contact = Contact()
-      contact.name = name
-      contact.line = line
-      contacts.append(contact)
-    case .enrolment:
-      var begun = Enrolment()
-      begun.line = line
-      enrolment = begun
+    case .sensor: sensors.append(Sensor(name: name, line: line))
+    case .pulse: pulses.append(Pulse(name: name, line: line))
+    case .contact: contacts.append(Contact(name: name, line: line))
+    case .enrolment: enrolment = Enrolment(line: line)
     case .place: place = Place()
     case .radio: radio = Radio()
     case .node, .batch, .commit, .delivery, .spool, .clock, .key: break

@@ -68,12 +68,29 @@ public struct DemoBlock: Sendable {
         let state = other["on"].map { $0.isTrue ? " on" : " off" } ?? ""
         words.append(name + (other["device"]?.string.map { ": \($0)" } ?? "") + state)
       case "unreadable": words.append("unreadable leaf: \(other["reason"]?.string ?? "?")")
-      default: words.append("a leaf of another kind")
+      default: words.append(Self.words(ofKind: other["number"]?.unsigned))
       }
     }
     if !described.isEmpty { words.append("described: \(described.joined(separator: ", "))") }
     guard !words.isEmpty else { return [] }
     return DemoLine.wrapped(label: "began", words.joined(separator: " · "))
+  }
+
+  /// What a leaf is that the gateway gives by the number of its kind.
+  static func words(ofKind number: UInt64?) -> String {
+    switch number.flatMap({ UInt8(exactly: $0) }).flatMap({ LeafKind(rawValue: $0) }) {
+    case .challenge: "took the gateway's challenge: what follows is not older than that"
+    case .intent: "a beacon was about to be sent"
+    case .sent: "a beacon was sent"
+    case .reveal: "what a beacon was made of"
+    case .witness: "a beacon of another node was heard"
+    case .listen: "the radio listened"
+    case .frame: "a frame was received"
+    case .health: "how the board is"
+    case .boot, .reading, .schema, .fault, .event, .clock, .position, nil:
+      number.map { "a leaf of kind \($0), which this version has no words for" }
+        ?? "a leaf without a kind"
+    }
   }
 
   // MARK: - Readings

@@ -10,6 +10,8 @@ import Proofs
 public protocol GatewayTransport: ~Copyable {
   /// Of the program that delivers over it, as its lines begin.
   static var programName: StaticString { get }
+  /// A broker stands between: there is a login at it, and a subscription to the answers.
+  static var hasBroker: Bool { get }
 
   /// The device's key: at the start, and whenever it is another one.
   mutating func use(_ keyID: KeyID)
@@ -65,10 +67,29 @@ public struct TransportFailure: Error, Sendable {
   public let isStop: Bool
   /// The explanation leaves the reason to the library's own words.
   public let hasDetail: Bool
+  /// What did not go well, for a check of the whole way.
+  public let step: WayStep
+  /// The same as the explanation, in two parts and fewer words.
+  public let reason: StaticString
+  public let remedy: StaticString
 
-  public init(explanation: StaticString, isStop: Bool, hasDetail: Bool) {
+  public init(
+    explanation: StaticString, isStop: Bool, hasDetail: Bool, step: WayStep, reason: StaticString,
+    remedy: StaticString
+  ) {
     self.explanation = explanation
     self.isStop = isStop
     self.hasDetail = hasDetail
+    self.step = step
+    self.reason = reason
+    self.remedy = remedy
   }
+}
+
+/// The steps of the way to a gateway, in their order.
+public enum WayStep: UInt8, Sendable {
+  case name, connection, security
+  /// Of a transport with a broker only.
+  case login, subscription
+  case gateway
 }

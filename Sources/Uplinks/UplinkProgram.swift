@@ -8,22 +8,22 @@ import Proofs
 /// alone knows it.
 extension Uplink where Transport: ~Copyable {
   /// Runs until SIGTERM or SIGINT. `open` ends the program when the configuration does not suit its transport.
-  /// With `--check`, where the program has that option, `check` is all it does.
+  /// With `--check` all it does is `check`.
   public static func main(
     version: StaticString, help: StaticString,
-    hasCheck: Bool = false, check: (borrowing SiteConfiguration) -> Void = { _ in },
+    check: (borrowing SiteConfiguration, NodePaths) -> Void,
     open: (borrowing SiteConfiguration, borrowing TerminationSignals) -> Transport
   ) -> Never {
     let program = BoardProgram(
       name: Transport.programName, version: version, help: help, requiresBoard: false)
     var isCheck = false
-    let options = program.start(orWith: hasCheck ? "--check" : "", &isCheck)
+    let options = program.start(orWith: "--check", &isCheck)
     let files = program.configuration(options)
+    let paths = program.paths(options, files.site)
     if isCheck {
-      check(files.site)
+      check(files.site, paths)
       NodeFiles.end(.success)
     }
-    let paths = program.paths(options, files.site)
     // A turn may have two requests, each as long as configured; waiting for key and spool is no failure.
     ServiceManager.allowSilence(
       seconds: UInt32(files.site.delivery.timeoutMilliseconds / 1000) * 2 + 120)

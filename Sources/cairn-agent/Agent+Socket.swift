@@ -171,6 +171,7 @@ extension Agent {
     status.spoolUsedByteCount = log.undeliveredByteCount()
     status.isSimulated = isSimulated
     status.problem = problem().map { $0.rawValue } ?? 0
+    status.failingLines = failingLines()
     return status
   }
 
@@ -181,6 +182,16 @@ extension Agent {
       count += 1
     }
     return count
+  }
+
+  private func failingLines() -> FailingLines {
+    var failing: FailingLines = []
+    for index in files.site.contacts.indices where lines.contacts[index].input.failure != nil {
+      failing.insert(.contact(index))
+    }
+    if lines.contacts[AgentLines.buttonIndex].input.failure != nil { failing.insert(.button) }
+    if lines.ledFailure != nil { failing.insert(.led) }
+    return failing
   }
 
   func problem() -> AgentProblem? {

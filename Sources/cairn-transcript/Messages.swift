@@ -49,6 +49,7 @@ private func tellMessages(_ index: UInt64, _ number: UInt64) {
   status.spoolByteCount = number
   status.isSimulated = number == 1
   status.problem = UInt16(truncatingIfNeeded: number)
+  status.failingLines = FailingLines(rawValue: UInt16(truncatingIfNeeded: number))
   let code = number == 0 ? nil : UInt16(truncatingIfNeeded: number)
   let bytes = text("a receipt")
   tell("status", index, .status(status))

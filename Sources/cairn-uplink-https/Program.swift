@@ -10,8 +10,33 @@ import Uplinks
 struct Program {
   static func main() {
     Uplink<HTTPSTransport>.main(
-      version: "0.1.0", help: help, hasCheck: true, check: { site in GatewayCheck.run(site) },
+      version: version, help: help, check: { site, _ in check(site) },
       open: { site, signals in openTransport(site, signals) })
+  }
+
+  private static var version: StaticString { "0.1.0" }
+
+  private static func check(_ site: borrowing SiteConfiguration) {
+    typealias Check = GatewayCheck<HTTPSTransport>
+    Check.begin(version: version)
+    let timeouts = HTTPSTransport.Timeouts(
+      connectMilliseconds: UInt32(
+        min(Check.connectMilliseconds, site.delivery.connectTimeoutMilliseconds)),
+      totalMilliseconds: UInt32(
+        min(Check.totalMilliseconds, site.delivery.timeoutMilliseconds)),
+      lowSpeedSeconds: 8)
+    do throws(HTTPSTransport.Failure) {
+      let transport = try HTTPSTransport(
+        gateway: site.gateway.url.span, authorities: site.gateway.caFile.span,
+        userAgent: "cairn-uplink-https/0.1.0", timeouts: timeouts,
+        allowsPlainHTTP: site.gateway.allowsPlainHTTP)
+      var check = Check(site, transport)
+      check.look()
+    } catch {
+      Check.tell(
+        "network.name", .failed, error.explanation, "Mend [gateway] of the site file.")
+    }
+    Check.end()
   }
 
   private static func openTransport(
@@ -50,6 +75,7 @@ struct Program {
 
 extension HTTPSTransport: GatewayTransport {
   public static var programName: StaticString { "cairn-uplink-https" }
+  public static var hasBroker: Bool { false }
 
   /// Every request says itself which key it is about.
   public mutating func use(_ keyID: KeyID) {}
@@ -83,14 +109,5 @@ extension TransportAnswer {
     self.init(
       status: response.status, byteCount: response.byteCount,
       retryAfterSeconds: response.retryAfterSeconds, contentType: response.contentType)
-  }
-}
-
-extension TransportFailure {
-  fileprivate init(_ failure: HTTPSTransport.Failure) {
-    var hasDetail = false
-    if case .other = failure { hasDetail = true }
-    self.init(
-      explanation: failure.explanation, isStop: failure == .stopped, hasDetail: hasDetail)
   }
 }

@@ -9,26 +9,86 @@ import Uplinks
 @main
 struct Program {
   static func main() {
-    Uplink<MQTTTransport>.main(version: "0.1.0", help: help) { site, signals in
-      openTransport(site, signals)
+    guard MQTTClient.boundLookUps() else {
+      Uplink<MQTTTransport>.end(.refused, saying: "no memory is left to begin with")
     }
+    Uplink<MQTTTransport>.main(
+      version: version, help: help, check: { site, paths in check(site, paths) },
+      open: { site, signals in openTransport(site, signals) })
   }
+
+  private static var version: StaticString { "0.1.0" }
 
   private static func openTransport(
     _ site: borrowing SiteConfiguration, _ signals: borrowing TerminationSignals
   ) -> MQTTTransport {
-    var account = MQTTTransport.Account(address: address(site))
-    account.authorities = site.gateway.caFile
-    account.user = site.gateway.user
-    account.password = password(site.gateway.passwordFile)
     let timeouts = MQTTTransport.Timeouts(
       connectMilliseconds: site.delivery.connectTimeoutMilliseconds,
       totalMilliseconds: site.delivery.timeoutMilliseconds)
-    return MQTTTransport(
-      account: account, timeouts: timeouts, stopDescriptor: signals.pollDescriptor)
+    do throws(AccountFailure) {
+      return MQTTTransport(
+        account: try account(site), timeouts: timeouts, stopDescriptor: signals.pollDescriptor)
+    } catch {
+      Uplink<MQTTTransport>.end(.configuration, saying: error.explanation)
+    }
   }
 
-  private static func address(_ site: borrowing SiteConfiguration) -> MQTTAddress {
+  /// `--check`. Topics have the name of the device's key, so that there has to be one.
+  private static func check(_ site: borrowing SiteConfiguration, _ paths: NodePaths) {
+    typealias Check = GatewayCheck<MQTTTransport>
+    Check.begin(version: version)
+    let timeouts = MQTTTransport.Timeouts(
+      connectMilliseconds: min(
+        Check.connectMilliseconds, site.delivery.connectTimeoutMilliseconds),
+      totalMilliseconds: min(Check.totalMilliseconds, site.delivery.timeoutMilliseconds))
+    do throws(AccountFailure) {
+      var transport = MQTTTransport(account: try account(site), timeouts: timeouts)
+      if let key = deviceKey(paths) {
+        transport.use(key.keyID)
+        var check = Check(site, transport)
+        check.look()
+      } else {
+        Check.tell(
+          "network.name", .notChecked,
+          "topics at the broker have the name of this node's key, and there is no device.pub",
+          "start the agent, which makes it, or name its folder with --state")
+      }
+    } catch {
+      Check.tell(
+        error.isLogin ? "network.login" : "network.name", .failed, error.explanation,
+        "Mend [gateway] of the site file.")
+    }
+    Check.end()
+  }
+
+  private static func deviceKey(_ paths: NodePaths) -> PublicKey? {
+    var bytes = InlineArray<33, UInt8>(repeating: 0)
+    var span = bytes.mutableSpan
+    do throws(FileFailure) {
+      let count = try readFile(paths.publicKey, into: &span)
+      return FixedBytes<32>(span.span.extracting(0..<count)).map { PublicKey(ed25519: $0) }
+    } catch { return nil }
+  }
+
+  /// Why [gateway] leads to no broker.
+  private struct AccountFailure: Error {
+    let explanation: StaticString
+    var isLogin = false
+  }
+
+  private static func account(
+    _ site: borrowing SiteConfiguration
+  ) throws(AccountFailure) -> MQTTTransport.Account {
+    var account = MQTTTransport.Account(address: try address(site))
+    account.authorities = site.gateway.caFile
+    account.user = site.gateway.user
+    account.password = try password(site.gateway.passwordFile)
+    return account
+  }
+
+  private static func address(
+    _ site: borrowing SiteConfiguration
+  ) throws(AccountFailure) -> MQTTAddress {
     let failure: MQTTFailure
     do throws(MQTTAddress.Failure) {
       return try MQTTAddress(site.gateway.url.span, allowsPlain: site.gateway.allowsPlainHTTP)
@@ -39,33 +99,34 @@ struct Program {
       case .plainNotAllowed: failure = .plainNotAllowed
       }
     }
-    Uplink<MQTTTransport>.end(.configuration, saying: failure.explanation)
+    throw AccountFailure(explanation: failure.explanation)
   }
 
   /// The first line of the file; empty without a file.
-  private static func password(_ path: borrowing PathText) -> FixedText<255> {
+  private static func password(
+    _ path: borrowing PathText
+  ) throws(AccountFailure) -> FixedText<255> {
     guard !path.isEmpty else { return FixedText() }
     var bytes = InlineArray<4096, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     var count = 0
     guard let file = FixedPath(path.span) else {
-      Uplink<MQTTTransport>.end(.configuration, saying: "password_file: no path")
+      throw AccountFailure(explanation: "password_file: no path", isLogin: true)
     }
     do throws(FileFailure) { count = try readFile(file, into: &span) } catch {
-      Uplink<MQTTTransport>.end(
-        .configuration,
-        saying:
-          "[gateway] password_file can't be read: is it there, and may this program's user read it?"
-      )
+      throw AccountFailure(
+        explanation:
+          "[gateway] password_file can't be read: is it there, and may this program's user read it?",
+        isLogin: true)
     }
     var end = 0
     while end < count, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") {
       end += 1
     }
     guard let password = FixedText<255>(bytes.span.extracting(0..<end)), end > 0 else {
-      Uplink<MQTTTransport>.end(
-        .configuration,
-        saying: "[gateway] password_file: its first line is no password of 1 to 255 bytes")
+      throw AccountFailure(
+        explanation: "[gateway] password_file: its first line is no password of 1 to 255 bytes",
+        isLogin: true)
     }
     return password
   }
@@ -78,6 +139,8 @@ struct Program {
       --config FILE   site file: broker, the gateway's key, time limits   /etc/cairn/site.ini
       --state FOLDER  agent/ is read, uplink/ holds the cursor            /var/lib/cairn
       --run FOLDER    holds the agent's socket                            /run/cairn
+      --check         looks once whether broker and gateway can be reached and are the right
+                      ones, prints a line for each step (docs: doctor), and ends
       --version, --help
 
     It runs until SIGTERM, however long network, broker and gateway are missing. Exit status: 0 asked
@@ -89,6 +152,7 @@ struct Program {
 
 extension MQTTTransport: GatewayTransport {
   public static var programName: StaticString { "cairn-uplink-mqtt" }
+  public static var hasBroker: Bool { true }
 
   public mutating func use(_ keyID: KeyID) { use(keyID: keyID.span) }
 
@@ -116,14 +180,5 @@ extension MQTTTransport: GatewayTransport {
         status: response.status, byteCount: response.byteCount,
         retryAfterSeconds: response.retryAfterSeconds, contentType: response.contentType)
     } catch { throw TransportFailure(error) }
-  }
-}
-
-extension TransportFailure {
-  fileprivate init(_ failure: MQTTFailure) {
-    var hasDetail = false
-    if case .other = failure { hasDetail = true }
-    self.init(
-      explanation: failure.explanation, isStop: failure == .stopped, hasDetail: hasDetail)
   }
 }

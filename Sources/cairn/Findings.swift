@@ -22,6 +22,7 @@ enum Finding: UInt8 {
   case sensorsFail, noSensor
   case clockMissing, clockWeak
   case gatewayHeadInvalid
+  case linesFail
 
   /// Data is lost, or nobody can rely on what is delivered, until somebody acts.
   var isGrave: Bool { rawValue < Finding.configurationUnusable.rawValue }
@@ -54,6 +55,7 @@ enum Finding: UInt8 {
     case .clockMissing: "no clock"
     case .clockWeak: "the clock is the gateway's"
     case .gatewayHeadInvalid: "the gateway's head kept here is not valid"
+    case .linesFail: "GPIO lines fail"
     }
   }
 
@@ -86,6 +88,7 @@ enum Finding: UInt8 {
     case .clockMissing: "clock-missing"
     case .clockWeak: "clock-weak"
     case .gatewayHeadInvalid: "gateway-head-invalid"
+    case .linesFail: "lines-fail"
     }
   }
 }
@@ -121,6 +124,7 @@ struct Findings {
     note(.gatewayKeyForeign, !report.gateway.isChainOfConfiguredKey, &found)
     note(.spoolNearlyFull, report.spool.undeliveredPercent >= 80, &found)
     if case .damaged = report.gateway.head { note(.gatewayHeadInvalid, true, &found) }
+    if let live = report.live { note(.linesFail, !live.failingLines.isEmpty, &found) }
     noteAgent(report, &found)
     noteIdentity(report, &found)
     noteDelivery(report, &found)
@@ -226,10 +230,10 @@ struct Findings {
       "Compare public_key in [gateway] with what the gateway's operator says, then restart the agent."
     case .deliveryBlocked: blockReason.remedy
     case .uplinkSilent:
-      "Look at `systemctl status cairn-uplink-https` and its journal: it should have tried again."
+      "Look at `systemctl status 'cairn-uplink-*'` and its journal: it should have tried again."
     case .deliveryWaiting: hindrance.remedy
     case .deliveryNotBegun:
-      "Look whether the uplink runs: `systemctl status cairn-uplink-https`."
+      "Look whether the uplink runs: `systemctl status 'cairn-uplink-*'`."
     case .receiptRefused: AgentProblem.receiptRefused.explanation
     case .spoolDropping: AgentProblem.spoolDropping.explanation
     case .spoolNearlyFull: "Mend delivery, or make the spool larger."
@@ -240,6 +244,8 @@ struct Findings {
       "Let NTP keep the clock (`timedatectl`), or give the receiver a view of the sky."
     case .clockWeak:
       "Let NTP keep the clock, or connect a receiver: both are better than the gateway."
+    case .linesFail:
+      "Run `cairn board check`: it says who has a line, or that no chip has its label."
     case .gatewayHeadInvalid: "Remove uplink/gateway-head.cose: the uplink fetches the next one."
     }
   }
@@ -250,7 +256,7 @@ extension DeliveryStateMachine.Hindrance {
     switch self {
     case .unreachable:
       """
-      Look at the network and at `journalctl -u cairn-uplink-https`. Nothing is lost: it tries \
+      Look at the network and at `journalctl -u 'cairn-uplink-*'`. Nothing is lost: it tries \
       again by itself.
       """
     case .notAGateway: "Look at url in [gateway], and whether the network wants a login."

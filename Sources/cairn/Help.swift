@@ -211,7 +211,7 @@ enum Help {
 
       While no agent runs, the buses are tried: chips of the site file are identified
       as the agent does it, under the agent's lock; to others nothing is written. The
-      gateway is asked by `cairn-uplink-https --check`, which this program starts.
+      gateway is asked by the uplink's --check, which this program starts.
 
       Exit status 0 when all is well, 1 when there are warnings, 69 when something
       failed, 2 for the command line.

@@ -17,6 +17,8 @@ struct SiteNames {
   var hasReceiver = false
   var canVerifyReceipts = false
   var gatewayURL = URLText()
+  /// Gateways listen at a broker.
+  var isBroker = false
   var gatewayKey: PublicKey?
   var hasAuthorization = false
   var hasPlace = false
@@ -24,6 +26,12 @@ struct SiteNames {
   var keyFile = PathText()
   /// Sensor n + 1 of the log is the n-th of the file.
   var sensors = FixedArray<16, SensorName>(filler: SensorName())
+
+  /// Contact n of the agent is the n-th of the file.
+  var contacts = FixedArray<4, Name>(filler: Name())
+
+  /// The program that delivers to such an address.
+  var uplinkName: StaticString { isBroker ? "cairn-uplink-mqtt" : "cairn-uplink-https" }
 
   struct SensorName {
     var name = Name()
@@ -41,10 +49,12 @@ struct SiteNames {
     hasReceiver = files.site.gnss != nil
     canVerifyReceipts = files.site.canVerifyReceipts
     gatewayURL = files.site.gateway.url
+    isBroker = files.site.gateway.isBroker
     if let key = files.site.gateway.publicKey { gatewayKey = PublicKey(ed25519: key) }
     hasAuthorization = files.site.enrolment != nil
     hasPlace = files.site.place != nil
     keyFile = files.site.keyFile
+    for index in files.site.contacts.indices { contacts.append(files.site.contacts[index].name) }
     for index in files.site.sensors.indices {
       let sensor = files.site.sensors[index]
       sensors.append(SensorName(name: sensor.name, bus: sensor.bus))

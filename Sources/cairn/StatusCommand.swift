@@ -26,6 +26,7 @@ enum StatusCommand {
         StatusPage.writeClock(report, &output)
         StatusPage.writePosition(report, &output)
         SensorPage.write(report, &output)
+        StatusPage.writeLines(report, &output)
         StatusPage.writeGaps(report, &output)
         StatusPage.writeSpool(report, &output)
       }

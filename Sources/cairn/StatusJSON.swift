@@ -58,6 +58,7 @@ extension Output {
       member("sensors", UInt64(live.sensorCount))
       member("failingSensors", UInt64(live.failingSensorCount))
       member("leaves", live.leafCount)
+      failingLines(live.failingLines, report.site)
       member("problem", UInt64(live.problem))
       if let problem = AgentProblem(rawValue: live.problem) {
         member("explanation", text: problem.explanation)

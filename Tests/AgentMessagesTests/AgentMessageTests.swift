@@ -108,6 +108,7 @@ func status(_ version: String, _ number: UInt64, lastBatch: UInt64?) -> AgentSta
   status.spoolByteCount = number
   status.isSimulated = number % 2 == 1
   status.problem = UInt16(truncatingIfNeeded: number)
+  status.failingLines = FailingLines(rawValue: UInt16(truncatingIfNeeded: number))
   return status
 }
 
@@ -218,8 +219,8 @@ let messages: [Copied] = {
     (
       .status(example),
       """
-      90 01 02 65 302e312e30 0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000
-      f4 00
+      91 01 02 65 302e312e30 0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000
+      f4 00 00
       """
     ),
     (.receipt(1, [0xd2, 0x84]), "84 01 03 01 42 d284"),

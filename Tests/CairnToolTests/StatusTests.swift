@@ -245,6 +245,27 @@ import Testing
   #expect(words.contains("serial cal-1, 1 min 1 s ago temperature 21.35 °C"))
 }
 
+@Test func linesThatTheAgentCanNotHaveAreShown() throws {
+  let node = try TestNode()
+  try node.writeSmallLog()
+  try node.writeSite("[contact.lid]\nline = lid\n[contact.door]\nline = door\n")
+  var status = AgentStatus()
+  status.boot = 1
+  status.uptimeMilliseconds = 63_000
+  status.failingLines = [.contact(1), .led]
+  let packet: [UInt8] = written { buffer in
+    var encoder = CBOREncoder(buffer.mutableSpan)
+    AgentMessage.status(status).encode(into: &encoder)
+    return encoder.byteCount
+  }
+  let words = try answering(node, packet) { try node.run("status").words }
+  #expect(words.contains("contact door, the LED can't be had"), "\(words)")
+  #expect(words.contains("GPIO lines fail"))
+  let json = try answering(node, packet) { try node.run("status", "--json").json() }
+  let agent = json["agent"] as? [String: Any]
+  #expect(agent?["failingLines"] as? [String] == ["contact door", "led"])
+}
+
 @Test func anAgentThatAnswersNothingOrNonsenseIsToldApart() throws {
   let node = try TestNode()
   try node.writeSmallLog()

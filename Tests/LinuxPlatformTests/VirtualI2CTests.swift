@@ -246,7 +246,7 @@ private func failure(_ device: inout VirtualI2CDevice, _ count: Int = 2) -> BusE
 
 @Test func theLongestTransferFitsAPacket() throws {
   let folder = try TemporaryFolder()
-  let longest = [UInt8](repeating: 5, count: VirtualBus.maximumTransferByteCount)
+  let longest = [UInt8](repeating: 5, count: BusMessage.maximumTransferByteCount)
   let simulator = try Simulator(
     at: folder.path("bus"), [.reply(status: 0, []), .reply(status: 0, longest)])
   var device = VirtualBus(path: folder.path("bus"), timeoutMilliseconds: .max).device(at: 0x77)

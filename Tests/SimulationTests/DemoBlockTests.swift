@@ -198,4 +198,16 @@ import Testing
       #expect(weather.observation(of: values, atBoardMilliseconds: 1_020_000) == nil)
     }
   }
+
+  @Test func everyKindOfLeafHasWords() {
+    var words: Set<String> = []
+    for number in UInt64(7)...14 {
+      let text = DemoBlock.words(ofKind: number)
+      #expect(!text.contains("kind"), "\(number): \(text)")
+      words.insert(text)
+    }
+    #expect(words.count == 8)
+    #expect(DemoBlock.words(ofKind: 99).contains("a leaf of kind 99"))
+    #expect(DemoBlock.words(ofKind: nil) == "a leaf without a kind")
+  }
 }

@@ -14,8 +14,10 @@ enum Check: UInt8 {
   case users, agentFolder, uplinkFolder, runFolder, agentSocket, udevRules, ownGroups
   case finding
   case keyAddress
+  case networkLogin, networkSubscription
+  case consoleService, consolePassphrase
 
-  static var count: Int { 45 }
+  static var count: Int { 49 }
 
   enum Group: UInt8 {
     case configuration, programs, buses, lines, clock, key, disk, network, permissions, problems
@@ -39,7 +41,9 @@ enum Check: UInt8 {
   var group: Group {
     switch self {
     case .siteFile, .boardProfile, .deviceTree: .configuration
-    case .agent, .agentVersion, .agentLog, .agentService, .uplink, .uplinkService: .programs
+    case .agent, .agentVersion, .agentLog, .agentService, .uplink, .uplinkService,
+      .consoleService, .consolePassphrase:
+      .programs
     case .busDevice, .busLines, .sensor, .busOthers: .buses
     case .boardPart: .lines
     case .clockTime, .clockNTP, .clockRTC, .clockGNSS: .clock
@@ -47,7 +51,7 @@ enum Check: UInt8 {
     case .diskSpace, .diskInodes, .diskMount, .diskOptions, .diskErrors, .diskWear, .spoolFill:
       .disk
     case .uplinkVersion, .networkName, .networkConnect, .networkTLS, .networkGateway, .networkKey,
-      .networkTime:
+      .networkTime, .networkLogin, .networkSubscription:
       .network
     case .users, .agentFolder, .uplinkFolder, .runFolder, .agentSocket, .udevRules, .ownGroups:
       .permissions
@@ -102,6 +106,10 @@ enum Check: UInt8 {
     case .ownGroups: "user.groups"
     case .finding: "problem"
     case .keyAddress: "key.address"
+    case .networkLogin: "network.login"
+    case .networkSubscription: "network.subscription"
+    case .consoleService: "console.service"
+    case .consolePassphrase: "console.passphrase"
     }
   }
 
@@ -153,6 +161,10 @@ enum Check: UInt8 {
     case .ownGroups: "this user"
     case .finding: ""
     case .keyAddress: "address"
+    case .networkLogin: "broker's login"
+    case .networkSubscription: "answers"
+    case .consoleService: "console"
+    case .consolePassphrase: "its passphrase"
     }
   }
 

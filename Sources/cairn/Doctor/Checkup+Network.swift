@@ -4,8 +4,8 @@ import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 
-/// The gateway, as the uplink reaches it. `cairn` has no network: `cairn-uplink-https --check` looks, as the uplink's
-/// user when root asks, and writes rows (docs/doctor.md).
+/// The gateway, as the uplink reaches it, and the broker before it. `cairn` has no network: the uplink's `--check`
+/// looks, as the uplink's user when root asks, and writes rows (docs/doctor.md).
 extension Checkup {
   /// Of the helper: two requests of at most 8 s, and its start.
   static var networkMilliseconds: Int64 { 20_000 }
@@ -16,18 +16,23 @@ extension Checkup {
         DoctorRow(.networkName, .notChecked, "only with a site file that can be used"))
       return
     }
-    guard let program = Self.uplinkProgram() else {
-      sink.take(
-        DoctorRow(
-          .networkName, .notChecked, "cairn-uplink-https is not installed beside this program",
-          do: "install the package cairn-uplink-https"))
-      return
+    let name = report.site.uplinkName
+    guard let program = Self.uplinkProgram(name) else {
+      var row = DoctorRow(.networkName, .notChecked)
+      row.reason.append(name)
+      row.reason.append(" is not installed beside this program")
+      row.remedy.append("install the package ")
+      row.remedy.append(name)
+      return sink.take(row)
     }
     sink.begin("network")
     var helper = HelperProgram(program)
     helper.append("--check")
     helper.append("--config")
     helper.append(options.configPath.span)
+    // Topics at a broker have the name of the node's key.
+    helper.append("--state")
+    helper.append(options.stateFolder.span)
     var (user, group) = (UInt32(0), UInt32(0))
     if isRoot, unsafe cairn_user_find(Self.uplinkUser.utf8Start, &user, &group) == 0 {
       helper.act(asUser: user, group: group)
@@ -56,7 +61,7 @@ extension Checkup {
       case .system(let errno):
         row.reason.append("the uplink's check can't be started: ")
         row.reason.append(SystemError(errno: errno))
-        row.judge(.failed, do: "Look at cairn-uplink-https and at what else runs.")
+        row.judge(.failed, do: "Look at the uplink's program and at what else runs.")
       case .outputTooLong, .tooManyWords:
         row.reason.append("the uplink's check is of another version")
         row.judge(.failed, do: "Install tool and uplink of one version.")
@@ -68,18 +73,18 @@ extension Checkup {
   private static var uplinkUser: StaticString { "cairn-uplink\0" }
 
   /// Beside this program, as packages and builds have it; else where packages put it.
-  private static func uplinkProgram() -> FixedPath? {
+  private static func uplinkProgram(_ name: StaticString) -> FixedPath? {
     var bytes = InlineArray<256, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     let count = unsafe span.withUnsafeMutableBufferPointer {
       unsafe cairn_own_path($0.baseAddress, Int64($0.count))
     }
     if count > 0, let own = FixedPath(span.span.extracting(0..<Int(count))),
-      let beside = own.directory.appending(name: "cairn-uplink-https"), fileExists(beside)
+      let beside = own.directory.appending(name: name), fileExists(beside)
     {
       return beside
     }
-    let installed = FixedPath("/usr/bin/cairn-uplink-https")
+    guard let installed = FixedPath("/usr/bin").appending(name: name) else { return nil }
     return fileExists(installed) ? installed : nil
   }
 
@@ -92,7 +97,7 @@ extension Checkup {
       .failed,
       do: """
         Install tool and uplink of one version; \
-        run `cairn-uplink-https --check`.
+        run the uplink with --check.
         """)
     if status == ExitStatus.configuration.rawValue {
       row.remedy.removeAll()
@@ -101,7 +106,7 @@ extension Checkup {
     sink.take(row)
   }
 
-  /// Lines of `cairn-uplink-https --check`. False when they are not whole, or not all understood.
+  /// Lines of an uplink's `--check`. False when they are not whole, or not all understood.
   private func takeRows(
     _ text: Span<UInt8>, _ sink: inout some DoctorSink & ~Copyable
   ) -> Bool {
@@ -111,7 +116,7 @@ extension Checkup {
     guard head.nextWord(), head.word.equals("cairn-check"), head.nextWord(), head.word.equals("1"),
       head.nextWord()
     else { return false }
-    checkVersion(.uplinkVersion, head.word, "cairn-uplink-https", &sink)
+    checkVersion(.uplinkVersion, head.word, report.site.uplinkName, &sink)
     while lines.nextLine() {
       if lines.word.equals("end") { return true }
       guard let row = Self.row(lines.word) else { return false }

@@ -198,7 +198,7 @@ extension Checkup {
     case .gatewayContradicted, .keyOfOtherHardware, .storageFailed, .spoolStopped,
       .enrolmentInvalid, .enrolmentRefused, .gatewayKeyForeign, .deliveryBlocked, .uplinkSilent,
       .deliveryWaiting, .deliveryNotBegun, .receiptRefused, .spoolDropping, .agentOther, .noSensor,
-      .clockWeak, .gatewayHeadInvalid:
+      .clockWeak, .gatewayHeadInvalid, .linesFail:
       false
     }
   }

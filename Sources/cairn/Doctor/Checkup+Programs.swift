@@ -12,7 +12,10 @@ extension Checkup {
     checkAgent(&sink)
     checkService("cairn-agent.service", .agentService, &sink)
     checkUplink(&sink)
-    checkService("cairn-uplink-https.service", .uplinkService, &sink)
+    checkService(
+      report.site.isBroker ? "cairn-uplink-mqtt.service" : "cairn-uplink-https.service",
+      .uplinkService, &sink)
+    checkConsole(&sink)
   }
 
   /// Somebody is at the socket, though it may not answer.
@@ -154,10 +157,11 @@ extension Checkup {
     case nil: sink.take(DoctorRow(.uplink, .notChecked, "/proc/locks can't be read"))
     case true?: sink.take(DoctorRow(.uplink, .ok, "runs: it holds the lock on its folder"))
     case false?:
-      sink.take(
-        DoctorRow(
-          .uplink, .failed, "does not run: nobody holds the lock on its folder",
-          do: "Start it: `systemctl start cairn-uplink-https`; its journal says why it ended."))
+      var row = DoctorRow(.uplink, .failed, "does not run: nobody holds the lock on its folder")
+      row.remedy.append("Start it: `systemctl start ")
+      row.remedy.append(report.site.uplinkName)
+      row.remedy.append("`; its journal says why it ended.")
+      sink.take(row)
     }
   }
 }
