@@ -108,10 +108,11 @@ let boardTargets: [Target] = [
     exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("gpiod")]),
   // Works on C pointers throughout, so without the strict check; Swift's part of it cannot allocate.
   module(
-    "HTTPSTransport", ["FixedMemory", "CLibCurl"],
+    "HTTPSTransport", ["LinuxPlatform", "FixedMemory", "CLibCurl"],
     board + noAllocations),
   module(
-    "MQTTTransport", ["FixedMemory", "CLibMosquitto", "CMosquittoGuard"], board + noAllocations),
+    "MQTTTransport", ["LinuxPlatform", "FixedMemory", "CLibMosquitto", "CMosquittoGuard"],
+    board + noAllocations),
   module(
     "NodeFiles", ["NodeConfiguration", "LinuxPlatform", "Proofs", "FixedMemory", "CLinux"], noHeap),
   module(
@@ -359,7 +360,7 @@ let hostTests: [Target] = [
     "Whole",
     [
       "Simulation", "HTTPSTransport", "Identity", "Proofs", "Signers", "Verifier",
-      "FixedMemory", "TestSupport",
+      "FixedMemory", "TestSupport", "DeviceLog", "Delivery", "LinuxPlatform", "Records", "Spool",
     ]),
 ]
 

@@ -77,6 +77,15 @@ static inline long cairn_curl_number(CURL *handle, CURLINFO info) {
   return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
 }
 
+/* The socket of the transfer that has just ended, while its connection is open; -1 when it is not. To be asked
+   for before the transfer leaves its runner. */
+static inline int cairn_curl_socket(CURL *handle) {
+  curl_socket_t descriptor = CURL_SOCKET_BAD;
+  return curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &descriptor) == CURLE_OK
+      && descriptor != CURL_SOCKET_BAD
+    ? (int)descriptor : -1;
+}
+
 static inline long long cairn_curl_large(CURL *handle, CURLINFO info) {
   curl_off_t value = 0;
   return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? (long long)value : 0;

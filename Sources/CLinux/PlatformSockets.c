@@ -2,6 +2,8 @@
 #include "CLinuxPlatform.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,16 @@ static int address_of(const uint8_t *path, struct sockaddr_un *address) {
   address->sun_family = AF_UNIX;
   memcpy(address->sun_path, path, count);
   return 0;
+}
+
+int64_t cairn_tcp_wire_bytes(int descriptor) {
+  struct tcp_info info;
+  memset(&info, 0, sizeof info);
+  socklen_t size = sizeof info;
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return -errno;
+  /* tcpi_bytes_sent and tcpi_bytes_received: Linux 4.19. */
+  uint64_t packets = (uint64_t)info.tcpi_segs_out + info.tcpi_segs_in;
+  return (int64_t)(info.tcpi_bytes_sent + info.tcpi_bytes_received + packets * 72);
 }
 
 int cairn_socket_new(void) {

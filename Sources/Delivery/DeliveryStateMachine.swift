@@ -60,6 +60,8 @@ public struct DeliveryStateMachine: ~Copyable {
     case contradiction
     /// The spool, the public key or the cursor could not be read.
     case spoolUnreadable
+    /// Nothing more may be sent in this month.
+    case budgetSpent
   }
 
   /// Why delivery stops until somebody mends something.

@@ -56,6 +56,8 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private var message = InlineArray<247, UInt8>(repeating: 0)
   private var messageByteCount = 0
   private var assembled = 0..<0
+  /// Leaves for which subtrees stand in what was assembled: then the batch has to be read anew to be whole.
+  public private(set) var withheldCount = 0
   /// The last batch that `next` gave.
   public private(set) var batch: LogBatch?
 
@@ -188,6 +190,7 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
     itemsStart = position
     frontierAtStart = frontier
     assembled = 0..<0
+    withheldCount = 0
   }
 
   private mutating func gather(_ entry: SpoolEntry) throws(CBORDecoder.Failure) {
@@ -293,13 +296,42 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// The batch as it is delivered: its leaves, from the checkpoint's first on.
   public mutating func assemble() throws(Failure) {
-    guard let batch, batch.isWhole else { throw .noBatch }
+    guard let batch, batch.isWhole, withheldCount == 0 else { throw .noBatch }
     write(leading: Span(), leadingItemCount: 0, batch)
+  }
+
+  /// The batch as it is delivered, with the readings in it as subtrees, where these take less room; all other
+  /// leaves go whole (docs/delivery-protocol.md, "A budget of bytes"). `withheldCount` says of how many.
+  public mutating func assembleWithoutReadings() throws(Failure) {
+    guard var batch, batch.isWhole, withheldCount == 0 else { throw .noBatch }
+    let start = Self.itemsOffset
+    do throws(CBORDecoder.Failure) {
+      let plan = try WithholdingPlan(
+        items: buffer.span.extracting(start..<start + gatheredByteCount), count: gatheredItemCount,
+        first: batch.itemsStart)
+      var whole = buffer.mutableSpan
+      let rest = whole._mutatingExtracting(start..<whole.count)
+      gatheredByteCount = try plan.apply(to: rest)
+      batch.itemCount = plan.itemCount
+      gatheredItemCount = plan.itemCount
+      withheldCount = plan.withheldCount
+    } catch { throw .foreignContent }
+    write(leading: Span(), leadingItemCount: 0, batch)
+  }
+
+  /// How many leaves `assembleWithoutReadings` would withhold of the last batch; nil when there is none, or its
+  /// first leaves gave way.
+  public var withholdableCount: Int? {
+    guard let batch, batch.isWhole, withheldCount == 0 else { return nil }
+    do throws(CBORDecoder.Failure) {
+      return try WithholdingPlan(items: items, count: gatheredItemCount, first: batch.itemsStart)
+        .withheldCount
+    } catch { return nil }
   }
 
   /// The batch with the subtrees of all leaves before it in front, so that it can be checked alone.
   public mutating func assembleAlone() throws(Failure) {
-    guard let batch else { throw .noBatch }
+    guard let batch, withheldCount == 0 else { throw .noBatch }
     var leading = InlineArray<2816, UInt8>(repeating: 0)
     var encoder = CBOREncoder(leading.mutableSpan)
     var remaining = frontierAtStart.size
@@ -319,7 +351,7 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// The batch for a gateway that has `size` leaves, which are fewer than stand before the batch: the
   /// subtrees that the log kept of the leaves between lead.
   public mutating func assembleResumed(fromSize size: UInt64) throws(Failure) {
-    guard let batch else { throw .noBatch }
+    guard let batch, withheldCount == 0 else { throw .noBatch }
     if size == batch.itemsStart, batch.isWhole { return try assemble() }
     var note = InlineArray<8176, UInt8>(repeating: 0)
     var span = note.mutableSpan

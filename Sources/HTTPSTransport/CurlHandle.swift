@@ -1,5 +1,6 @@
 import CLibCurl
 import FixedMemory
+import LinuxPlatform
 
 /// One easy handle and the multi handle that runs it, freed with their owner. All calls of libcurl's
 /// transfers are here.
@@ -104,6 +105,9 @@ import FixedMemory
     var code: CURLcode
     var replyByteCount = 0
     var isReplyTooLarge = false
+    /// What its connection has had in bytes since it began; nil when it is closed or was never there.
+    var connectionByteCount: UInt64?
+    var newConnectionCount: UInt64 = 0
     var detail = FixedArray<256, UInt8>(filler: 0)
   }
 
@@ -116,13 +120,14 @@ import FixedMemory
   ) -> Outcome {
     var errorText = InlineArray<256, CChar>(repeating: 0)
     var sink = ReplySink()
+    var wire: UInt64?
     let code = reply.withUnsafeMutableBufferPointer { replyBuffer in
       sink.start = replyBuffer.baseAddress
       sink.capacity = replyBuffer.count
       return body.withUnsafeBufferPointer { bodyBuffer in
         withUnsafeMutablePointer(to: &sink) { sink in
           withUnsafeMutablePointer(to: &errorText) { errorText in
-            run(method, address, headers, bodyBuffer, sink, errorText)
+            run(method, address, headers, bodyBuffer, sink, errorText, &wire)
           }
         }
       }
@@ -130,6 +135,9 @@ import FixedMemory
     var outcome = Outcome(code: code)
     outcome.replyByteCount = sink.count
     outcome.isReplyTooLarge = sink.isTooLarge
+    outcome.connectionByteCount = wire
+    outcome.newConnectionCount = UInt64(
+      max(0, cairn_curl_number(pointer, CURLINFO_NUM_CONNECTS)))
     if code != CURLE_OK { Self.describe(code, errorText, into: &outcome.detail) }
     return outcome
   }
@@ -137,7 +145,7 @@ import FixedMemory
   private func run(
     _ method: Method, _ address: CString<512>, _ headers: borrowing HeaderList,
     _ body: UnsafeBufferPointer<UInt8>, _ sink: UnsafeMutablePointer<ReplySink>,
-    _ errorText: UnsafeMutablePointer<InlineArray<256, CChar>>
+    _ errorText: UnsafeMutablePointer<InlineArray<256, CChar>>, _ wire: inout UInt64?
   ) -> CURLcode {
     // An empty body is a pointer too: without one libcurl would read from standard input.
     var nothing: UInt8 = 0
@@ -158,7 +166,7 @@ import FixedMemory
       ]
       var code = CURLE_OK
       for index in settings.indices where settings[index] != CURLE_OK { code = settings[index] }
-      if code == CURLE_OK { code = transfer() }
+      if code == CURLE_OK { code = transfer(&wire) }
       // These cannot fail: the options are known by now, and nothing is copied.
       _ = cairn_curl_set_list(pointer, CURLOPT_HTTPHEADER, nil)
       _ = cairn_curl_set_pointer(pointer, CURLOPT_POSTFIELDS, nil)
@@ -170,10 +178,14 @@ import FixedMemory
   }
 
   /// Runs what is set up, to its end or until it is to be given up. libcurl's timeouts bound it.
-  private func transfer() -> CURLcode {
+  private func transfer(_ wire: inout UInt64?) -> CURLcode {
     guard curl_multi_add_handle(runner, pointer) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
-    // Fails only for a handle that was not added.
-    defer { _ = curl_multi_remove_handle(runner, pointer) }
+    defer {
+      // Afterwards libcurl no longer says which socket it was.
+      wire = WireCount.byteCount(ofConnection: cairn_curl_socket(pointer))
+      // Fails only for a handle that was not added.
+      _ = curl_multi_remove_handle(runner, pointer)
+    }
     while true {
       var runningCount: Int32 = 0
       var problem = curl_multi_perform(runner, &runningCount)
@@ -215,6 +227,11 @@ import FixedMemory
       status: cairn_curl_number(pointer, CURLINFO_RESPONSE_CODE), byteCount: byteCount,
       retryAfterSeconds: Self.seconds(header("Retry-After")),
       contentType: Self.mediaType(header("Content-Type")))
+  }
+
+  /// Of the last transfer; never below 0.
+  func number(of info: CURLINFO) -> UInt64 {
+    UInt64(max(0, cairn_curl_large(pointer, info)))
   }
 
   private func header(_ name: StaticString) -> UnsafePointer<CChar>? {

@@ -1,5 +1,6 @@
 import CLibCurl
 import FixedMemory
+import LinuxPlatform
 
 /// Posts bytes to one gateway over HTTPS, or gets what it has, and reads a bounded answer. One handle, so that
 /// connection and TLS session are used again. Blocking: each call returns within `Timeouts.totalMilliseconds`,
@@ -51,6 +52,9 @@ public struct HTTPSTransport: ~Copyable {
     /// As it came; empty when missing or longer than the maximum.
     public let contentType: FixedArray<96, UInt8>
   }
+
+  /// What has gone over the network: as the kernel counts it for each connection, with what surrounds that estimated.
+  public private(set) var wire = WireCount()
 
   let handle: CurlHandle
   private let address: GatewayAddress
@@ -104,11 +108,24 @@ public struct HTTPSTransport: ~Copyable {
   ) throws(Failure) -> Response {
     detail.removeAll()
     let outcome = handle.perform(method, target, headers, body: body, reply: &reply)
+    count(outcome)
     guard outcome.code == CURLE_OK else {
       detail = outcome.detail
       throw Failure(outcome, handle)
     }
     return handle.response(byteCount: outcome.replyByteCount)
+  }
+
+  private mutating func count(_ outcome: CurlHandle.Outcome) {
+    for _ in 0..<outcome.newConnectionCount { wire.begin() }
+    if let bytes = outcome.connectionByteCount { return wire.see(bytes) }
+    // Closed already, by whoever answered, or because the attempt failed.
+    guard outcome.newConnectionCount > 0 || outcome.code == CURLE_OK else {
+      return wire.add(WireCount.attemptByteCount)
+    }
+    let size =
+      handle.number(of: CURLINFO_SIZE_UPLOAD_T) + handle.number(of: CURLINFO_SIZE_DOWNLOAD_T)
+    wire.add(WireCount.unseenConnectionByteCount + size + size / 20)
   }
 
   /// True when libcurl looks names up beside the transfer; otherwise a name server that doesn't answer

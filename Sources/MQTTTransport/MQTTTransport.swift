@@ -1,4 +1,5 @@
 import FixedMemory
+import LinuxPlatform
 
 /// Asks a gateway through a broker, one request at a time, each with its answer (docs/delivery-protocol.md,
 /// "Over MQTT"). Each call ends within the time limits, and at once when the descriptor that it was told to
@@ -55,6 +56,9 @@ public struct MQTTTransport: ~Copyable {
   /// An answer has 4096 bytes, and its topic and properties 300.
   static var maximumPacketByteCount: UInt32 { 8192 }
   static var maximumAnswerByteCount: Int { 4096 }
+
+  /// What has gone over the network, as it was last looked at.
+  private var wire = WireCount()
 
   private let account: Account
   private let timeouts: Timeouts
@@ -123,6 +127,7 @@ public struct MQTTTransport: ~Copyable {
     name.append("-")
     // Two with one key, as of a copied card, do not push each other out.
     name.append(try MQTTClient.randomName().span.extracting(0..<8))
+    wire.begin()
     client = try MQTTClient.made(
       clientID: name.span, address: account.address, authorities: account.authorities.span,
       user: account.user.span, password: account.password.span,
@@ -141,7 +146,24 @@ public struct MQTTTransport: ~Copyable {
     idleDescriptor = client?.descriptor
   }
 
+  /// What has gone over the network: as the kernel counts it for each connection, the keep-alive included.
+  public var wireByteCount: UInt64 {
+    mutating get {
+      look()
+      return wire.byteCount
+    }
+  }
+
+  /// Counts what the connection has had by now.
+  private mutating func look() {
+    guard let descriptor = client?.descriptor,
+      let count = WireCount.byteCount(ofConnection: descriptor)
+    else { return }
+    wire.see(count)
+  }
+
   private mutating func close() {
+    look()
     client?.disconnect()
     client = nil
     idleDescriptor = nil

@@ -53,6 +53,7 @@ extension BoardProfile: ConfigurationDocument {
       .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
       .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,
       .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
+      .deliveryMonthlyBudget,
       .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
       .clockTolerance, .clockRepeatInterval, .gnssPort, .gnssPositionInterval, .sensorChip,
       .sensorBus, .sensorAddress, .sensorInterval, .sensorFrozenAfter, .sensorOptional,

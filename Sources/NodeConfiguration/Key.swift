@@ -87,7 +87,7 @@ enum Key: UInt8 {
   case radioModel, radioRegion, radioTransmitPower, radioAntennaGain, radioCableLoss
   case batchInterval, batchMaxLeaves
   case commitInterval
-  case deliveryConnectTimeout, deliveryTimeout
+  case deliveryConnectTimeout, deliveryTimeout, deliveryMonthlyBudget
   case spoolSize, spoolSegment, spoolWhenFull
   case clockInterval, clockTolerance, clockRepeatInterval
   case gnssPort, gnssPositionInterval

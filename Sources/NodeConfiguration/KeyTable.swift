@@ -178,6 +178,9 @@ enum KeyTable {
       .standard("30 s")),
     .init(
       .deliveryTimeout, .delivery, "timeout", .duration(second...hour), .standard("3 min")),
+    .init(
+      .deliveryMonthlyBudget, .delivery, "monthly_budget",
+      .size(mebibyte...(1024 * gibibyte)), .unset),
 
     .init(
       .spoolSize, .spool, "size", .size(mebibyte...(16 * gibibyte)), .standard("64 MiB")),

@@ -70,6 +70,8 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var connectTimeoutMilliseconds: Int64 = 0
     /// Of one request, from its start to its answer. Not less than the other.
     public internal(set) var timeoutMilliseconds: Int64 = 0
+    /// Bytes that may go over the network in a month; nil: as many as there are.
+    public internal(set) var monthlyBudgetByteCount: Int64?
   }
 
   public struct Spool: Sendable {
@@ -270,6 +272,7 @@ extension SiteConfiguration: ConfigurationDocument {
     case .deliveryTimeout:
       delivery.timeoutMilliseconds = value.number
       lines.timeout = line
+    case .deliveryMonthlyBudget: delivery.monthlyBudgetByteCount = value.number
     case .spoolSize:
       spool.byteCount = value.number
       lines.spoolSize = line

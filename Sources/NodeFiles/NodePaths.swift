@@ -10,6 +10,7 @@ import NodeConfiguration
 ///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
 ///     STATE/agent/gateway-keys.cbor  the gateway's keys, proved     agent writes, uplink reads
 ///     STATE/uplink/cursor       how far delivery has come             uplink
+///     STATE/uplink/budget.cbor            bytes of this month, where they are counted     uplink
 ///     STATE/uplink/enrolment-answer.cbor      what the gateway said of the enrolment   uplink
 ///     STATE/uplink/gateway-head.cose          the gateway's newest head                uplink
 ///     STATE/uplink/gateway-contradiction.cbor  two of its heads that can't both be true  uplink
@@ -32,6 +33,7 @@ public struct NodePaths {
   public let consoleAttempts: FixedPath
   public let consolePassphrase: FixedPath
   public let cursor: FixedPath
+  public let budget: FixedPath
   public let enrolmentAnswer: FixedPath
   public let gatewayHead: FixedPath
   public let gatewayContradiction: FixedPath
@@ -51,6 +53,7 @@ public struct NodePaths {
       let enrolment = agent.appending(name: "enrolment.cose"),
       let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
       let gatewayKeys = agent.appending(name: "gateway-keys.cbor"),
+      let budget = uplink.appending(name: "budget.cbor"),
       let enrolmentAnswer = uplink.appending(name: "enrolment-answer.cbor"),
       let gatewayHead = uplink.appending(name: "gateway-head.cose"),
       let gatewayContradiction = uplink.appending(name: "gateway-contradiction.cbor"),
@@ -77,6 +80,7 @@ public struct NodePaths {
     self.gatewayHead = gatewayHead
     self.gatewayContradiction = gatewayContradiction
     self.cursor = cursor
+    self.budget = budget
     self.agentSocket = socket
     self.deliveryNotice = deliveryNotice
   }

@@ -30,6 +30,10 @@ public protocol GatewayTransport: ~Copyable {
   /// The library's own words about the last failure; empty where it has none.
   var detail: FixedArray<256, UInt8> { get }
 
+  /// About how many bytes have gone over the network since this was made, both ways, with the heads of all packets:
+  /// what a line that is paid by the byte is charged for.
+  var wireByteCount: UInt64 { mutating get }
+
   /// Readable when `tend` has something to do between two requests; nil when there is no such thing.
   var idleDescriptor: Int32? { get }
   /// After so long `tend` is to be called, at the latest; nil when it need not be.

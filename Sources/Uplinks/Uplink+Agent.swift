@@ -34,7 +34,14 @@ extension Uplink where Transport: ~Copyable {
     areKeysWanted = true
     isPlaceOwed = true
     let delivered = askDelivered()
-    if !handKeptReceipt(), let delivered { goBack(toBehind: delivered) }
+    if !handKeptReceipt(), let delivered {
+      // On a line that is paid by the byte nothing is sent twice that is there already.
+      findBacklog(behind: delivered)
+      if budget == nil {
+        isBacklogged = false
+        goBack(toBehind: delivered)
+      }
+    }
   }
 
   /// An agent that has lost what it took, or refused it, has less than this cursor says: then what it has no
@@ -87,6 +94,11 @@ extension Uplink where Transport: ~Copyable {
     guard cursor.isReceiptUnanswered, !cursor.receiptBytes.isEmpty, cursor.spoolSequence > 0 else {
       return false
     }
+    return handCursorsReceipt()
+  }
+
+  /// The receipt in the cursor, whether the agent was handed it or not. True when it took it.
+  @discardableResult mutating func handCursorsReceipt() -> Bool {
     var kept = FixedArray<512, UInt8>(filler: 0)
     for index in cursor.receiptBytes.indices { kept.append(cursor.receiptBytes[index]) }
     receipt = kept
@@ -116,10 +128,10 @@ extension Uplink where Transport: ~Copyable {
 
   /// Gives the last receipt to the agent and waits for its answer.
   mutating func handReceipt(for position: BatchPosition) -> DeliveryStateMachine.Event {
-    hand(overAt: reader.batch?.sequence ?? 0)
+    keepsReceiptBack() ? .receiptConfirmed : hand(overAt: reader.batch?.sequence ?? 0)
   }
 
-  private mutating func hand(overAt sequence: UInt64) -> DeliveryStateMachine.Event {
+  mutating func hand(overAt sequence: UInt64) -> DeliveryStateMachine.Event {
     let event = handOnce(overAt: sequence)
     // The gateway's key may have changed.
     guard event == .receiptRefused(code: RefusalCode.unknownKey.rawValue), followKeys() else {

@@ -48,6 +48,7 @@ extension Uplink where Transport: ~Copyable {
       say("the agent has not written its enrolment yet; the gateway can't be told of this node")
       return .tryLater(afterSeconds: 10)
     }
+    guard mayAsk() else { return .failed(.budgetSpent) }
     let enrolment = body.span.extracting(0..<count)
     settledEnrolment = SHA256.hash(enrolment)
     var reply = InlineArray<4096, UInt8>(repeating: 0)

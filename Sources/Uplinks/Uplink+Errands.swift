@@ -24,7 +24,7 @@ extension Uplink where Transport: ~Copyable {
   /// The agent did not know a key of the gateway's: brings what the gateway says of its keys, and what was in vain
   /// without.
   mutating func followChangedKeys() {
-    guard agent != nil else { return }
+    guard agent != nil, mayAsk() else { return }
     let isHead = isHeadUnknown
     isHeadUnknown = false
     guard followKeys() else { return }
@@ -116,7 +116,11 @@ extension Uplink where Transport: ~Copyable {
   /// which is no failure.
   mutating func fetchChallenge() {
     guard agent != nil, clock.bootMilliseconds() >= nextChallenge else { return }
-    nextChallenge = clock.bootMilliseconds() + Self.challengeIntervalMilliseconds
+    // Coverage lives by challenges: a quarter of a budget for them; without a radio they only date the log.
+    nextChallenge =
+      clock.bootMilliseconds()
+      + intervalMilliseconds(Self.challengeIntervalMilliseconds, share: hasRadio ? 4 : 50)
+    guard mayAsk() else { return }
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
     do throws(TransportFailure) {

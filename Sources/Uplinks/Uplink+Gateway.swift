@@ -16,15 +16,26 @@ extension Uplink where Transport: ~Copyable {
   mutating func send(_ position: BatchPosition, resumedFrom size: UInt64?)
     -> DeliveryStateMachine.Event
   {
-    if isPlaceOwed, let event = askForPlace() { return event }
+    if isPlaceOwed {
+      guard mayAsk() else { return .failed(.budgetSpent) }
+      if let event = askForPlace() { return event }
+    }
     guard position >= floor else { return .notHeld(oldest: firstBehindFloor()) }
     guard find(position) != nil else { return .notHeld(oldest: reader.batch?.position) }
     do throws(Reader.Failure) {
-      if let size { try assemble(resumedFrom: size) } else { try reader.assemble() }
+      if let size { try assemble(resumedFrom: size) } else { try assembleWithinBudget() }
     } catch {
       // Its first leaves gave way while it waited.
       return .notHeld(oldest: reader.batch?.position)
     }
+    guard mayUse(Self.wireByteCount(ofBatch: reader.bytes.count), for: .first) else {
+      return .failed(.budgetSpent)
+    }
+    return post()
+  }
+
+  /// What was assembled; the receipt is kept.
+  mutating func post() -> DeliveryStateMachine.Event {
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
     do throws(TransportFailure) {
@@ -92,6 +103,10 @@ extension Uplink where Transport: ~Copyable {
     case .contradiction:
       say("The gateway contradicts itself. Delivery tries again with growing pauses.")
     case .spoolUnreadable: sayUnreadable()
+    case .budgetSpent:
+      say(
+        "This month's budget of bytes is used up, [delivery] monthly_budget. What is not delivered stays in the spool and goes out next month."
+      )
     }
   }
 

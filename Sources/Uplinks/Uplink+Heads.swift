@@ -24,6 +24,7 @@ extension Uplink where Transport: ~Copyable {
     nextHead = clock.bootMilliseconds() + Self.secondLookMilliseconds
     // What can't be reached is not asked for more.
     if case .waiting = machine.state { return }
+    guard mayAsk() else { return }
     let path = FixedText<128>("/v1/log/head")
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
@@ -31,7 +32,9 @@ extension Uplink where Transport: ~Copyable {
       let response = try transport.get(
         from: path.span, accept: Self.acceptedDocument, into: &span)
       nextHead =
-        clock.bootMilliseconds() + Int64(Backoff.blockedMilliseconds(randomWord: randomWord()))
+        clock.bootMilliseconds()
+        + intervalMilliseconds(
+          Int64(Backoff.blockedMilliseconds(randomWord: randomWord())), share: 50)
       // A gateway without a log, or a captive portal.
       guard Self.isDocument(response, atMost: 512) else { return }
       take(head: span.span.extracting(0..<response.byteCount), gatewayKey)
@@ -164,7 +167,7 @@ extension Uplink where Transport: ~Copyable {
   }
 
   /// UTC, when somebody keeps this board's clock.
-  private func keptClock() -> Int64? {
+  func keptClock() -> Int64? {
     do throws(SystemError) {
       return try clock.synchronisation().isSynchronised ? clock.utcMilliseconds() : nil
     } catch { return nil }

@@ -89,6 +89,7 @@ extension Uplink where Transport: ~Copyable {
     reader = found
     isSpoolReplaced = false
     isPlaceOwed = true
+    (isBacklogged, fillSequence, nextFill) = (false, 1, 0)
     floor = BatchPosition(epoch: 0, batch: 0)
     if key.hash == deviceKey.hash {
       cursor.move(to: cursor.next, spoolSequence: 1)
@@ -268,7 +269,11 @@ extension Uplink where Transport: ~Copyable {
   /// the reader's batch is the oldest after it.
   mutating func find(_ position: BatchPosition) -> LogBatch? {
     // What is in memory counts only while the spool still has it: the agent looks the receipt's place up.
-    if let batch = reader.batch, batch.position == position, isHeld(batch) { return batch }
+    if let batch = reader.batch, batch.position == position, reader.withheldCount == 0,
+      isHeld(batch)
+    {
+      return batch
+    }
     do throws(Reader.Failure) { try reader.rewind() } catch { return nil }
     guard let batch = readBatch(from: position), batch.position == position else { return nil }
     return batch

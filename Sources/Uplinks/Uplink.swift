@@ -35,6 +35,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
   var isHeadWanted = false
   var nextChallenge: Int64 = 0
   let challengePath: FixedText<128>
+  let hasRadio: Bool
   /// The configured one; nil: then nothing that the gateway signs can be checked here.
   let gatewayKey: PublicKey?
   /// The gateway may have another key by now.
@@ -42,6 +43,15 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
   /// The agent did not know the key of the head that it was handed.
   var isHeadUnknown = false
   var nextHead: Int64
+  /// Nil: the line is not paid by the byte.
+  var budget: MonthlyBudget?
+  /// What the transport had sent and received when it was last counted.
+  var meteredByteCount: UInt64 = 0
+  /// Readings of batches before the cursor are still here.
+  var isBacklogged = false
+  /// Up to before this entry everything is whole at the gateway.
+  var fillSequence: UInt64 = 1
+  var nextFill: Int64 = 0
   /// The gateway is asked where this log stands before the next batch is sent.
   var isPlaceOwed = true
   /// Nothing before it is sent: the gateway has it, or has another continuation.
@@ -66,7 +76,8 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
 
   /// Waits for the agent's key and spool. Nil when the program is asked to end before.
   init?(
-    paths: NodePaths, region: Span<UInt8>, gatewayKey: PublicKey?, lock: consuming FolderLock,
+    paths: NodePaths, region: Span<UInt8>, gatewayKey: PublicKey?, monthlyBudget: UInt64?,
+    lock: consuming FolderLock,
     transport: consuming Transport, signals: consuming TerminationSignals
   ) {
     var file: FileIdentity?
@@ -87,6 +98,12 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
     spoolFile = file
     self.reader = reader
     cursor = Self.readCursor(paths, deviceKey)
+    hasRadio = !region.isEmpty
+    budget = Self.readBudget(paths, limit: monthlyBudget)
+    // Held back by this budget, or by one that is gone since.
+    if !cursor.isReceiptUnanswered {
+      findBacklog(behind: self.reader.deliveredThrough)
+    }
   }
 
   /// Runs until SIGTERM or SIGINT.
@@ -96,6 +113,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
     goToCursor()
     while !isAsked() {
       ServiceManager.tellAlive()
+      meter()
       let isAgentNew = connectToAgent()
       followSpool()
       if isAgentNew { greetAgent() }
@@ -106,6 +124,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
       fetchChallenge()
       lookAtGateway()
       let isStuck = machine.state == .idle && !offerNextBatch()
+      if isStuck { fillOldest() }
       if let due = timer, clock.bootMilliseconds() >= due {
         timer = nil
         report(.retryDue)
@@ -113,6 +132,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
       // The signal may have been read within a transfer: then nothing would wake the wait.
       if !wasAsked { wait(isStuck: isStuck) }
     }
+    closeBudget()
   }
 
   /// A signal is read once and remembered: whoever asks first must not be the only one to know.
@@ -137,7 +157,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
     -> DeliveryStateMachine.Event?
   {
     switch action {
-    case .handReceiptToAgent: return .agentAway
+    case .handReceiptToAgent: return keepsReceiptBack() ? .receiptConfirmed : .agentAway
     case .advanceCursor, .moveCursor: return perform(action)
     case .nothing, .send, .sendResumed, .sendKey, .seek, .startTimer, .block: return nil
     }
@@ -182,6 +202,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
     var wake = now + (agent == nil ? 5000 : 60_000)
     if let timer { wake = min(wake, timer) }
     if gatewayKey != nil { wake = min(wake, nextHead) }
+    if isBacklogged, agent != nil, machine.state == .idle { wake = min(wake, nextFill) }
     if machine.state == .idle, hasMore, !isStuck { return }
     var poller = Poller()
     _ = poller.watch(signals.pollDescriptor)

@@ -39,7 +39,8 @@ extension Uplink where Transport: ~Copyable {
     let region = files.site.radio?.region ?? FixedText<24>()
     if var uplink = Uplink(
       paths: paths, region: region.span,
-      gatewayKey: files.site.gateway.publicKey.map { PublicKey(ed25519: $0) }, lock: lock,
+      gatewayKey: files.site.gateway.publicKey.map { PublicKey(ed25519: $0) },
+      monthlyBudget: files.site.delivery.monthlyBudgetByteCount.map { UInt64($0) }, lock: lock,
       transport: transport, signals: signals)
     {
       uplink.run()

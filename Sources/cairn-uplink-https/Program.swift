@@ -98,6 +98,8 @@ extension HTTPSTransport: GatewayTransport {
     } catch { throw TransportFailure(error) }
   }
 
+  public var wireByteCount: UInt64 { wire.byteCount }
+
   // libcurl looks at an idle connection when it is used again.
   public var idleDescriptor: Int32? { nil }
   public var idleMilliseconds: Int64? { nil }

@@ -46,6 +46,7 @@ enum ConsolePages {
       StatusPage.writeSpool(report, &output)
     }
     StatusPage.writeDelivery(report, &output)
+    StatusPage.writeBudget(report, &output)
     StatusPage.writeGateway(report, &output)
   }
 

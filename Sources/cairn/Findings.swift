@@ -263,6 +263,8 @@ extension DeliveryStateMachine.Hindrance {
     case .gatewayError, .contradiction: "Tell the gateway's operator if it lasts."
     case .askedToWait: "Nothing: it goes on by itself."
     case .spoolUnreadable: "Look at the permissions of agent/ and uplink/ below --state."
+    case .budgetSpent:
+      "Wait for the next month, or raise monthly_budget in [delivery], or seal fewer batches: [batch] interval."
     }
   }
 }

@@ -20,6 +20,7 @@ struct SiteNames {
   /// Gateways listen at a broker.
   var isBroker = false
   var gatewayKey: PublicKey?
+  var monthlyBudget: UInt64?
   var hasAuthorization = false
   var hasPlace = false
   /// Of the private key; empty when the file names none.
@@ -51,6 +52,7 @@ struct SiteNames {
     gatewayURL = files.site.gateway.url
     isBroker = files.site.gateway.isBroker
     if let key = files.site.gateway.publicKey { gatewayKey = PublicKey(ed25519: key) }
+    monthlyBudget = files.site.delivery.monthlyBudgetByteCount.map { UInt64($0) }
     hasAuthorization = files.site.enrolment != nil
     hasPlace = files.site.place != nil
     keyFile = files.site.keyFile
@@ -72,6 +74,7 @@ struct NodeReport: ~Copyable {
   var spoolProblem: SpoolProblem?
   let cursor: CursorAnswer
   let notice: NoticeAnswer
+  let budget: BudgetReport?
   let identity: IdentityReport
   let gateway: GatewayReport
   let site: SiteNames
@@ -96,6 +99,7 @@ struct NodeReport: ~Copyable {
     notice = NoticeAnswer.read(paths.deliveryNotice)
     identity = IdentityReport(reading: paths, of: publicKey)
     site = SiteNames(options)
+    budget = BudgetReport(reading: paths.budget, limit: site.monthlyBudget)
     gateway = GatewayReport(reading: paths, configured: site.gatewayKey)
   }
 

@@ -31,6 +31,7 @@ enum StatusCommand {
         StatusPage.writeSpool(report, &output)
       }
       StatusPage.writeDelivery(report, &output)
+      StatusPage.writeBudget(report, &output)
       StatusPage.writeGateway(report, &output)
       StatusPage.writeConfiguration(arguments, report, &output)
       StatusPage.write(findings, report, &output)

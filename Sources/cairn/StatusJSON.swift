@@ -38,6 +38,7 @@ extension Output {
       spool(report.spool)
     }
     delivery(report)
+    budget(report)
     hindrance(report)
     gateway(report)
     toDo(findings)

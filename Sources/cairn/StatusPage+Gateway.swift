@@ -180,6 +180,7 @@ extension DeliveryStateMachine.Hindrance {
     case .askedToWait: "the gateway asked for a pause"
     case .contradiction: "the gateway asks again for what it was just sent"
     case .spoolUnreadable: "spool, public key or cursor can't be read by the uplink"
+    case .budgetSpent: "this month's budget of bytes is used up; what waits goes out next month"
     }
   }
 
@@ -191,6 +192,7 @@ extension DeliveryStateMachine.Hindrance {
     case .askedToWait: "asked-to-wait"
     case .contradiction: "contradiction"
     case .spoolUnreadable: "spool-unreadable"
+    case .budgetSpent: "budget-spent"
     }
   }
 }

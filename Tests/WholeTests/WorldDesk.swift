@@ -29,7 +29,7 @@ final class WorldDesk {
   }
 
   /// What `cairn owner` writes to standard output.
-  private func owner(_ command: String, _ arguments: [String]) throws -> String {
+  func owner(_ command: String, _ arguments: [String]) throws -> String {
     let (status, output, errors) = try WorldProgram.run(
       "cairn", ["owner", command, file] + arguments + passphrase)
     guard status == 0 else { throw WorldProblem("cairn owner \(command): \(status) \(errors)") }

@@ -9,6 +9,12 @@ final class WorldNode {
   let folder: String
   /// Of site.ini, beside gateway, sensor and intervals: what the owner has signed, the place.
   var sections = ""
+  /// Of site.ini: keys of [delivery], and what happens when the spool is full.
+  var delivery = ""
+  var whenFull = "stop"
+  var batchInterval = "300 ms"
+  /// Of the environment of its programs, beside the tests' own.
+  var environment: [String: String] = [:]
   /// Where it delivers to.
   var gatewayURL: String
   private let gatewayKey: PublicKey
@@ -48,11 +54,13 @@ final class WorldNode {
     [delivery]
     connect_timeout = 20 s
     timeout = 60 s
+    \(delivery)
     [spool]
     size = 1 MiB
     segment = 128 KiB
+    when_full = \(whenFull)
     [batch]
-    interval = 300 ms
+    interval = \(batchInterval)
     [commit]
     interval = 100 ms
     [sensor.air]
@@ -66,7 +74,7 @@ final class WorldNode {
 
   // MARK: the programs
 
-  private var options: [String] {
+  var options: [String] {
     ["--config", folder + "/site.ini", "--state", folder, "--run", folder]
   }
 
@@ -74,7 +82,8 @@ final class WorldNode {
     try writeSite()
     startCount += 1
     let program = try WorldProgram(
-      name, options + more, journal: "\(folder)/\(name)-\(startCount).journal")
+      name, options + more, journal: "\(folder)/\(name)-\(startCount).journal",
+      environment: environment)
     programs[name] = program
     return program
   }

@@ -33,7 +33,9 @@ final class WorldProgram {
       .appending(path: name)
   }
 
-  init(_ name: String, _ arguments: [String], journal: String) throws {
+  init(
+    _ name: String, _ arguments: [String], journal: String, environment: [String: String] = [:]
+  ) throws {
     self.name = name
     journalPath = journal
     guard FileManager.default.createFile(atPath: journal, contents: nil) else {
@@ -42,6 +44,7 @@ final class WorldProgram {
     let file = try FileHandle(forWritingTo: URL(filePath: journal))
     process.executableURL = Self.url(name)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = input
     process.standardOutput = file
     process.standardError = file
@@ -96,13 +99,14 @@ final class WorldProgram {
   }
 
   /// A program from start to end: its status, and what it wrote to standard output and to standard error.
-  static func run(_ name: String, _ arguments: [String]) throws -> (
-    status: Int32, output: String, errors: String
-  ) {
+  static func run(
+    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
     let (output, errors) = (Pipe(), Pipe())
     process.executableURL = url(name)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = errors
