@@ -22,6 +22,9 @@ CROSS_PACKAGES := qemu-user-static
 BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
+# Emulated boards, and the kernel module that Debian's kernel leaves out.
+BOARD_TEST_PACKAGES := qemu-system-arm qemu-utils mtools e2fsprogs gcc-aarch64-linux-gnu make xz-utils openssl
+ONLY ?=
 # What an image is put together with, and the machine in which its packages are configured.
 IMAGE_PACKAGES := qemu-system-arm mtools dosfstools e2fsprogs fakeroot device-tree-compiler kmod cpio xz-utils debian-archive-keyring
 BOARD ?=
@@ -31,7 +34,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot image flash imager test-image idle resident check bench size format clean
+.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot image flash imager test-image board-test idle resident check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +111,7 @@ test: ship outside ## every test
 	$(MAKE) test-optimised
 	$(MAKE) test-cross
 	$(MAKE) test-image
+	$(MAKE) board-test
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(MAKE) test-services
@@ -172,6 +176,14 @@ check: ## style, imports, dependency graph, links
 
 bench: ship ## measures what docs/measurements.md speaks of
 	Tests/Bench/bench.sh
+
+board-test: ## the image in emulated boards: I2C, GPIO, USB, first boot, delivery; ONLY=name runs one scenario
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(BOARD_TEST_PACKAGES)"
+	@$(MAKE) --no-print-directory image BOARD=raspberry-pi-3
+	@swift build --product cairn-gateway
+	@swift build --product cairn-simulate
+	@Tests/BoardTests/modules.sh $(BUILD)/image/kernel $(BUILD)/board-test/modules
+	python3 Tests/BoardTests/board_test.py $(ONLY)
 
 idle: ship ## processor time and wake-ups of agent and uplink with nothing to do, in five minutes
 	@swift build --product cairn-gateway

@@ -167,6 +167,7 @@ let boardPrograms: [Target] = [
       "P256Signatures",
       "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory", "CBOR", "CLinux",
       "Identity", "Signers", "CQREncode", "Sensors", "Buses", "CLibEdit",
+      "LoRa", "Radios",
     ], noHeap),
 ]
 

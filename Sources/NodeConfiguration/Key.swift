@@ -105,5 +105,5 @@ enum Key: UInt8 {
   case contactLine, contactDebounce, contactTamper
   case keyAddress
 
-  static var count: Int { 75 }
+  static var count: Int { 76 }
 }

@@ -22,7 +22,7 @@ struct Arguments: ~Copyable {
   private var first: Int?
   private var second: Int?
   private var operand: Int?
-  private var values = InlineArray<18, Int?>(repeating: nil)
+  private var values = InlineArray<21, Int?>(repeating: nil)
 
   init() {
     do throws(FileFailure) {

@@ -12,10 +12,11 @@ enum Command: UInt8 {
   case boardShow, boardCheck
 
   case console
+  case radioShow, radioListen
 
   case bootFileApply
 
-  static var count: Int { 23 }
+  static var count: Int { 25 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -32,6 +33,7 @@ enum Command: UInt8 {
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
     case .bootFileApply: "boot-file"
+    case .radioShow, .radioListen: "radio"
     }
   }
 
@@ -56,6 +58,8 @@ enum Command: UInt8 {
     case .boardShow: "show"
     case .boardCheck: "check"
     case .bootFileApply: "apply"
+    case .radioShow: "show"
+    case .radioListen: "listen"
     }
   }
 
@@ -70,6 +74,7 @@ enum Command: UInt8 {
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .configCheck: nil
     case .boardShow, .boardCheck: nil
     case .bootFileApply: "FOLDER"
+    case .radioShow, .radioListen: "DEVICE"
     }
   }
 
@@ -82,13 +87,16 @@ enum Command: UInt8 {
     case .bootFileApply: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
     case .boardShow, .boardCheck: false
+    case .radioShow, .radioListen: true
     }
   }
 
   func takes(_ option: Option) -> Bool {
     switch option {
     case .json: self != .bootFileApply
-    case .tty, .baud: self == .console
+    case .tty: self == .console
+    case .baud: self == .console || self == .radioShow || self == .radioListen
+    case .frequency, .factor, .seconds: self == .radioListen
     case .last: self == .logList
     case .from: self == .verify
     case .to: self == .logExport || self == .enrol || self == .keyBackup || signsForOwner
@@ -111,7 +119,7 @@ enum Command: UInt8 {
     case .keyBackup, .keyRestore, .doctor: true
     case .status, .keyShow, .keyAdopt, .logList, .logShow, .logExport, .verify, .configCheck,
       .configShow, .enrol, .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed,
-      .ownerRevoke, .boardShow, .boardCheck, .console:
+      .ownerRevoke, .boardShow, .boardCheck, .console, .bootFileApply, .radioShow, .radioListen:
       false
     }
   }
@@ -121,7 +129,7 @@ enum Command: UInt8 {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
       .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
-      .boardCheck, .console, .bootFileApply:
+      .boardCheck, .console, .bootFileApply, .radioShow, .radioListen:
       false
     }
   }
@@ -133,8 +141,9 @@ enum Command: UInt8 {
 
     case qr, passphraseFile, gateway, expires, often, node, old, new, reason
     case tty, baud
+    case frequency, factor, seconds
 
-    static var count: Int { 18 }
+    static var count: Int { 21 }
 
     var text: StaticString {
       switch self {
@@ -156,6 +165,9 @@ enum Command: UInt8 {
       case .reason: "--reason"
       case .tty: "--tty"
       case .baud: "--baud"
+      case .frequency: "--frequency"
+      case .factor: "--factor"
+      case .seconds: "--seconds"
       }
     }
 
@@ -175,6 +187,9 @@ enum Command: UInt8 {
       case .node: "a node's id, 64 hexadecimal digits"
       case .tty: "a terminal's device, such as /dev/ttyS0"
       case .baud: "a speed from 4800 to 921600, such as 115200"
+      case .frequency: "a channel's centre in hertz, such as 868100000"
+      case .factor: "a spreading factor from 5 to 12"
+      case .seconds: "a number of seconds from 1 to 86400"
       case .reason: "lost, retired, compromised or unsaid"
       }
     }

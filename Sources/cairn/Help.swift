@@ -26,6 +26,8 @@ enum Help {
     case .boardShow: boardShow
     case .boardCheck: boardCheck
     case .bootFileApply: bootFileApply
+    case .radioShow: radioShow
+    case .radioListen: radioListen
     }
   }
 
@@ -53,6 +55,8 @@ enum Help {
       cairn config show                  each value that holds, and where it is from
       cairn board show                   what the board has and where
       cairn board check                  whether this machine has it too
+      cairn radio show, listen DEVICE    which LoRa module is on a line, what it
+                                         can do, what it hears
       cairn owner new OWNER-FILE         on a desk: the key of who owns nodes
       cairn owner show OWNER-FILE        its public half
       cairn owner invite, move, succeed, revoke OWNER-FILE

@@ -48,6 +48,8 @@ struct Program {
     case .boardShow: status = BoardCommand.show(arguments, &output)
     case .boardCheck: status = BoardCommand.check(arguments, &output)
     case .bootFileApply: status = BootFileCommand.run(arguments)
+    case .radioShow: status = RadioCommand.show(arguments, &output)
+    case .radioListen: status = RadioCommand.listen(arguments, &output)
     }
     output.finish(status)
   }

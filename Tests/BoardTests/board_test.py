@@ -13,8 +13,10 @@ from boards import MODULES, Image
 from emulator import FOLDER, ROOT, Trouble
 from scenarios import SCENARIOS, Failure
 
+import test_first_boot
 import test_gpio
 import test_i2c
+import test_raspberry_pi
 import test_usb
 
 NEEDED = ["qemu-system-aarch64", "qemu-img", "openssl", "mcopy"]

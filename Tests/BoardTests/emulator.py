@@ -318,17 +318,17 @@ class Machine:
             "addr": {"type": "unix", "data": {"path": str(path)}}, "server": True, "wait": False}})
         return path
 
-    def forget(self, name):
-        """A character device without its device; QEMU takes that of some devices away by itself."""
-        if any(found["label"] == name for found in self.qmp.command("query-chardev")):
-            self.qmp.command("chardev-remove", id=name)
-
     def plug(self, driver, name, **properties):
         self.qmp.command("device_add", driver=driver, id=name, **properties)
 
     def unplug(self, name):
+        """Pulled. The event DEVICE_DELETED is late while QEMU still has a transfer in hand, so it is not waited for."""
         self.qmp.command("device_del", id=name)
-        self.qmp.wait_for("DEVICE_DELETED", device=name)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while any(found["name"] == name for found in self.qmp.command("qom-list", path="/machine/peripheral")):
+            if time.monotonic() > end:
+                raise Trouble(f"QEMU keeps {name}")
+            time.sleep(0.02)
 
 
 # A controller for USB devices; a network in which the host is 10.0.2.2.

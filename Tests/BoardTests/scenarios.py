@@ -36,14 +36,17 @@ class Desk:
     """The host's side of one scenario: a folder of its own, a gateway and chips when it asks for them, and their end."""
 
     def __init__(self, name):
-        self.name, self.folder, self.open = name, FOLDER / "desks" / name, []
+        self.name, self.folder = name, FOLDER / "desks" / name
+        self.open, self.machines = [], []
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        for machine in self.machines if failure else []:
+            look(machine)
         for thing in reversed(self.open):
             (thing.kill if hasattr(thing, "kill") else thing.close)()
 
@@ -59,4 +62,15 @@ class Desk:
         return self.keep(Simulator(self.folder))
 
     def machine(self, image, name=None):
-        return self.keep(image.from_snapshot(name or self.name))
+        self.machines.append(self.keep(image.from_snapshot(name or self.name)))
+        return self.machines[-1]
+
+
+def look(machine):
+    """What a machine in which something failed says of itself: into its transcript."""
+    try:
+        for command in ("systemctl --failed", "journalctl -b -o short-monotonic | tail -60", "dmesg | tail -20", "cairn status",
+                        "cairn log list | tail -5", "cairn doctor"):
+            machine.run(f"echo '--- {command}'; {command}", 60)
+    except (Trouble, OSError):
+        pass

@@ -62,12 +62,15 @@ def counted(gateway, device):
 @scenario("pulses on a kernel line are counted to the last one, in bursts too")
 def gpio_pulses(image, desk):
     gateway, machine = start(image, desk, PULSES)
+    # The kernel tells of an edge in a thread of its own, and takes edges that come before its end for one. On one
+    # processor that thread is first, as it is beside pulses of the world, which are slower.
+    machine.must("echo 0 >/sys/devices/system/cpu/cpu1/online")
     device = one_device(gateway)
     sent = 0
     for burst in (1, 25, 200):
         machine.must(f"chip=$(cat /run/chip)/sim_gpio3/pull; for _ in $(seq {burst}); do echo pull-up >$chip; echo pull-down >$chip; done")
         sent += burst
-        wait_until(lambda: counted(gateway, device) >= sent, f"{sent} pulses; {leaves(gateway, device, 'reading')[-2:]}")
+        wait_until(lambda: counted(gateway, device) >= sent, f"{sent} pulses")
         check(f"{sent} pulses are counted and no more", counted(gateway, device) == sent, counted(gateway, device))
     check("no counted pulse is simulated", not any(leaf["simulated"] for leaf in leaves(gateway, device, "reading")))
     check("none was lost", not leaves(gateway, device, "fault"), leaves(gateway, device, "fault"))
@@ -85,7 +88,6 @@ def gpio_contacts(image, desk):
     machine.must("sleep 1")
     check("a bounce of microseconds is no change", len(events()) == before, events()[before:])
     machine.must(line(4, True))
-    machine.until("cairn log show last 2>/dev/null | grep -q . || true")
     found = wait_until(lambda: events()[before:], "the lid's event")
     check("the event says tamper", any("tamper" in event for event in found), found)
     values = set()

@@ -9,7 +9,7 @@ from emulator import ROOT, Line, Trouble
 from scenarios import check, scenario
 
 LINK = "/dev/cairn/ftdi-RIG2"
-RECORDING = sorted((ROOT / "Data/gnss").glob("*.nmea")) or sorted((ROOT / "Data/gnss").glob("*.txt"))
+RECORDING = ROOT / "Data/gnss/ublox-8.log"
 PROFILE_OF_RECEIVER = PROFILE + f"[serial.gnss]\ndevice = {LINK}\n"
 REPLUGS = 50
 
@@ -17,11 +17,16 @@ REPLUGS = 50
 class Receiver:
     """A recorded receiver on a serial line on USB; it speaks as long as it is plugged in."""
 
-    def __init__(self, machine, name="receiver"):
-        self.machine, self.name = machine, name
+    count = 0
+
+    def __init__(self, machine):
+        # Another name each time: QEMU lets the character device go when it likes.
+        Receiver.count += 1
+        self.machine, self.name = machine, f"receiver{Receiver.count}"
+        name = self.name
         path = machine.socket_device(name)
         self.line = machine.line(name)
-        self.sentences = [line for line in RECORDING[0].read_bytes().splitlines() if line.startswith(b"$")]
+        self.sentences = [line for line in RECORDING.read_bytes().splitlines() if line.startswith(b"$")]
         self.ended = threading.Event()
         machine.plug("usb-serial", f"{name}-usb", chardev=name, bus="usb.0", serial="RIG2")
         self.thread = threading.Thread(target=self.speak, daemon=True)
@@ -42,13 +47,12 @@ class Receiver:
         self.ended.set()
         self.line.close()
         self.thread.join(60)
-        self.machine.forget(self.name)
 
 
 def held(machine, agent):
     """What the agent holds: descriptors, inotify watches, resident KiB."""
     said = machine.must(f"ls /proc/{agent}/fd | wc -l; cat /proc/{agent}/fdinfo/* | grep -c '^inotify'; "
-                        f"sed -n 's/VmRSS: *\\([0-9]*\\).*/\\1/p' /proc/{agent}/status")
+                        f"sed -n 's/VmRSS:\\s*\\([0-9]*\\).*/\\1/p' /proc/{agent}/status")
     return [int(number) for number in said.split()]
 
 

@@ -2,7 +2,7 @@
 
 The kernel in the machine has its own driver for it, and sees a real bus. Each of its messages is one control transfer:
 requests 4 to 7 are I2C, bit 0 a start and bit 1 a stop; request 3 asks whether the last one was acknowledged.
-usbredir: gitlab.freedesktop.org/spice/usbredir, docs/usb-redirection-protocol.md; the adapter: i2c-tiny-usb of Linux.
+usbredir: gitlab.freedesktop.org/spice/usbredir; the adapter: i2c-tiny-usb of Linux.
 """
 
 import socket

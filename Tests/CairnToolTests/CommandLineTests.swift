@@ -34,7 +34,7 @@ func aWrongCommandLineEndsWithStatusTwoAndOneReason(words: [String]) throws {
     [], ["status"], ["key", "show"], ["log", "list"], ["log", "show"], ["log", "export"],
     ["verify"],
     ["config", "check"], ["config", "show"], ["enrol"], ["key", "adopt"],
-    ["board", "show"], ["board", "check"],
+    ["board", "show"], ["board", "check"], ["radio", "show"], ["radio", "listen"],
   ]
   for command in commands {
     let (asked, helped) = (try Tool.run(command + ["--help"]), try Tool.run(["help"] + command))

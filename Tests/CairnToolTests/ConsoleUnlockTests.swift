@@ -101,6 +101,34 @@ import Testing
     #expect(status.st_uid == 61_234 && status.st_mode & 0o777 == 0o660)
   }
 
+  /// Many sessions at once are no more attempts than one.
+  @Test func aPassphraseIsNotLookedAtWhileAnotherSessionsWrongOneIsWaitedFor() throws {
+    let node = try ConsoleNode()
+    try node.setPassphrase()
+    try node.startAgent()
+    let person = try node.person()
+    try person.ask("unlock", "Passphrase: ")
+    try node.writeAttempts(10)
+    person.type(ConsoleNode.passphrase + "\r")
+    try person.wait(for: "10 wrong passphrases in a row: wait ")
+    try person.wait(for: "cairn> ")
+    try person.ask("adopt", "`unlock` first")
+  }
+
+  @Test func anAttemptThatCannotBeCountedIsNotLookedAt() throws {
+    let node = try ConsoleNode()
+    try node.setPassphrase()
+    try node.startAgent()
+    let person = try node.person()
+    try person.ask("unlock", "Passphrase: ")
+    try FileManager.default.createDirectory(
+      atPath: node.path("console/attempts.new"), withIntermediateDirectories: true)
+    person.type(ConsoleNode.passphrase + "\r")
+    try person.wait(for: "Nothing can be unlocked")
+    try person.wait(for: "cairn> ")
+    try person.ask("adopt", "`unlock` first")
+  }
+
   @Test func aBrokenCountIsTakenForTheLongestWait() throws {
     let node = try ConsoleNode()
     try node.setPassphrase()

@@ -1,0 +1,84 @@
+"""A fresh card, edited on its boot partition only, as an operator does it; the console on the serial line."""
+
+import struct
+import subprocess
+
+from boards import I2C, PROFILE, Plugged, run_tool
+from desk import wait_until
+from emulator import FOLDER, NETWORK, USB, Machine, Trouble, disk
+from scenarios import check, scenario
+
+
+class Card:
+    """A copy of the image, whose files are reached without mounting it."""
+
+    def __init__(self, image, name):
+        self.path = FOLDER / f"{name}.card"
+        run_tool("cp", "--sparse=always", image.card, self.path)
+        with open(self.path, "rb") as card:
+            table = card.read(512)
+        starts = [struct.unpack_from("<I", table, 446 + 16 * number + 8)[0] * 512 for number in range(4)]
+        self.boot, self.data = f"{self.path}@@{starts[0]}", f"{self.path}?offset={starts[3]}"
+
+    def put(self, name, content):
+        local = self.path.with_suffix(".file")
+        local.write_bytes(content if isinstance(content, bytes) else content.encode())
+        run_tool("mcopy", "-o", "-i", self.boot, local, f"::{name}")
+        local.unlink()
+
+    def get(self, name):
+        """A file's text, or None where there is none."""
+        done = subprocess.run(["mtype", "-i", self.boot, f"::{name}"], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else None
+
+    def put_profile(self, text):
+        """QEMU's own machine is no board that has a profile: the operator's lies on the data partition."""
+        local = self.path.with_suffix(".file")
+        local.write_text(text)
+        for request in ("mkdir site", f"write {local} site/board.ini"):
+            run_tool("/sbin/debugfs", "-w", "-R", request, self.data)
+        local.unlink()
+
+    def kill(self):
+        self.path.unlink(missing_ok=True)
+
+
+def boot(image, desk, card, name):
+    machine = Machine(name, image.board(""), [disk(card.path, form="raw")], USB + NETWORK)
+    return desk.keep(machine)
+
+
+@scenario("a card with a half edited cairn.ini says what is wrong, one with a good one delivers; its console answers")
+def first_boot(image, desk):
+    gateway, simulator = desk.gateway(), desk.simulator()
+    card = desk.keep(Card(image, "first_boot"))
+    card.put("gateway.pem", gateway.certificate.read_bytes())
+    card.put_profile(PROFILE + I2C)
+    card.put("cairn.ini", f"[gateway]\nurl = {gateway.url}\n[sensor.air]\nchip = bme281\nbus = usb\n")
+    machine = boot(image, desk, card, "first_boot_bad")
+    machine.console.expect("public_key", 600)
+    wait_until(lambda: card.get("cairn-errors.txt"), "cairn-errors.txt")
+    machine.console.expect("(?i)no key yet", 600)
+    machine.kill()
+    errors = card.get("cairn-errors.txt")
+    check("the missing key is told beside the file", "public_key" in errors, errors)
+    check("the wrong chip is told beside the file", "bme281" in errors, errors)
+
+    card.put("cairn.ini", f"[gateway]\r\nurl = {gateway.url}\r\npublic_key = {gateway.public_key}\r\n"
+             "ca_file = /boot/firmware/gateway.pem\r\n[batch]\r\ninterval = 1 s\r\n[commit]\r\ninterval = 1 s\r\n"
+             "[sensor.air]\r\nchip = bme280\r\nbus = usb\r\ninterval = 1 s\r\noptional = yes\r\n")
+    machine = boot(image, desk, card, "first_boot_good")
+    plugged = Plugged(machine, simulator)
+    batch = wait_until(lambda: [event for event in gateway.events() if event["event"] == "batch"], "a batch", 600)
+    seconds = machine.seconds()
+    device = batch[0]["device"]
+    wait_until(lambda: [leaf for leaf in gateway.leaves(device) if leaf["kind"] == "reading" and not leaf["simulated"]],
+               "a reading", 600)
+    reading = machine.seconds()
+    machine.console.expect("This node is cairn-[0-9a-f]{6}", 600)
+    machine.console.send("\r\nstatus\r\n")
+    machine.console.expect("real hardware|kid [0-9a-f]{16}", 120)
+    wait_until(lambda: card.get("cairn-errors.txt") is None, "the errors' end")
+    gateway.verify_archive()
+    plugged.close()
+    return f"first signed leaf at the gateway {seconds:.1f} s after power-on, first reading {reading:.1f} s"
