@@ -324,7 +324,6 @@ let hostTests: [Target] = [
     "CoverageVerifier",
     [
       "CoverageVerifier", "Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory",
-      "TestSupport",
     ]),
   tests(
     "GatewayStore",

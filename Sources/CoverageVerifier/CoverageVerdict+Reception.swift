@@ -86,8 +86,8 @@ extension WitnessJudgement {
       "signal is not above free space", signal <= most + margin, else: .aboveFreeSpace, figures)
   }
 
-  /// Noise in 125 kHz that a receiver may have. Below: -123 dBm of a perfect one at room temperature, and 3 dB for figures
-  /// that are off. Above: louder than -80 dBm nobody puts up with for long.
+  /// Noise in 125 kHz that a receiver may have. Below: -123 dBm of a perfect one at room temperature, and 3 dB for
+  /// figures that are off. Above: louder than -80 dBm nobody puts up with for long.
   private static let possibleNoise: ClosedRange<Int32> = -12_600 ... -8_000
 
   private func noise(_ list: inout CheckList) throws(CheckList.Failed) {

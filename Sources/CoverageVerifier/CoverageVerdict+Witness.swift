@@ -100,7 +100,9 @@ struct WitnessJudgement {
     }
     let metres = Geometry.distanceMetres(own, other)
     distance = metres
-    let (nearest, farthest) = (order.policy.minimumDistanceMetres, order.policy.maximumDistanceMetres)
+    let (nearest, farthest) = (
+      order.policy.minimumDistanceMetres, order.policy.maximumDistanceMetres
+    )
     try list.check(
       "distance is not below the minimum", metres >= Int64(nearest), else: .tooNear,
       [Figure("metres", metres), Figure("minimum", nearest)])

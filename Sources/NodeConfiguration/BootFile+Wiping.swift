@@ -19,8 +19,7 @@ extension BootFile {
       guard !text.isEmpty else { continue }
       if text[0] == UInt8(ascii: "[") { isInside = text.equals("[enrolment]") }
       // A comment there may be an invite that somebody has put away.
-      guard isInside, !(text.count > 1 && text[0] == UInt8(ascii: "#") && text[1] == UInt8(ascii: "~"))
-      else { continue }
+      guard isInside, !isWiped(text) else { continue }
       hasWiped = true
       for index in line.text {
         let position = index - line.text.lowerBound
@@ -37,9 +36,9 @@ extension BootFile {
     var start = 0
     while let line = lines.next() {
       let text = wiped.extracting(line.text)
-      let isWiped = text.count > 1 && text[0] == UInt8(ascii: "#") && text[1] == UInt8(ascii: "~")
+      let mayDiffer = isWiped(text)
       for index in start..<line.whole.upperBound {
-        if !(isWiped && line.text.contains(index)), found[index] != wiped[index] { return false }
+        if !(mayDiffer && line.text.contains(index)), found[index] != wiped[index] { return false }
       }
       start = line.whole.upperBound
     }

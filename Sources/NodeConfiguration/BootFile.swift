@@ -77,13 +77,39 @@ public struct BootFile: ~Copyable {
       problems.refuse(.site, line: 1, .tooLarge, "the file is larger than 16 KiB")
       return
     }
-    let site = SiteConfiguration(parsing: siteBytes.span.extracting(0..<siteCount), problems: &problems)
+    let site = SiteConfiguration(
+      parsing: siteBytes.span.extracting(0..<siteCount), problems: &problems)
     if site.gateway.publicKey == nil, problems.refusalCount == 0 {
       problems.refuse(
         .site, line: site.lines.gateway, .missingKey,
         "public_key is missing in [gateway]: whoever runs the gateway tells it; `cairn-gateway` shows its own"
       )
     }
+    if problems.isUsable { arrange(bytes, savedEnrolment) }
+  }
+
+  /// The site file as it is kept: the enrolment at its end, where it stays when it was wiped from the file. What is
+  /// wiped changes no byte of the site file, and so no boot leaf tells of a new configuration.
+  private mutating func arrange(_ bytes: Span<UInt8>, _ savedEnrolment: Span<UInt8>) {
+    siteCount = 0
+    var part = Part.site
+    var lines = FileLines(bytes)
+    while let line = lines.next() {
+      let text = bytes.extracting(line.text)
+      if !text.isEmpty, text[0] == UInt8(ascii: "[") { part = Self.part(of: text) }
+      let isKept = part == .site && !text.isEmpty && !Self.isWiped(text)
+      append(isKept ? bytes.extracting(line.whole) : Self.lineEnd.bytes)
+    }
+    let enrolment = enrolmentBytes
+    let found = enrolment.span.extracting(0..<enrolmentCount)
+    guard !found.isEmpty || !savedEnrolment.isEmpty else { return }
+    append(Self.lineEnd.bytes)
+    append(found.isEmpty ? savedEnrolment : found)
+  }
+
+  /// True for a line that was written over.
+  static func isWiped(_ text: Span<UInt8>) -> Bool {
+    text.count > 1 && text[0] == UInt8(ascii: "#") && text[1] == UInt8(ascii: "~")
   }
 
   private static func part(of heading: Span<UInt8>) -> Part {

@@ -79,7 +79,8 @@ extension LeafEncoding {
     schema: UInt16, milliseconds: Int64, _ frame: ForwardedFrame, receipt: Span<UInt8>,
     into bytes: consuming MutableSpan<UInt8>
   ) -> Int {
-    precondition(receipt.count <= Leaf.maximumReceiptByteCount, "a receipt longer than a leaf takes")
+    precondition(
+      receipt.count <= Leaf.maximumReceiptByteCount, "a receipt longer than a leaf takes")
     var encoder = CBOREncoder(bytes)
     encoder.leafHead(.frame, schema: schema, milliseconds, valueCount: 15)
     encoder.byteString(frame.hash.span)

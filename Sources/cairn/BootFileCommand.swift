@@ -75,7 +75,9 @@ struct BootFileCommand: ~Copyable {
     report.append("cairn.ini: ")
     switch failure {
     case .notFound:
-      report.append("there is none on the boot partition. The sample is in Cairn's image, and in its package cairn-common")
+      report.append(
+        "there is none on the boot partition; docs/image.md says what may stand in it"
+      )
     case .notAFile: report.append("not a file")
     case .tooLong: report.append("larger than 16 KiB: this is no cairn.ini")
     case .pathTooLong, .noSpace: report.append("can't be read")
@@ -92,9 +94,11 @@ struct BootFileCommand: ~Copyable {
     if fileExists(site) {
       report.append("The node goes on with the configuration that it had before.\n")
     } else {
-      report.append("The node has no configuration yet, and waits for a cairn.ini that it can use.\n")
+      report.append(
+        "The node has no configuration yet, and waits for a cairn.ini that it can use.\n")
     }
-    report.append("Mend cairn.ini on any computer, put the card back, and switch the node on again.\n")
+    report.append(
+      "Mend cairn.ini on any computer, put the card back, and switch the node on again.\n")
     do throws(SystemError) { try StandardStream.output.write(report.span) } catch {
       // The file beside cairn.ini says it as well.
     }

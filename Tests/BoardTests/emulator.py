@@ -69,8 +69,11 @@ class QMP:
                     raise Trouble(f"QEMU's monitor at {path} does not answer: {failure}") from failure
                 time.sleep(0.02)
         self.lines = self.socket.makefile("rw")
-        self.lines.readline()
-        self.command("qmp_capabilities")
+        try:
+            self.lines.readline()
+            self.command("qmp_capabilities")
+        except OSError as failure:
+            raise Trouble(f"QEMU ended at its start: {failure}") from failure
 
     def command(self, execute, **arguments):
         request = {"execute": execute}

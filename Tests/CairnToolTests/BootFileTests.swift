@@ -93,7 +93,8 @@ import Testing
     (gateway + "[wireless]\nname = \u{1}\n", "cairn.ini:5: a control character"),
     (gateway + "[sensor.air]\nchip = bme\n", "cairn.ini:5: chip"),
     (gateway + "\u{0}", "cairn.ini:4: a NUL byte"), ("[gateway", "cairn.ini:1: not a heading"),
-    ("", "[gateway]"), ("\u{feff}", "[gateway]"), (String(repeating: "#", count: 1 << 20), "16 KiB"),
+    ("", "[gateway]"), ("\u{feff}", "[gateway]"),
+    (String(repeating: "#", count: 1 << 20), "16 KiB"),
     (String(repeating: "#\n", count: 8192), "16 KiB"), ("\u{1f}\u{8b}", "cairn.ini:1"),
   ])
   func aBadFileIsRefusedWithItsReasonAndChangesNothing(_ text: String, _ reason: String) throws {
@@ -111,7 +112,8 @@ import Testing
   }
 
   @Test func everyBeginningOfAGoodFileIsTakenOrRefused() throws {
-    let whole = Self.gateway + Self.invite + "[wireless]\nname = a\npassphrase = 12345678\ncountry = CH\n"
+    let whole =
+      Self.gateway + Self.invite + "[wireless]\nname = a\npassphrase = 12345678\ncountry = CH\n"
     let card = try Card()
     for end in stride(from: 0, through: whole.utf8.count, by: 3) {
       let cut = String(decoding: whole.utf8.prefix(end), as: UTF8.self)
@@ -144,7 +146,8 @@ import Testing
 
   @Test func anInviteIsTakenOverAndNoByteOfItIsLeftInTheFile() throws {
     let card = try Card()
-    let text = Self.gateway + "[enrolment]\n#authorization_old = ZZZZ\nauthorization_first = AAECAwQF\n"
+    let text =
+      Self.gateway + "[enrolment]\n#authorization_old = ZZZZ\nauthorization_first = AAECAwQF\n"
     try card.write(text + "[node]\nname = roof\n")
     #expect(try card.apply().status == 0)
     let left = try card.read("boot/cairn.ini")
@@ -172,7 +175,9 @@ import Testing
     #expect(try card.apply().status == 0)
     let wiped = try card.data("boot/cairn.ini")
     for cut in 0...old.count {
-      for torn in [wiped.prefix(cut) + old.suffix(from: cut), old.prefix(cut) + wiped.suffix(from: cut)] {
+      for torn in [
+        wiped.prefix(cut) + old.suffix(from: cut), old.prefix(cut) + wiped.suffix(from: cut),
+      ] {
         try Data(torn).write(to: card.url("boot/cairn.ini"))
         try wiped.write(to: card.url("etc/cairn.ini.wiped"))
         #expect(try card.apply().status == 0, "cut at \(cut)")
@@ -204,8 +209,9 @@ import Testing
     let network = try card.read("etc/wireless.conf")
     #expect(network.contains("ssid=61226220232063\n"))
     #expect(network.contains("psk=\"\"quoted\" }\"\n"))
-    let mode = try FileManager.default.attributesOfItem(
-      atPath: card.url("etc/wireless.conf").path)[.posixPermissions] as? Int
+    let mode =
+      try FileManager.default.attributesOfItem(
+        atPath: card.url("etc/wireless.conf").path)[.posixPermissions] as? Int
     #expect(mode == 0o600)
     // The site file, which the group reads, has nothing of it, and each line where it was.
     let site = try card.read("etc/site.ini")

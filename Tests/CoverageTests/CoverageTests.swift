@@ -1,4 +1,3 @@
-import CBOR
 import FixedMemory
 import Foundation
 import LoRa
@@ -42,7 +41,8 @@ struct DocumentedExample {
   init() throws { example = try DocumentedExample() }
 
   private func order() throws -> BeaconOrder {
-    let challenge = try Challenge(decoding: example.bytes("challenge").span)
+    let bytesChallenge = try example.bytes("challenge")
+    let challenge = try Challenge(decoding: bytesChallenge.span)
     return try #require(BeaconOrder(challenge))
   }
 
@@ -59,7 +59,8 @@ struct DocumentedExample {
   }
 
   @Test func theChallengeHasThePolicyUnderItsSignature() throws {
-    let challenge = try Challenge(decoding: example.bytes("challenge").span)
+    let bytesChallenge = try example.bytes("challenge")
+    let challenge = try Challenge(decoding: bytesChallenge.span)
     var policy = CoveragePolicy()
     for index in 1..<12 { policy.channels[index] = 0 }
     #expect(challenge.coverage == policy && challenge.policy == 1)
@@ -118,19 +119,25 @@ struct DocumentedExample {
   }
 
   @Test func theLeavesAreTheDocumentedOnes() throws {
-    let intent = try Leaf(decoding: example.bytes("leaf intent").span).intent()
+    let bytesLeafIntent = try example.bytes("leaf intent")
+    let intent = try Leaf(decoding: bytesLeafIntent.span).intent()
     #expect(try intent.number == 1_000 && intent.frameHash == example.digest("frame hash"))
-    let sent = try Leaf(decoding: example.bytes("leaf sent").span).sent()
+    let bytesLeafSent = try example.bytes("leaf sent")
+    let sent = try Leaf(decoding: bytesLeafSent.span).sent()
     #expect(sent.startMilliseconds == 5_000_000 && sent.isConfirmed && !sent.isRetry)
-    let reveal = try Leaf(decoding: example.bytes("leaf reveal").span).reveal()
+    let bytesLeafReveal = try example.bytes("leaf reveal")
+    let reveal = try Leaf(decoding: bytesLeafReveal.span).reveal()
     #expect(try reveal.link == example.digest("link"))
-    let witness = try Leaf(decoding: example.bytes("leaf witness").span).witness()
+    let bytesLeafWitness = try example.bytes("leaf witness")
+    let witness = try Leaf(decoding: bytesLeafWitness.span).witness()
     #expect(witness.reception.rssiCentidecibelMilliwatts == -11_250)
     #expect(witness.reception.snrCentidecibels == -450)
     #expect(witness.reception.frequencyErrorHertz == 812)
-    let listen = try Leaf(decoding: example.bytes("leaf listen").span).listen()
+    let bytesLeafListen = try example.bytes("leaf listen")
+    let listen = try Leaf(decoding: bytesLeafListen.span).listen()
     #expect((0..<1_024).filter { listen.slots.contains($0) } == Array(0...8))
-    let frame = try Leaf(decoding: example.bytes("leaf frame").span).frame()
+    let bytesLeafFrame = try example.bytes("leaf frame")
+    let frame = try Leaf(decoding: bytesLeafFrame.span).frame()
     #expect(frame.byteCount == 23 && frame.reception.correctionCentidecibels == -150)
   }
 }
@@ -244,7 +251,9 @@ struct DocumentedExample {
 
   @Test func aWindowIsTheFirstWholeOneAfterTheChallenge() throws {
     let policy = CoveragePolicy()
-    for (issued, start) in [(0, 900_000), (899_999, 900_000), (900_000, 1_800_000)] as [(Int64, Int64)] {
+    for (issued, start) in [(0, 900_000), (899_999, 900_000), (900_000, 1_800_000)]
+      as [(Int64, Int64)]
+    {
       let window = try #require(CoverageWindow(issuedUTCMilliseconds: issued, policy: policy))
       #expect(window.startUTCMilliseconds == start)
       #expect(window.slot(atUTCMilliseconds: start - 1) == nil)

@@ -96,8 +96,9 @@ private func someReception(_ index: Int, factor: UInt8) throws -> Reception {
       #expect(try acceptedAndReencoded(bytes) == bytes)
     }
   }
-  #expect(ListenRecord(
-    number: 1, mode: .fixed, slots: SlotSet(), noiseCentidecibelMilliwatts: nil) == nil)
+  #expect(
+    ListenRecord(
+      number: 1, mode: .fixed, slots: SlotSet(), noiseCentidecibelMilliwatts: nil) == nil)
   func slots(_ bytes: [UInt8]) -> SlotSet? { SlotSet(bytes.span) }
   #expect(slots([1, 0]) == nil)
   #expect(slots([UInt8](repeating: 1, count: 129)) == nil)

@@ -26,7 +26,8 @@ import Testing
   let events: [(UInt8, EventCode)] = [
     (1, .measurementsMissed), (2, .leavesDropped), (3, .deviceAttached), (4, .deviceDetached),
     (5, .sensorReplaced), (6, .olderLeavesDropped), (7, .contactChanged),
-    (8, .consoleUnlocked), (9, .consoleRefused), (11, .buttonPressed),
+    (8, .consoleUnlocked), (9, .consoleRefused), (11, .buttonPressed), (12, .beaconNotSent),
+    (13, .framesRefused), (14, .airtimeSpent), (15, .radioDeaf), (16, .radioReset),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(EventCode(rawValue: number) == events.first { $0.0 == number }?.1, "event \(number)")
@@ -43,6 +44,29 @@ import Testing
   ]
   for number in UInt8.min...UInt8.max {
     #expect(FixSource(rawValue: number) == sources.first { $0.0 == number }?.1, "source \(number)")
+  }
+}
+
+/// The numbers of coverage: frozen too.
+@Test func numbersOfCoverageNeverChangeTheirMeaning() {
+  let beacons: [(UInt8, BeaconReason)] = [
+    (1, .noChallenge), (2, .noClock), (3, .airtimeSpent), (4, .listenBeforeTalk), (5, .radioBusy),
+    (6, .radioGone), (7, .chainNotValid), (8, .noChannel), (9, .tooLate), (10, .notDurable),
+    (11, .radioFailed), (12, .notAllowed),
+  ]
+  let frames: [(UInt8, FrameRefusal)] = [(1, .copies), (2, .tableFull), (3, .rateLimited)]
+  let resets: [(UInt8, RadioResetReason)] = [
+    (1, .deaf), (2, .silent), (3, .wrongState), (4, .restarted),
+  ]
+  let corrections: [(UInt8, RSSICorrection)] = [
+    (0, .none), (1, .sx127xFormula), (2, .boardOffset), (3, .boardOffsetAndTemperature),
+    (4, .calibrated),
+  ]
+  for number in UInt8.min...UInt8.max {
+    #expect(BeaconReason(rawValue: number) == beacons.first { $0.0 == number }?.1)
+    #expect(FrameRefusal(rawValue: number) == frames.first { $0.0 == number }?.1)
+    #expect(RadioResetReason(rawValue: number) == resets.first { $0.0 == number }?.1)
+    #expect(RSSICorrection(rawValue: number) == corrections.first { $0.0 == number }?.1)
   }
 }
 

@@ -25,6 +25,8 @@ FORBIDDEN = [
     ("Spool", ["Proofs", "Records", "DeviceLog"], "the spool keeps bytes, whatever they mean"),
     ("Delivery", ["Spool", "Proofs", "LinuxPlatform"], "delivery decides; it reads and sends nothing"),
     ("Verifier", ["Signers", "LinuxPlatform", "Spool"], "a verifier works on bytes, and has no key"),
+    ("Coverage", ["Signers", "LinuxPlatform", "Spool", "Sensors", "Radios"], "node and gateway compute the same from bytes and times"),
+    ("CoverageVerifier", ["Signers", "LinuxPlatform", "Spool", "Gateway*"], "a verdict is a function of archived bytes alone"),
     ("GatewayStore", ["LinuxPlatform", "Sensors", "Spool"], "a gateway knows nothing of boards"),
     ("Archive", ["Signers", "Gateway*", "LinuxPlatform", "Spool"], "an archive is judged from its files alone, without key and store"),
 ]
