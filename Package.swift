@@ -149,8 +149,8 @@ let boardPrograms: [Target] = [
   program(
     "cairn-uplink-https",
     [
-      "Uplinks", "HTTPSTransport", "Delivery", "Verifier", "Records", "CBOR", "NodeConfiguration",
-      "NodeFiles", "LinuxPlatform", "Proofs", "FixedMemory",
+      "Uplinks", "HTTPSTransport", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "Proofs",
+      "FixedMemory",
     ], noHeap),
   program(
     "cairn-uplink-mqtt",

@@ -40,7 +40,7 @@ public struct AgentStatus: Equatable, Sendable {
   public var problem: UInt16 = 0
 
   /// GPIO lines that can't be had or are gone, and have no row in the log.
-  public var failingLines: FailingLines = []
+  public var failingLines = FailingLines()
 
   /// Everything zero, nothing sealed.
   public init() {}
@@ -88,10 +88,15 @@ public struct AgentStatus: Equatable, Sendable {
 }
 
 /// GPIO lines that the agent wants and can't use. Pulses are not among them: their faults are leaves.
-public struct FailingLines: OptionSet, Sendable {
-  public let rawValue: UInt16
+public struct FailingLines: Equatable, Sendable {
+  /// A bit for each line; bits of a newer agent's may be among them.
+  public private(set) var rawValue: UInt16
 
-  public init(rawValue: UInt16) { self.rawValue = rawValue }
+  public init(rawValue: UInt16 = 0) { self.rawValue = rawValue }
+
+  public var isEmpty: Bool { rawValue == 0 }
+
+  public mutating func insert(_ lines: FailingLines) { rawValue |= lines.rawValue }
 
   /// The site's contacts in their order: bits 0 to 3.
   public static func contact(_ index: Int) -> FailingLines {
@@ -99,8 +104,8 @@ public struct FailingLines: OptionSet, Sendable {
     return FailingLines(rawValue: 1 << UInt16(index))
   }
 
-  public static let button = FailingLines(rawValue: 1 << 4)
-  public static let led = FailingLines(rawValue: 1 << 5)
+  public static var button: FailingLines { FailingLines(rawValue: 1 << 4) }
+  public static var led: FailingLines { FailingLines(rawValue: 1 << 5) }
 }
 
 extension CBOREncoder {

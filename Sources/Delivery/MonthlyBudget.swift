@@ -24,9 +24,8 @@ public struct MonthlyBudget: Equatable, Sendable {
   /// Array 1, version 1, month 5, two numbers of 9.
   public static var maximumByteCount: Int { 25 }
   static var formatVersion: Int64 { 1 }
-  private static var day: Int64 { 86_400_000 }
   /// Of a month that no clock tells: no month is longer.
-  static var countedMonthMilliseconds: Int64 { 31 * day }
+  static var countedMonthMilliseconds: Int64 { 31 * 86_400_000 }
 
   /// Bytes in a month.
   public let limit: UInt64
@@ -107,10 +106,13 @@ public struct MonthlyBudget: Equatable, Sendable {
     return quotient + (remainder > 0 ? 1 : 0)
   }
 
-  /// Up to where readings may be sent by now: evenly over the month, a day ahead.
+  /// Up to where readings may be sent by now: evenly over the month, half a day behind (a 64th), so that what goes
+  /// first has enough to the month's last hour, whatever a request or a power cut took more than was thought.
   public var line: UInt64 {
-    let length = month.flatMap { CalendarMonth(number: $0) }?.length ?? Self.countedMonthMilliseconds
-    return share(of: (lastUTC ?? ranMilliseconds) + Self.day, in: length)
+    let length =
+      month.flatMap { CalendarMonth(number: $0) }?.length ?? Self.countedMonthMilliseconds
+    let even = share(of: lastUTC ?? ranMilliseconds, in: length)
+    return even - min(even, limit / 64)
   }
 
   // MARK: bytes
@@ -120,7 +122,7 @@ public struct MonthlyBudget: Equatable, Sendable {
   /// Whether something of about so many bytes may be sent now.
   public func allows(_ byteCount: UInt64, for purpose: Purpose) -> Bool {
     let (sum, overflows) = used.addingReportingOverflow(byteCount)
-    return !overflows && sum <= (purpose == .readings ? min(line, limit) : limit)
+    return !overflows && sum <= (purpose == .readings ? line : limit)
   }
 
   /// Before it is sent: what the durable count has to cover. In steps of a 256th of the budget, so that not each

@@ -55,6 +55,8 @@ extension Uplink where Transport: ~Copyable {
         return goToCursor()
       }
       cursor.move(to: batch.position, spoolSequence: delivered + 1)
+      redeliveryStart = batch.position
+      if floor > batch.position { floor = max(firstOfOwnHistory, batch.position) }
     } catch { return goToCursor() }
     machine = DeliveryStateMachine()
     timer = nil

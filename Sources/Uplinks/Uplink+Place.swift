@@ -54,8 +54,9 @@ extension Uplink where Transport: ~Copyable {
     guard let standing = standing(of: head) else { return .failed(.spoolUnreadable) }
     switch standing {
     case .shared:
-      // The batch itself is sent again when the agent has no receipt for it.
-      floor = max(floor, position)
+      // The batch itself is sent again when the agent has no receipt for it; so is what is before it and may have
+      // come without its readings.
+      floor = max(floor, min(position, redeliveryStart ?? position))
       return settlePlace()
     case .before: return settlePlace()
     case .apart: return leave(behind: position, message)
@@ -105,6 +106,7 @@ extension Uplink where Transport: ~Copyable {
       return settlePlace()
     }
     floor = BatchPosition(epoch: head.epoch + 1, batch: 0)
+    firstOfOwnHistory = floor
     sayLeft(head)
     if cursor.next < floor {
       cursor.move(to: floor, spoolSequence: cursor.spoolSequence)

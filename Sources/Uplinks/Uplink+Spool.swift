@@ -91,6 +91,8 @@ extension Uplink where Transport: ~Copyable {
     isPlaceOwed = true
     (isBacklogged, fillSequence, nextFill) = (false, 1, 0)
     floor = BatchPosition(epoch: 0, batch: 0)
+    firstOfOwnHistory = floor
+    redeliveryStart = nil
     if key.hash == deviceKey.hash {
       cursor.move(to: cursor.next, spoolSequence: 1)
     } else {

@@ -54,7 +54,7 @@ extension Uplink where Transport: ~Copyable {
         guard let batch = try nextToFill(), batch.position < cursor.next else {
           return endFilling()
         }
-        guard batch.position >= floor, (reader.withholdableCount ?? 0) > 0 else {
+        guard batch.position >= firstOfOwnHistory, (reader.withholdableCount ?? 0) > 0 else {
           fillSequence = batch.sequence + 1
           continue
         }
@@ -89,6 +89,8 @@ extension Uplink where Transport: ~Copyable {
       // The gateway has not what it gave a receipt for: the usual way finds out what it wants.
       say("the gateway does not take the readings that were held back; delivery goes back to them")
       cursor.move(to: batch.position, spoolSequence: fillSequence)
+      redeliveryStart = batch.position
+      if floor > batch.position { floor = max(firstOfOwnHistory, batch.position) }
       storeCursor()
       pauseFilling()
     }

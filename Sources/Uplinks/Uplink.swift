@@ -56,6 +56,10 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
   var isPlaceOwed = true
   /// Nothing before it is sent: the gateway has it, or has another continuation.
   var floor = BatchPosition(epoch: 0, batch: 0)
+  /// Where the epoch begins that followed one that the gateway has otherwise: nothing before it is ever sent.
+  var firstOfOwnHistory = BatchPosition(epoch: 0, batch: 0)
+  /// From here on the agent has no receipts: a gateway that has more is sent it once more all the same.
+  var redeliveryStart: BatchPosition?
   /// The enrolment that the gateway has answered for, with yes or no.
   var settledEnrolment: Digest?
   var nextEnrolment: Int64 = 0

@@ -185,7 +185,7 @@ extension Agent {
   }
 
   private func failingLines() -> FailingLines {
-    var failing: FailingLines = []
+    var failing = FailingLines()
     for index in files.site.contacts.indices where lines.contacts[index].input.failure != nil {
       failing.insert(.contact(index))
     }

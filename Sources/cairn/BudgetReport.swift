@@ -66,7 +66,8 @@ extension StatusPage {
       text.append(" a month; the uplink has not counted anything yet")
     case .unreadable:
       text.append(byteCount: budget.limit)
-      text.append(" a month; the count can't be read: run as root, or as a member of the group cairn")
+      text.append(
+        " a month; the count can't be read: run as root, or as a member of the group cairn")
     case .kept(let kept):
       text.append(byteCount: kept.used)
       text.append(" of ")

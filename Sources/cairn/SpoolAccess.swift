@@ -69,8 +69,8 @@ func nodePaths(_ arguments: borrowing Arguments) -> NodePaths {
   return paths
 }
 
-/// The same for a command that meets the private key: its address stands on the command line or in the site file. A site
-/// file that is there and can't be used leaves open where the key is, so that it ends the program.
+/// The same for a command that meets the private key: its address stands on the command line or in the site file. A
+/// site file that is there and can't be used leaves open where the key is, so that it ends the program.
 func keyPathsOrEnd(_ arguments: borrowing Arguments) -> NodePaths {
   let paths = nodePaths(arguments)
   if !arguments.options.keyFile.isEmpty { return takeable(paths) }

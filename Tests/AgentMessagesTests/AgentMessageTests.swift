@@ -277,13 +277,13 @@ let messages: [Copied] = {
 }
 
 @Test func aStatusOutsideItsRangesIsRefused() {
-  let rest = "0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00"
-  let tooLong = bytes("90 01 02 78 21") + [UInt8](repeating: 0x76, count: 33) + bytes(rest)
+  let rest = "0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00"
+  let tooLong = bytes("91 01 02 78 21") + [UInt8](repeating: 0x76, count: 33) + bytes(rest)
   #expect(throws: AgentMessage.Failure.malformed(.outOfRange)) { try decoded(tooLong) }
   let beforeTheStart = bytes(
-    "90 01 02 60 0c 20 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00")
+    "91 01 02 60 0c 20 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00")
   #expect(throws: AgentMessage.Failure.malformed(.outOfRange)) { try decoded(beforeTheStart) }
-  let notText = bytes("90 01 02 61 ff") + bytes(rest)
+  let notText = bytes("91 01 02 61 ff") + bytes(rest)
   #expect(throws: AgentMessage.Failure.malformed(.notUTF8)) { try decoded(notText) }
 }
 

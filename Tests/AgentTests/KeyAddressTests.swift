@@ -48,9 +48,9 @@ import Testing
     let chip = try node { _ in "tpm:0x81010001" }
     let refused = try chip.runAgent()
     #expect(refused.status == 78 && refused.said.contains("TPM 2.0"), "\(refused.said)")
-    let public_ = try node { "file:" + $0.path("agent/device.pub") }
-    #expect(try public_.runAgent().status == 78)
-    #expect(!FileManager.default.fileExists(atPath: public_.path("agent/device.pub")))
+    let publicKey = try node { "file:" + $0.path("agent/device.pub") }
+    #expect(try publicKey.runAgent().status == 78)
+    #expect(!FileManager.default.fileExists(atPath: publicKey.path("agent/device.pub")))
     let nowhere = try node { "file:" + $0.path("nowhere/key") }
     let missing = try nowhere.runAgent()
     #expect(missing.status == 77 && missing.said.contains("nowhere: no such folder"))

@@ -252,7 +252,8 @@ import Testing
   var status = AgentStatus()
   status.boot = 1
   status.uptimeMilliseconds = 63_000
-  status.failingLines = [.contact(1), .led]
+  status.failingLines.insert(.contact(1))
+  status.failingLines.insert(.led)
   let packet: [UInt8] = written { buffer in
     var encoder = CBOREncoder(buffer.mutableSpan)
     AgentMessage.status(status).encode(into: &encoder)

@@ -1,4 +1,3 @@
-import CBOR
 import FixedMemory
 import Proofs
 import Records

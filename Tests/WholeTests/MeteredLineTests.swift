@@ -25,7 +25,7 @@ import Testing
 
   @Test func readingsWaitForTheBudgetAndCheckpointsDoNotAndNothingIsLost() throws {
     let world = try World()
-    // By now, the first day, a 31st may be used: 33 825 bytes.
+    // The month has just begun: its line is not above nothing.
     let node = try node(world, used: 30_000)
     let hours = try node.batches()
     try node.start()
@@ -37,7 +37,7 @@ import Testing
     // For the agent none of that is delivered: it keeps it.
     #expect(Set(try node.deliveredBatches()).isDisjoint(with: hours.suffix(20)))
     let shown = try node.cairn(["status"])
-    #expect(shown.output.contains("of 1.0 MiB used in 2999-01"), "\(shown)")
+    #expect(shown.output.contains("of 1 MiB used in 2999-01"), "\(shown)")
     #expect(shown.output.contains("held back: the readings of"), "\(shown)")
     let told = try #require(try node.status()["budget"])
     #expect((told["heldBackBatches"]?.unsigned ?? 0) >= 20, "\(told.line)")
@@ -48,8 +48,10 @@ import Testing
     node.kill()
     #expect(try node.budget().used >= used)
 
-    // The operator pays for more.
-    node.delivery = "monthly_budget = 1024 GiB"
+    // The operator pays for more, and half of the month is over.
+    node.delivery = "monthly_budget = 1 GiB"
+    try node.keepBudget(
+      .init(month: Self.farMonth, used: used, ranMilliseconds: 15 * 86_400_000))
     try node.start()
     try waitUntil("the readings") {
       try world.gateway.withheldCounts(of: id).values.allSatisfy { $0 == 0 }
@@ -94,7 +96,7 @@ import Testing
       try node.status()["hindrance"]?["name"]?.string == "budget-spent"
     }
     let shown = try node.cairn(["status"])
-    #expect(shown.output.contains("0 B left") && shown.output.contains("used up"), "\(shown)")
+    #expect(shown.output.contains("0 bytes left") && shown.output.contains("used up"), "\(shown)")
     #expect(try world.gateway.device(node.id()) == nil)
     let count = try node.batches().count
     try waitUntil("the board to measure on") { try node.batches().count > count }

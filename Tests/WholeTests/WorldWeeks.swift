@@ -17,8 +17,8 @@ extension WorldNode {
     return path
   }
 
-  /// One more boot, with a reading every minute and a batch every hour, while no agent runs. Returns how many
-  /// batches it signed: fewer than `hours` when the spool was full and the policy is to stop.
+  /// One more boot, with a reading of sixteen values every minute and a batch every hour, while no agent runs.
+  /// Returns how many batches it signed: fewer than `hours` when the spool was full and the policy is to stop.
   func pass(hours: Int) throws -> Int {
     let key = Array((folder + "/agent/agent.key").utf8)
     var signer = try FileKey(opening: key.span)
@@ -39,7 +39,7 @@ extension WorldNode {
           let milliseconds = Int64(hour * 60 + minute) * 60_000
           try append(to: &log, at: milliseconds) {
             var values = ReadingValues(filler: nil)
-            for value in [3900 + Int64(minute), 59_370, 101_260] { values.append(value) }
+            for value in 0..<16 { values.append(.max - Int64(minute + value)) }
             return LeafEncoding.reading(
               schema: 1, milliseconds: milliseconds, values: values, into: $0.mutableSpan)
           }
