@@ -185,6 +185,9 @@ board-test: ## the image in emulated boards: I2C, GPIO, USB, first boot, deliver
 	@swift build --product cairn-simulate
 	@Tests/BoardTests/modules.sh $(BUILD)/image/kernel $(BUILD)/board-test/modules
 	python3 Tests/BoardTests/board_test.py $(ONLY)
+	@# Power cuts, failing flushes, full disks: CUTS=n, SEED=n repeats a run.
+	$(if $(ONLY),,@$(MAKE) --no-print-directory ship ARCH=arm64)
+	$(if $(ONLY),,CUTS=$(or $(CUTS),200) SEED=$(or $(SEED),0) python3 Tests/BoardTests/powercut.py)
 
 idle: ship ## processor time and wake-ups of agent and uplink with nothing to do, in five minutes
 	@swift build --product cairn-gateway

@@ -24,6 +24,15 @@ extension SystemError {
     default: nil
     }
   }
+
+  /// True for what the card or disk is the reason of, and not who asks: room may be made, and another start or the
+  /// next boot may find it well.
+  public var isOfStorage: Bool {
+    switch errno {
+    case EIO, ENOSPC, EDQUOT, EFBIG, EROFS, ENXIO, EUCLEAN: true
+    default: false
+    }
+  }
 }
 
 extension TextBuilder {

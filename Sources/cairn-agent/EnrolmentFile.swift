@@ -68,7 +68,15 @@ private func write(_ enrolment: Span<UInt8>, _ paths: NodePaths) {
   do throws(FileFailure) {
     try atomicReplace(paths.enrolment, with: enrolment, mode: 0o644)
   } catch {
-    end(.storageFailed, "cairn-agent: enrolment.cose can't be written beside the key")
+    var text = TextBuilder<512>()
+    text.append("cairn-agent: enrolment.cose can't be written beside the key: ")
+    switch error {
+    case .system(let errno): text.append(SystemError(errno: errno))
+    case .noSpace: text.append("the disk has no room for it: free some")
+    case .notFound, .notAFile: text.append("no such folder; look at --state")
+    case .tooLong, .pathTooLong: text.append("the path is too long")
+    }
+    end(.storageFailed, text.span)
   }
 }
 

@@ -26,8 +26,16 @@ func openKey(_ paths: NodePaths, hardware: HardwareIdentity, isNew: inout Bool) 
     text.append(paths.key.span)
     text.append(": ")
     describe(error, paths, &text)
-    end(.refused, text.span)
+    end(status(of: error), text.span)
   }
+}
+
+/// A disk that is full or fails is no reason to give up for good: the next start may find it well.
+private func status(of failure: FileKey.Failure) -> ExitStatus {
+  if case .system(let errno) = failure, SystemError(errno: errno).isOfStorage {
+    return .storageFailed
+  }
+  return .refused
 }
 
 /// True when device.pub stands there and is this key's. The log of one key is never continued with another:
@@ -305,7 +313,11 @@ func endForSpool(_ paths: NodePaths, _ failure: FileStorage.Failure) -> Never {
   case .pathTooLong: text.append("the path is too long")
   case .system(let errno): text.append(SystemError(errno: errno))
   }
-  end(failure == .noSpace ? .storageFailed : .refused, text.span)
+  var status = failure == .noSpace ? ExitStatus.storageFailed : .refused
+  if case .system(let errno) = failure, SystemError(errno: errno).isOfStorage {
+    status = .storageFailed
+  }
+  end(status, text.span)
 }
 
 private func endForForeignLog(_ paths: NodePaths) -> Never {

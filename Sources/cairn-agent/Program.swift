@@ -76,6 +76,7 @@ struct Program {
       var text = TextBuilder<512>()
       text.append("cairn-agent: ")
       text.append(folder.span)
+      var status = ExitStatus.refused
       switch error {
       case .notFound: text.append(": no such folder: make it, owned by the agent's user")
       case .locked:
@@ -83,8 +84,9 @@ struct Program {
       case .system(let errno):
         text.append(": can't be opened and locked: ")
         text.append(SystemError(errno: errno))
+        if SystemError(errno: errno).isOfStorage { status = .storageFailed }
       }
-      end(.refused, text.span)
+      end(status, text.span)
     }
   }
 

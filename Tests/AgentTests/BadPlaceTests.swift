@@ -75,6 +75,16 @@ import Testing
     try expectNothingIsSignedTwice(node)
   }
 
+  /// Not even a key: what systemd starts anew is what may go on by itself when there is room.
+  @Test func aFirstStartWithoutRoomForTheKeyIsTriedAgainAndGoesOn() throws {
+    let node = try AgentNode()
+    let failed = try node.startAgent(through: full(blocks: 0)).end()
+    #expect(failed.status == 74, "\(failed.said)")
+    #expect(failed.said.contains("agent.key"), "\(failed.said)")
+    #expect(try node.runAgent().status == 0)
+    #expect(try node.checkpoints().first?.checkpoint.epoch == 0)
+  }
+
   /// The disk is full in the midst of its work: it ends with the reason, and no place of the log is signed twice.
   @Test func aLogThatCannotBeWrittenEndsTheAgentAndTheNextStartSignsNothingAnew() throws {
     let node = try AgentNode()
