@@ -16,7 +16,7 @@ extension TransportFailure {
     case .addressMalformed, .schemeNotSupported, .plainNotAllowed, .outOfMemory, .stopped,
       .cannotResolve:
       .name
-    case .cannotConnect, .connectTimedOut: .connection
+    case .cannotConnect, .connectTimedOut, .brokenPacket: .connection
     case .authoritiesUnreadable, .tlsFailed, .certificateRefused: .security
     case .loginTooLong, .refused: .login
     case .subscriptionRefused: .subscription
@@ -46,6 +46,7 @@ extension TransportFailure {
     case .noGateway: "no gateway listens at the broker"
     case .interrupted: "the connection ended within the answer"
     case .timedOut: "no gateway answered in time"
+    case .brokenPacket: "what answers there does not speak MQTT 5 as it is written"
     case .replyTooLarge: "the answer is larger than any of a gateway's"
     case .addressMalformed, .schemeNotSupported, .plainNotAllowed, .outOfMemory, .stopped, .other:
       "it can't be asked"
@@ -75,6 +76,7 @@ extension TransportFailure {
     case .noGateway, .timedOut:
       "Look whether the gateway runs with this broker, and is let read the requests."
     case .interrupted: "Look at the link and the broker; delivery tries again by itself."
+    case .brokenPacket: "Look whether address and port are the broker's, and what it runs."
     case .replyTooLarge: "Look who else answers at the broker."
     case .addressMalformed, .schemeNotSupported, .plainNotAllowed:
       "Mend url in [gateway] of the site file."

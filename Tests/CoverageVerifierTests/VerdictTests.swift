@@ -360,7 +360,10 @@ import Testing
     #expect(try reason(scenario.witness(node, rssi: -11_690, snr: least - 1)) == .snrTooLow)
     // Noise of -91 dBm is loud, and possible; of -79 dBm it is not, nor one of -127 dBm.
     #expect(try reason(scenario.witness(node, rssi: -9_000, snr: -500)) == nil)
-    #expect(try reason(scenario.witness(node, rssi: -7_800, snr: -500)) == .impossibleNoise)
+    // 556 m away, where free space allows it.
+    var near = node
+    near.place = try Scenario.place(473_050_000, 85_000_000)
+    #expect(try reason(scenario.witness(near, rssi: -7_800, snr: -500)) == .impossibleNoise)
     #expect(try reason(scenario.witness(node, rssi: -12_500, snr: 400)) == .impossibleNoise)
   }
 

@@ -82,8 +82,10 @@ import Testing
     node.sections = ""
     try node.start()
     try world.gateway.awaitRefusal("enrolment-required")
-    let shown = try node.cairn(["status"])
-    #expect(shown.output.contains("takes no device without an invite"), "\(shown)")
+    // The uplink tells the agent a moment later than the gateway notes it.
+    try waitUntil("the refusal in `cairn status`") {
+      try node.cairn(["status"]).output.contains("takes no device without an invite")
+    }
     try node.stop()
     let count = try node.batches().count
     #expect(count > 0)

@@ -1,13 +1,13 @@
 import Foundation
 
-/// Looks until something is so, for a minute. Then it is an error that says what did not come.
+/// Looks until something is so, for five minutes: longer than any pause of the programs. Then it is an error that says what did not come.
 func waitUntil(
   _ what: String, _ isSo: () throws -> Bool, otherwise hint: () throws -> String = { "" }
 ) throws {
-  let end = Date().addingTimeInterval(60)
+  let end = Date().addingTimeInterval(300)
   while try !isSo() {
     guard Date() < end else {
-      throw WorldProblem("waited a minute for: \(what). \(try hint())")
+      throw WorldProblem("waited five minutes for: \(what). \(try hint())")
     }
     usleep(20_000)
   }
