@@ -23,7 +23,7 @@ BROKER_PACKAGES := mosquitto
 SERVICE_PACKAGES := systemd udev lintian util-linux
 PACKAGES_PACKAGES := mmdebstrap util-linux $(if $(filter-out 0,$(shell id -u)),uidmap)
 # Emulated boards, and the kernel module that Debian's kernel leaves out.
-BOARD_TEST_PACKAGES := qemu-system-arm qemu-utils mtools e2fsprogs gcc-aarch64-linux-gnu make xz-utils openssl
+BOARD_TEST_PACKAGES := qemu-system-arm qemu-utils mtools e2fsprogs cpio kmod gcc-aarch64-linux-gnu make xz-utils openssl
 ONLY ?=
 # What an image is put together with, and the machine in which its packages are configured.
 IMAGE_PACKAGES := qemu-system-arm mtools dosfstools e2fsprogs fakeroot device-tree-compiler kmod cpio xz-utils debian-archive-keyring
@@ -157,6 +157,7 @@ test-boot: deb ## services under a systemd of their own (as root): sandboxes, ki
 	python3 Tests/Packages/boot.py $(SHIP_PROGRAMS)
 
 image: ## a flashable image: BOARD=raspberry-pi-3, raspberry-pi-4 or raspberry-pi-zero-2-w, in build/image/BOARD
+	@Boards/Image/image.sh "$(BOARD)" check
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
 	@$(MAKE) --no-print-directory deb ARCH=arm64
 	@Boards/Image/image.sh "$(BOARD)"

@@ -9,6 +9,7 @@ swaps, one that is too small or read only; and an image that is not what its .sh
 shown, and the device's name is asked for; CONFIRM=sdX in the environment answers beforehand.
 """
 
+import errno
 import fcntl
 import hashlib
 import mmap
@@ -43,6 +44,11 @@ class Machine:
         except OSError:
             return ""
 
+    def number(self, device):
+        """Of an open one, as sysfs writes it."""
+        number = os.fstat(device).st_rdev
+        return f"{os.major(number)}:{os.minor(number)}"
+
     def folder(self, name):
         return os.path.realpath(os.path.join(self.sysfs, "class/block", name))
 
@@ -72,8 +78,13 @@ class Disk:
 
     @property
     def model(self):
-        words = [self.machine.read(self.name, "device", name) for name in ("vendor", "model", "name")]
+        words = [plain(self.machine.read(self.name, "device", name)) for name in ("vendor", "model", "name")]
         return " ".join(word for word in words if word) or "unknown model"
+
+    @property
+    def identity(self):
+        """What tells this card, in this reader, from another that comes under its name."""
+        return [self.machine.read(self.name, name) for name in ("dev", "diskseq", "size", "device/cid")] + [self.model]
 
     @property
     def partitions(self):
@@ -101,14 +112,14 @@ class Disk:
         names = [self.name] + self.partitions
         numbers = {self.machine.read(name, "dev"): name for name in names}
         paths = {os.path.join(os.path.dirname(self.path), name): name for name in names}
-        with open(self.machine.mountinfo) as file:
+        with open(self.machine.mountinfo, errors="replace") as file:
             for line in file:
                 left, _, right = line.partition(" - ")
                 fields, source = left.split(), right.split()[1]
                 name = numbers.get(fields[2]) or paths.get(source)
                 if name:
                     raise Refused(f"{name} is mounted on {fields[4]}: unmount it first, if this is the card")
-        with open(self.machine.swaps) as file:
+        with open(self.machine.swaps, errors="replace") as file:
             for line in file:
                 if line.split()[0] in paths:
                     raise Refused(f"{line.split()[0]} is swapped to: this is no card")
@@ -116,6 +127,11 @@ class Disk:
             holders = os.path.join(self.machine.folder(name), "holders")
             if os.path.isdir(holders) and os.listdir(holders):
                 raise Refused(f"{name} is in use by {', '.join(os.listdir(holders))}: this is no card")
+
+
+def plain(text):
+    """What a card or its reader says of itself, without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "." for sign in text).strip()
 
 
 def size_text(count):
@@ -130,16 +146,16 @@ def label(path):
     except OSError:
         return ""
     if len(head) == 2048 and head[1024 + 56:1024 + 58] == b"\x53\xef":
-        return "ext4 " + head[1024 + 120:1024 + 136].rstrip(b"\0").decode(errors="replace")
+        return "ext4 " + plain(head[1024 + 120:1024 + 136].rstrip(b"\0").decode(errors="replace"))
     if head[82:87] == b"FAT32":
-        return "FAT32 " + head[71:82].decode(errors="replace").strip()
+        return "FAT32 " + plain(head[71:82].decode(errors="replace"))
     return ""
 
 
 def check_image(path):
     """The image's hash and size, if it is what was made."""
     try:
-        with open(path + ".sha256") as file:
+        with open(path + ".sha256", errors="replace") as file:
             recorded = file.read().split()[0]
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -148,6 +164,8 @@ def check_image(path):
         raise Refused(f"{path}: {getattr(error, 'strerror', None) or 'its .sha256 is empty'}; `make image` makes it, with its .sha256") from None
     if found != recorded:
         raise Refused(f"{path} is cut short or damaged: its SHA-256 is not that of {path}.sha256. Make or fetch it anew")
+    if size == 0:
+        raise Refused(f"{path} is empty. Make or fetch it anew")
     return found, size
 
 
@@ -174,19 +192,44 @@ def write_all(device, piece, at):
         piece, at = piece[count:], at + count
 
 
-def write(image, size, path):
-    """Writes the image, its first piece last: a card that was pulled out too early has no partitions."""
-    device = os.open(path, os.O_WRONLY | os.O_EXCL)
+def open_card(disk, identity):
+    """The card that was looked at, and no other one: held alone, so that nothing of it can be mounted any more."""
+    try:
+        device = os.open(disk.path, os.O_WRONLY | os.O_EXCL)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise Refused(f"{disk.path} is in use: something of it is mounted or held, maybe by another user") from None
+        raise
+    try:
+        if disk.machine.number(device) != identity[0] or disk.identity != identity:
+            raise Refused(f"{disk.path} is another disk than the one that was shown: nothing was written. Begin again")
+        disk.refuse_what_is_no_card()
+        disk.refuse_what_is_in_use()
+    except BaseException:
+        os.close(device)
+        raise
+    return device
+
+
+def write(image, size, device):
+    """Writes the image, its first piece last: a card that was pulled out too early has no partitions. Returns the hash
+    of what was written."""
     try:
         with open(image, "rb") as file:
             first = file.read(PIECE)
+            written = hashlib.sha256(first)
             write_all(device, bytes(len(first)), 0)
             at = len(first)
             while piece := file.read(PIECE):
+                if at + len(piece) > size:
+                    break
+                written.update(piece)
                 write_all(device, piece, at)
                 at += len(piece)
                 progress("writing", at - len(first), size - len(first))
         os.fsync(device)
+        if at != size:
+            raise Refused(f"{image} changed while it was written: the card has no partitions now. Begin again")
         write_all(device, first, 0)
         os.fsync(device)
         # What is read back has to come from the card.
@@ -197,6 +240,7 @@ def write(image, size, path):
         os.posix_fadvise(device, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(device)
+    return written.hexdigest()
 
 
 def read_back(path, size):
@@ -226,11 +270,13 @@ def flash(image, device, machine, ask):
     disk = Disk(machine, device)
     disk.refuse_what_is_no_card()
     disk.refuse_what_is_in_use()
+    identity = disk.identity
     wanted, size = check_image(image)
     if disk.size < size:
         raise Refused(f"{device} has {size_text(disk.size)}, the image {size_text(size)}: take a larger card")
     confirm(disk, image, size, ask)
-    write(image, size, disk.path)
+    if write(image, size, open_card(disk, identity)) != wanted:
+        raise Refused(f"{image} changed while it was written: what is on the card is no image. Begin again")
     if read_back(disk.path, size) != wanted:
         raise Refused(f"{device} reads otherwise than it was written: the card or its reader is broken. Take another one")
     print(f"written and read back: {size_text(size)}. Edit cairn.ini on the card's boot partition, then put it into the board")

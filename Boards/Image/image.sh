@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes the image of a board: build/image/BOARD/cairn-BOARD.img. Neither root nor a loop device is needed.
-#   Boards/Image/image.sh raspberry-pi-4
+#   Boards/Image/image.sh raspberry-pi-4 [check]
 # The packages of `make deb ARCH=arm64` are taken from build/deb.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-board=$1
+board=${1-}
 case $board in
   raspberry-pi-3) trees=(bcm2837-rpi-3-b bcm2837-rpi-3-b-plus bcm2837-rpi-3-a-plus) ;;
   raspberry-pi-4) trees=(bcm2711-rpi-4-b bcm2711-rpi-400 bcm2711-rpi-cm4-io) ;;
@@ -18,6 +18,8 @@ case $board in
     exit 64
     ;;
 esac
+# Before anything is built, whether there is an image for that board at all.
+[ "${2-}" != check ] || exit 0
 here=Boards/Image
 all=build/image
 folder=$all/$board

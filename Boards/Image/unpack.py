@@ -18,7 +18,7 @@ import tempfile
 
 EXCLUDED = ("./usr/share/man/*", "./usr/share/locale/*", "./usr/share/info/*", "./usr/share/lintian/*",
             "./usr/share/bash-completion/*", "./usr/share/doc/*/*.gz", "./usr/share/doc/*/examples",
-            "./usr/share/doc/*/NEWS*", "./usr/share/doc/*/README*", "./usr/share/doc/*/TODO*",
+            "./usr/share/doc/*/NEWS*", "./usr/share/doc/*/README*", "./usr/share/doc/*/T[O]DO*",
             "./usr/share/doc/*/AUTHORS*", "./usr/share/doc/*/FAQ*")
 
 

@@ -93,8 +93,8 @@ public func createFile(
   }
 }
 
-/// Writes over a file in place, durably, for one whose old bytes must not be left anywhere. It has that many bytes before
-/// and after; a write that is broken off leaves pieces of both.
+/// Writes over a file in place, durably, for one whose old bytes must not be left anywhere. It has that many
+/// bytes before and after; a write that is broken off leaves pieces of both.
 public func overwriteFile(_ path: FixedPath, with bytes: Span<UInt8>) throws(FileFailure) {
   do throws(SystemError) {
     let file = try openFile(path, flags: CAIRN_OPEN_READ_WRITE, mode: 0)

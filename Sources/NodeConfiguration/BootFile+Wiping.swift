@@ -1,13 +1,14 @@
 import FixedMemory
 
-/// An invite in a file that anyone can read who holds the card is taken over and then written over, byte by byte: the
-/// file keeps its length, so that no block of the old one is left behind, and a write that is broken off changes nothing
-/// but lines that are to be wiped.
+/// An invite in a file that anyone can read who holds the card is taken over and then written over, byte by
+/// byte: the file keeps its length, so that no block of the old one is left behind, and a write that is broken off
+/// changes nothing but lines that are to be wiped.
 extension BootFile {
   /// How a wiped line begins; behind it stand `~` up to the line's old length.
   private static var mark: StaticString { "#~ taken over by this node " }
 
-  /// Writes the file without its enrolment to the beginning of `wiped`: as many bytes as it has; false when there is none in it.
+  /// Writes the file without its enrolment to the beginning of `wiped`: as many bytes as it has; false when there
+  /// is none in it.
   public static func wipe(_ bytes: Span<UInt8>, into wiped: inout MutableSpan<UInt8>) -> Bool {
     precondition(wiped.count >= bytes.count, "no room for the wiped file")
     for index in bytes.indices { wiped[index] = bytes[index] }

@@ -50,6 +50,7 @@ public struct BootFile: ~Copyable {
     parsing bytes: Span<UInt8>, savedEnrolment: Span<UInt8>, problems: inout ProblemList
   ) {
     var part = Part.site
+    var hasPublicKey = false
     var lines = FileLines(bytes)
     while let line = lines.next() {
       let text = bytes.extracting(line.text)
@@ -57,6 +58,7 @@ public struct BootFile: ~Copyable {
         part = Self.part(of: text)
         begin(part, line.number, problems: &problems)
       }
+      hasPublicKey = hasPublicKey || (part == .site && Self.isPublicKey(text))
       switch part {
       case .site: append(bytes.extracting(line.whole))
       case .enrolment:
@@ -79,7 +81,8 @@ public struct BootFile: ~Copyable {
     }
     let site = SiteConfiguration(
       parsing: siteBytes.span.extracting(0..<siteCount), problems: &problems)
-    if site.gateway.publicKey == nil, problems.refusalCount == 0 {
+    // Beside whatever else is wrong: the operator mends all of it at once. A wrong value was told already.
+    if site.lines.gateway > 0, site.gateway.publicKey == nil, !hasPublicKey {
       problems.refuse(
         .site, line: site.lines.gateway, .missingKey,
         "public_key is missing in [gateway]: whoever runs the gateway tells it; `cairn-gateway` shows its own"
@@ -116,6 +119,18 @@ public struct BootFile: ~Copyable {
     if heading.equals("[system]") { return .system }
     if heading.equals("[wireless]") { return .wireless }
     return heading.equals("[enrolment]") ? .enrolment : .site
+  }
+
+  /// True for a line that gives the gateway's key, whatever its value.
+  private static func isPublicKey(_ text: Span<UInt8>) -> Bool {
+    let name: StaticString = "public_key"
+    var start = 0
+    while start < text.count, text[start] == UInt8(ascii: " ") || text[start] == UInt8(ascii: "\t")
+    {
+      start += 1
+    }
+    let end = start + name.utf8CodeUnitCount
+    return end <= text.count && text.extracting(start..<end).equals(name)
   }
 
   private mutating func begin(_ part: Part, _ line: Int, problems: inout ProblemList) {

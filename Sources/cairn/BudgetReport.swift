@@ -1,8 +1,10 @@
 import CBOR
 import Delivery
+import DeviceLog
 import FixedMemory
 import LinuxPlatform
 import NodeFiles
+import Proofs
 
 /// The budget of bytes of a line that is paid by the byte, as the uplink counts it.
 struct BudgetReport {

@@ -13,6 +13,8 @@ from usb_adapter import Adapter, VirtualBus
 BOARD = "raspberry-pi-3"
 IMAGE = ROOT / "build/image" / BOARD
 MODULES = FOLDER / "modules"
+NEXT_VERSION = "99.1"
+PROGRAMS = ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt", "cairn-usb", "cairn"]
 PROMPT = r"root@[^\n]*# |\n# |bash[^\n]*# "
 PROFILE = "[board]\nname = emulated\nserial_file = /none\ncard_file = /none\n"
 I2C = "[i2c.usb]\ndevice = /dev/cairn/i2c-tiny-usb-RIG1\ntimeout = 2 s\n"
@@ -66,8 +68,21 @@ class Image:
         folder.mkdir(parents=True)
         for name in ("irq_sim.ko", "gpio-sim.ko"):
             shutil.copy(MODULES / name, folder)
+        for package in self.next_packages():
+            shutil.copy(package, folder)
         self.tools.unlink(missing_ok=True)
         run_tool("/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^metadata_csum_seed", "-d", folder, self.tools, "16M")
+
+    def next_packages(self):
+        """The packages that are on the card, once more with a higher version."""
+        folder = FOLDER / "packages"
+        shutil.rmtree(folder, ignore_errors=True)
+        done = subprocess.run([ROOT / "Boards/Debian/deb.sh", "arm64", *PROGRAMS], capture_output=True, text=True, cwd=ROOT,
+                              env={**os.environ, "CAIRN_DEB_VERSION": NEXT_VERSION, "CAIRN_DEB_FOLDER": str(folder)})
+        if done.returncode != 0:
+            raise Trouble(f"packages of version {NEXT_VERSION}: {done.stdout}{done.stderr}")
+        # Packages of both uplinks can't be installed together.
+        return [path for path in sorted(folder.glob("*.deb")) if "mqtt" not in path.name]
 
     def disks(self, card):
         return [disk(card), disk(self.tools, "tools", "raw", read_only=True)]
@@ -80,7 +95,7 @@ class Image:
             machine.console.expect(PROMPT, 600)
             self.login_seconds = machine.seconds()
             machine.wait_for_shell()
-            machine.must("mount -o ro /dev/vdb /mnt && modprobe i2c-dev && modprobe i2c-tiny-usb && modprobe ftdi_sio")
+            machine.must("mount -o ro /dev/vdb /mnt && modprobe i2c-dev && modprobe i2c-tiny-usb")
             machine.until("systemctl is-active multi-user.target")
             machine.save("ready")
         os.replace(card, self.ready)

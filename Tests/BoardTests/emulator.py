@@ -214,6 +214,11 @@ class Machine:
         transcript = open(self.console_path.with_suffix(f".{name}"), "wb", buffering=0)
 
         def end():
+            # Closed alone it would stay open as long as the other thread reads.
+            try:
+                found.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # QEMU was first
             found.close()
             transcript.close()
         return Line(transcript, found.recv, found.sendall, end)
@@ -336,4 +341,4 @@ class Machine:
 
 # A controller for USB devices; a network in which the host is 10.0.2.2.
 USB = ["-device", "qemu-xhci,id=usb"]
-NETWORK = ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0"]
+NETWORK = ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile="]

@@ -19,14 +19,14 @@ def check(sentence, holds, detail=""):
         raise Failure(f"{sentence}" + (f": {detail}" if detail != "" else ""))
 
 
-def scenario(sentence):
-    """A function of (image, desk) that returns what is worth telling, or nothing."""
+def scenario(sentence, apart=False):
+    """A function of (image, desk) that returns what is worth telling, or nothing. `apart`: runs when it is named only."""
     def kept(function):
         @functools.wraps(function)
         def run(image):
             with Desk(function.__name__) as desk:
                 return function(image, desk)
-        run.sentence, run.name = sentence, function.__name__
+        run.sentence, run.name, run.apart = sentence, function.__name__, apart
         SCENARIOS.append(run)
         return run
     return kept

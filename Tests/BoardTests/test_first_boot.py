@@ -1,9 +1,11 @@
 """A fresh card, edited on its boot partition only, as an operator does it; the console on the serial line."""
 
+import os
 import struct
 import subprocess
+import time
 
-from boards import I2C, PROFILE, Plugged, run_tool
+from boards import I2C, PROFILE, PROMPT, Plugged, run_tool
 from desk import wait_until
 from emulator import FOLDER, NETWORK, USB, Machine, Trouble, disk
 from scenarios import check, scenario
@@ -75,9 +77,43 @@ def first_boot(image, desk):
                "a reading", 600)
     reading = machine.seconds()
     machine.console.expect("This node is cairn-[0-9a-f]{6}", 600)
+    # Full and half blocks: the key as a QR code.
+    for _ in range(10):
+        machine.console.expect("(\xe2\x96[\x80\x84\x88]| ){20}".encode("latin-1"), 120)
     machine.console.send("\r\nstatus\r\n")
     machine.console.expect("real hardware|kid [0-9a-f]{16}", 120)
     wait_until(lambda: card.get("cairn-errors.txt") is None, "the errors' end")
     gateway.verify_archive()
     plugged.close()
     return f"first signed leaf at the gateway {seconds:.1f} s after power-on, first reading {reading:.1f} s"
+
+
+# Parts of the time from power-on to the prompt.
+CUTS = (0.2, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
+KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+
+
+@scenario("after power failed again and again in the first boot, the next one grows the card, makes a key and signs",
+          apart=True)
+def first_boot_cut(image, desk):
+    card = desk.keep(Card(image, "first_boot_cut"))
+    os.truncate(card.path, 2 << 30)
+    card.put_profile(PROFILE)
+    card.put("cairn.ini", f"[gateway]\nurl = https://gateway.example\npublic_key = {KEY}\n[batch]\ninterval = 1 s\n"
+             "[system]\nhost_name = cut\n")
+    for number, part in enumerate(CUTS):
+        machine = boot(image, desk, card, f"first_boot_cut_{number}")
+        time.sleep(max(0, part * image.login_seconds - machine.seconds()))
+        machine.kill()
+    machine = desk.keep(Machine("first_boot_cut", image.board(), [disk(card.path, form="raw")], USB + NETWORK))
+    desk.machines.append(machine)
+    machine.console.expect(PROMPT, 600)
+    machine.wait_for_shell()
+    machine.until("systemctl is-active cairn-agent", what="the agent")
+    machine.until("cairn log list | grep -q '0/0'", what="a signed batch on the card")
+    check("the data partition has grown over the card", int(machine.must("cat /sys/class/block/vda4/size")) > 2 << 20)
+    machine.until("[ $(df -m --output=size /data | tail -n 1) -gt 1000 ]", what="a file system that has grown")
+    check("the host name is that of the file", machine.must("hostname").strip() == "cut")
+    failed = machine.must("systemctl --failed --no-legend --plain")
+    check("no unit failed", failed.strip() == "", failed)
+    return f"{len(CUTS)} cuts"

@@ -1,12 +1,14 @@
 """GPIO lines of the kernel's own simulator: pulses, contacts, an LED, lines that are in use."""
 
-import time
+import re
 
 from boards import PROFILE, configure, one_device, site
 from desk import wait_until
 from scenarios import check, scenario
 
 CHIP = "board-test"
+# The leaves of all batches in the spool, in words.
+LOG = "for b in $(cairn log list | grep -o '^ *[0-9][0-9]*/[0-9][0-9]*'); do cairn log show $b; done"
 CONFIG = "/sys/kernel/config/gpio-sim/test"
 LINES = f"""[gpio.rain]
 chip = {CHIP}
@@ -39,7 +41,7 @@ def start(image, desk, rest, before="", lines=LINES):
     if before:
         machine.must(before)
     configure(machine, gateway, site(gateway, rest), PROFILE + lines)
-    machine.must("systemctl start cairn-agent; systemctl --no-block start cairn-uplink-https")
+    machine.until("systemctl start cairn-agent && systemctl --no-block start cairn-uplink-https")
     return gateway, machine
 
 
@@ -80,12 +82,12 @@ def gpio_pulses(image, desk):
 
 @scenario("an opened lid, a button and the LED work on kernel lines, and a level that bounces is no change")
 def gpio_contacts(image, desk):
-    gateway, machine = start(image, desk, "[contact.lid]\nline = lid\ndebounce = 50 ms\ntamper = yes\n")
+    gateway, machine = start(image, desk, "[contact.lid]\nline = lid\ndebounce = 1 s\ntamper = yes\n")
     device = one_device(gateway)
     events = lambda: [event for batch in logged(machine) for event in batch if "lid" in event or "contact" in event]
     before = len(events())
     machine.must(f"{line(4, True)}; {line(4, False)}")
-    machine.must("sleep 1")
+    machine.must("sleep 3")
     check("a bounce of microseconds is no change", len(events()) == before, events()[before:])
     machine.must(line(4, True))
     found = wait_until(lambda: events()[before:], "the lid's event")
@@ -100,17 +102,53 @@ def gpio_contacts(image, desk):
 
 def logged(machine):
     """The leaves of all batches in the spool, in words."""
-    said = machine.must("for b in $(cairn log list | grep -o '^ *[0-9][0-9]*/[0-9][0-9]*'); do cairn log show $b; done")
-    return [said.split("\n")]
+    return [machine.must(LOG).split("\n")]
 
 
-@scenario("a line that another program holds is a reason, and is taken when it is free")
+def hold(number, word):
+    """Without gpioset in the image: exporting a line is the kernel's own way of holding it, and calls itself sysfs."""
+    base = f"$(for c in /sys/class/gpio/gpiochip*; do [ $(cat $c/label) != {CHIP} ] || cat $c/base; done)"
+    return f"echo $(({base} + {number})) >/sys/class/gpio/{word}"
+
+
+@scenario("a line that another program holds is told with who holds it, and taken as soon as it is free")
 def gpio_in_use(image, desk):
-    # Without gpioset in the image: exporting a line is the kernel's own way of holding it.
-    base = "$(cat /sys/class/gpio/$(ls /run/chip >/dev/null; for c in /sys/class/gpio/gpiochip*; do [ \"$(cat $c/label)\" = board-test ] && basename $c; done)/base)"
-    hold = f"echo $(( {base} + 4 )) >/sys/class/gpio/export"
-    gateway, machine = start(image, desk, "[contact.lid]\nline = lid\n", before=hold)
-    said = machine.until("cairn doctor | grep -i -A2 lid || journalctl -u cairn-agent -o cat | grep -i lid", what="a reason")
-    check("the reason says that the line is in use", "use" in said or "busy" in said or "another" in said, said)
-    machine.must(hold.replace("export", "unexport"))
+    gateway, machine = start(image, desk, "[contact.lid]\nline = lid\n", before=hold(4, "export"))
+    machine.until("systemctl is-active cairn-agent", what="the agent, without its line")
+    said = machine.until("journalctl -u cairn-agent -o cat | grep -i 'lid.*in use\\|in use.*lid'", what="a reason")
+    check("the reason says who has the line", "sysfs" in said, said)
+    machine.until("cairn status | grep -i lid", what="the line that fails in the status")
+    machine.must(hold(4, "unexport"))
+    machine.until("! cairn status | grep -i lid", what="the line that is had again")
+    machine.must(line(4, True))
+    machine.until(f"{LOG} | grep -i lid", what="the contact's event")
     return said.strip().split("\n")[0]
+
+
+@scenario("a button that is pressed is an event with its time, once for each press")
+def gpio_button(image, desk):
+    gateway, machine = start(image, desk, "")
+    machine.until("systemctl is-active cairn-agent", what="the agent")
+    machine.until(f"{LOG} | grep -qi boot", what="the first batch")
+    for count in (1, 2):
+        # Held for longer than the line is debounced, and let go of for longer.
+        machine.must(f"{line(6, True)}; sleep 1; {line(6, False)}; sleep 1")
+        said = machine.until(f"{LOG} | grep 'button pressed' >/run/presses; "
+                             f"[ $(sed 's/.*button pressed \\([0-9]*\\).*/\\1/' /run/presses | paste -sd+ | tee /dev/stderr | xargs -I@ sh -c 'echo $((@))') -ge {count} ]"
+                             " && cat /run/presses", what=f"press {count}")
+    presses = sum(int(word) for word in re.findall(r"button pressed (\d+) time", said))
+    check("two presses are two", presses == 2, said)
+    return said.strip().split("\n")[-1].strip()
+
+
+@scenario("pulses that bounce are counted once each where the line is debounced")
+def gpio_debounce(image, desk):
+    gateway, machine = start(image, desk, PULSES.replace("interval", "debounce = 400 ms\ninterval"))
+    device = one_device(gateway)
+    for count in (1, 2, 3):
+        # Bounces within milliseconds, then a level that holds until it is counted.
+        for value in (True, False):
+            machine.must(f"for _ in 1 2 3 4 5; do {line(3, not value)}; {line(3, value)}; done; sleep 2")
+        wait_until(lambda: counted(gateway, device) >= count, f"pulse {count}")
+    check("thirty edges of three pulses are three", counted(gateway, device) == 3, counted(gateway, device))
+    return "3 pulses of 30 edges"

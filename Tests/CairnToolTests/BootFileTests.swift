@@ -56,7 +56,8 @@ import Testing
     try card.write(text)
     #expect(try card.apply().status == 78)
     let errors = try card.read("boot/cairn-errors.txt").split(separator: "\n")
-    #expect(errors.count == 3 && errors[0].contains("[gateway] needs the key url"))
+    #expect(errors.count == 4 && errors[0].contains("[gateway] needs the key url"))
+    #expect(errors[1].contains("public_key is missing"))
     // Every example in it, taken as it stands, is taken.
     var filled = text
     for key in [
@@ -66,6 +67,14 @@ import Testing
     try card.write(filled)
     let ending = try card.apply()
     #expect(ending.status == 0, "\(ending.output)")
+  }
+
+  @Test func aWrongPublicKeyIsNotCalledMissingToo() throws {
+    let card = try Card()
+    try card.write("[gateway]\nurl = https://g.example\npublic_key = d75a\n")
+    let ending = try card.apply()
+    #expect(ending.status == 78 && ending.output.contains("cairn.ini:3: public_key"))
+    #expect(!ending.output.contains("is missing"), "\(ending.output)")
   }
 
   @Test func editorsOfOtherSystemsAreTaken() throws {
@@ -81,6 +90,14 @@ import Testing
   /// Each is refused, says why, and leaves what held before.
   @Test(arguments: [
     ("[gateway]\nurl = https://g.example\n", "cairn.ini:1: public_key is missing"),
+    (
+      "[gateway]\nurl = https://g.example\n[sensor.air]\nchip = bme\n",
+      "cairn.ini:1: public_key is missing"
+    ),
+    (
+      "[gateway]\nurl = https://g.example\n[system]\nhost_name = -x\n",
+      "cairn.ini:1: public_key is missing"
+    ),
     (gateway + "[system]\nhost_name = -x\n", "cairn.ini:5: host_name"),
     (gateway + "[system]\nhost_name = a\nhost_name = b\n", "cairn.ini:6: this key stands above"),
     (gateway + "[system]\n[system]\n", "cairn.ini:5: this section stands above"),

@@ -150,14 +150,26 @@ import Testing
     let list =
       "1 0 99:99 / /x rw - xfs /dev/sda1 rw\n"
       + "36 35 \(number) / / rw,nosuid,noatime shared:1 master:2 - ext4 /dev/mmcblk0p2 rw\n"
-    func entry(_ list: String) -> MountEntry? { MountEntry(of: facts, in: Array(list.utf8).span) }
+    func entry(_ list: String, _ path: String = "/") -> MountEntry? {
+      MountEntry(of: facts, at: Array(path.utf8).span, in: Array(list.utf8).span)
+    }
     func isLocked(_ list: String) -> Bool { LockTable.has(facts, in: Array(list.utf8).span) }
     let mount = try #require(entry(list))
     #expect(mount.has("noatime") && !mount.has("atime"))
     #expect(entry("1 0 99:99 / /x rw - xfs a rw\n") == nil)
     for cut in 0..<list.utf8.count {
-      _ = MountEntry(of: facts, in: Array(list.utf8.prefix(cut)).span)
+      _ = entry(String(decoding: list.utf8.prefix(cut), as: UTF8.self))
     }
+    // One device at several places: the folder's own counts, and not what was bound last.
+    let places =
+      "1 0 \(number) / /data rw,noatime - ext4 /dev/a rw\n"
+      + "2 0 \(number) /c /var/lib/cairn rw,relatime - ext4 /dev/a rw\n"
+      + "3 0 \(number) /c /var/lib/ca rw,sync - ext4 /dev/a rw\n"
+      + "4 0 \(number) /id /etc/machine-id ro,noatime - ext4 /dev/a rw\n"
+    #expect(entry(places, "/var/lib/cairn/agent")?.has("relatime") == true)
+    #expect(entry(places, "/var/lib/cairn")?.has("relatime") == true)
+    #expect(entry(places, "/data/x")?.has("rw") == true)
+    #expect(entry(places, "/elsewhere")?.has("ro") == true)
     func hex(_ number: UInt32) -> String {
       let digits = String(number, radix: 16)
       return digits.count < 2 ? "0" + digits : digits

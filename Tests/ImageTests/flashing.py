@@ -28,6 +28,8 @@ class Flashing(unittest.TestCase):
         self.machine.mountinfo = self.file("mountinfo", b"22 1 8:2 / / rw - ext4 /dev/sda2 rw\n")
         self.machine.swaps = self.file("swaps", b"Filename Type Size Used Priority\n")
         self.machine.is_block_device = lambda path: os.path.dirname(path) == os.path.join(self.folder, "dev")
+        # A file has no number; here it has that of the card.
+        self.machine.number = lambda device: "8:16"
         self.disk(CARD, "8:16", removable="1", size=8 << 20, partitions=2)
         self.asked = []
 
@@ -105,6 +107,7 @@ class Flashing(unittest.TestCase):
         self.disk(SOLDERED, "179:0", kind="MMC")
         self.assert_refused("soldered", "mmcblk9")
         self.disk(READER, "179:8", kind="SD", partitions=1)
+        self.machine.number = lambda device: "179:8"
         self.flash("mmcblk8")
 
     def test_a_partition_is_refused_with_the_name_of_its_disk(self):
@@ -148,6 +151,85 @@ class Flashing(unittest.TestCase):
         self.assert_refused("make image")
         self.file("cairn.img.sha256", b"")
         self.assert_refused("make image")
+
+    def test_an_image_that_is_empty_or_whose_hash_is_no_text_is_refused(self):
+        self.file("cairn.img.sha256", b"\xff\xfe\n")
+        self.assert_refused("cut short or damaged")
+        empty = self.file("empty.img", b"")
+        self.record(empty)
+        self.assert_refused("is empty", image=empty)
+
+    def test_another_disk_under_the_card_s_name_by_the_time_of_the_answer_is_refused(self):
+        for name, content in (("diskseq", b"77"), ("size", b"12345678"), ("device/model", b"Backup"), ("dev", b"8:32")):
+            with self.subTest(name=name):
+                self.setUp()
+                before = self.card()
+                with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(flash.Refused) as caught:
+                    flash.flash(self.image, f"{self.folder}/dev/sdz", self.machine,
+                                lambda _: self.file(f"sys/{CARD}/{name}", content) and "sdz")
+                self.assertIn("another disk", str(caught.exception))
+                self.assertEqual(self.card(), before)
+
+    def test_a_device_of_another_number_behind_the_name_is_refused(self):
+        self.machine.number = lambda device: "8:0"
+        self.assert_refused("another disk")
+
+    def test_what_is_mounted_while_the_question_stands_is_refused(self):
+        before = self.card()
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(flash.Refused) as caught:
+            flash.flash(self.image, f"{self.folder}/dev/sdz", self.machine,
+                        lambda _: self.file("mountinfo", b"30 1 8:17 / /m\xe4 rw - vfat /dev/sdz1 rw\n") and "sdz")
+        self.assertIn("is mounted on", str(caught.exception))
+        self.assertEqual(self.card(), before)
+
+    def test_a_disk_that_somebody_holds_where_it_is_not_seen_is_refused(self):
+        opened = os.open
+
+        def busy(path, flags, *more, **named):
+            if flags & os.O_EXCL:
+                raise OSError(16, "Device or resource busy", path)
+            return opened(path, flags, *more, **named)
+
+        with mock.patch.object(os, "open", busy):
+            self.assert_refused("is in use")
+
+    def test_an_image_that_changes_while_it_is_written_is_told_and_blames_no_card(self):
+        whole = flash.write_all
+
+        def shrinking(device, piece, at):
+            os.truncate(self.image, 5 << 20)
+            whole(device, piece, at)
+
+        with open(self.image, "rb") as file:
+            table = file.read(512)
+        with mock.patch.object(flash, "write_all", shrinking), self.assertRaises(flash.Refused) as caught:
+            self.flash()
+        self.assertIn("changed while it was written", str(caught.exception))
+        self.assertNotEqual(self.card()[:512], table)
+
+    def test_what_a_card_says_of_itself_moves_no_cursor(self):
+        self.file(f"sys/{CARD}/device/model", "Sto\x1b[2Jrage\x9b1m".encode())
+        ext4 = bytearray(2048)
+        ext4[1024 + 56:1024 + 58], ext4[1024 + 120:1024 + 136] = b"\x53\xef", b"data\x1b[31m\r\x07\x00\x00\x00\x00\x00"
+        self.file("dev/sdz1", bytes(ext4))
+        fat = bytearray(2048)
+        fat[82:87], fat[71:82] = b"FAT32", b"CA\x1bcIRN    "
+        self.file("dev/sdz2", bytes(fat))
+        said = self.flash()
+        self.assertTrue(all(sign.isprintable() or sign == "\n" for sign in said), repr(said))
+        self.assertIn("ext4 data.[31m", said)
+        self.assertIn("FAT32 CA.cIRN", said)
+
+    def test_a_link_to_a_card_is_its_card_and_a_link_to_a_disk_is_none(self):
+        os.makedirs(f"{self.folder}/by-id")
+        os.symlink(f"{self.folder}/dev/sdz", f"{self.folder}/by-id/card")
+        with contextlib.redirect_stdout(io.StringIO()):
+            flash.flash(self.image, f"{self.folder}/by-id/card", self.machine, lambda question: question.split()[1])
+        self.disk(DISK, "8:0", partitions=2)
+        os.symlink(f"{self.folder}/dev/sda", f"{self.folder}/by-id/disk")
+        with self.assertRaises(flash.Refused) as caught:
+            flash.flash(self.image, f"{self.folder}/by-id/disk", self.machine, input)
+        self.assertIn("not removable", str(caught.exception))
 
     def test_a_card_that_reads_otherwise_than_it_was_written_is_told(self):
         written = flash.write_all

@@ -92,20 +92,65 @@ class Unpacking(unittest.TestCase):
                 unpack.main(f"{folder}/root", [f"{folder}/bad.deb"])
 
 
+class Fetching(unittest.TestCase):
+    """What is said when Debian's packages can't be had, by an apt that has nothing."""
+
+    def fetch(self, update="exit 0", lacking="none", lists=False):
+        with tempfile.TemporaryDirectory() as folder:
+            programs = {"apt-get": f'case "$*" in *update*) {update} ;; esac',
+                        "apt-cache": 'case "$*" in *depends*) echo "  Depends: linux-image-6.1" ;; '
+                                     f'*{lacking}) ;; *) echo "  Candidate: 1" ;; esac'}
+            os.makedirs(f"{folder}/bin")
+            for name, body in programs.items():
+                with open(f"{folder}/bin/{name}", "w") as file:
+                    file.write(f"#!/bin/sh\n{body}\n")
+                os.chmod(f"{folder}/bin/{name}", 0o755)
+            if lists:
+                os.makedirs(f"{folder}/image/apt/lists")
+                open(f"{folder}/image/apt/lists/mirror_Packages", "w").close()
+            return subprocess.run([f"{BOARDS}/fetch.sh", f"{folder}/image"], capture_output=True, text=True,
+                                  env=dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}"))
+
+    def test_without_a_network_the_mirror_is_named(self):
+        ended = self.fetch(update="echo no route >&2; exit 100")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("no route", ended.stderr)
+        self.assertIn("package lists can't be had from", ended.stderr)
+
+    def test_without_a_network_the_lists_of_the_last_time_serve(self):
+        ended = self.fetch(update="exit 100", lists=True)
+        self.assertEqual((ended.returncode, len(ended.stdout.strip())), (0, 32), ended.stderr)
+        self.assertIn("package lists of the last time", ended.stderr)
+
+    def test_without_firmware_there_is_no_image_and_the_way_without_one_is_named(self):
+        ended = self.fetch(lacking="raspi-firmware")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("no package raspi-firmware", ended.stderr)
+        self.assertIn("docs/installing.md", ended.stderr)
+        self.assertEqual(self.fetch().returncode, 0)
+
+    def test_a_board_without_an_image_is_refused_before_anything_is_made(self):
+        for board, reason in (("", "no image for"), ("../x", "no image for"), ("raspberry-pi-5", "no device tree")):
+            ended = subprocess.run([f"{BOARDS}/image.sh", board, "check"], capture_output=True, text=True)
+            self.assertEqual(ended.returncode, 64)
+            self.assertIn(reason, ended.stderr)
+        self.assertEqual(subprocess.run([f"{BOARDS}/image.sh", "raspberry-pi-4", "check"]).returncode, 0)
+
+
 class Modules(unittest.TestCase):
     def test_what_a_module_needs_comes_with_it_and_what_nobody_names_stays(self):
         with tempfile.TemporaryDirectory() as folder:
-            base = f"{folder}/root/lib/modules/6.1/kernel"
+            base = f"{folder}/tree/lib/modules/6.1/kernel"
             for path, needs in (("drivers/i2c/a-b.ko", "c"), ("drivers/c.ko", "d,e_f"), ("d.ko", ""), ("e-f.ko", ""),
                                 ("drivers/other/x.ko", ""), ("drivers/i2c/out.ko", "")):
                 os.makedirs(os.path.dirname(f"{base}/{path}"), exist_ok=True)
                 with open(f"{base}/{path}", "wb") as file:
                     file.write(b"\x7fELF\0depends=" + needs.encode() + b"\0name=x\0")
             for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
-                open(f"{folder}/root/lib/modules/6.1/{name}", "w").close()
+                open(f"{folder}/tree/lib/modules/6.1/{name}", "w").close()
             with open(f"{folder}/list", "w") as file:
                 file.write("# a comment\ndrivers/i2c/\n-out\n")
-            modules.main(f"{folder}/root", "6.1", f"{folder}/list", f"{folder}/to")
+            modules.main(f"{folder}/tree", "6.1", f"{folder}/list", f"{folder}/to")
             taken = {name for _, _, names in os.walk(f"{folder}/to") for name in names if name.endswith(".ko")}
             self.assertEqual(taken, {"a-b.ko", "c.ko", "d.ko", "e-f.ko"})
 

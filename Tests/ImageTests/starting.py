@@ -99,6 +99,47 @@ class Growing(unittest.TestCase):
                 self.assertEqual(self.ran()[-1], "resize2fs")
 
 
+    def test_a_file_system_that_does_not_grow_is_a_failure_with_its_reason(self):
+        self.program("resize2fs", "echo the card is damaged >&2; exit 1")
+        ended = self.run_it()
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertIn("the card is damaged", ended.stdout)
+
+
+class HostName(unittest.TestCase):
+    """Which name the system gets, of host_name in cairn.ini, the key's id, or neither."""
+
+    def name(self, wanted=None, kid=None):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (("wanted", wanted), ("key", kid)):
+                if content is not None:
+                    with open(f"{folder}/{name}", "w") as file:
+                        file.write(content)
+            with open(f"{folder}/cairn", "w") as file:
+                file.write(f'{SHELL}echo \'{{"kid": "{kid}", "x": 1}}\'\n')
+            os.chmod(f"{folder}/cairn", 0o755)
+            environment = dict(os.environ, PATH=f"{folder}:/usr/bin:/bin", CAIRN_HOST_NAME=f"{folder}/wanted",
+                               CAIRN_PUBLIC_KEY=f"{folder}/key", CAIRN_KERNEL_NAME=f"{folder}/set")
+            subprocess.run([f"{ROOT}/usr/lib/cairn-image/host-name"], env=environment, check=True)
+            if not os.path.exists(f"{folder}/set"):
+                return None
+            with open(f"{folder}/set") as file:
+                return file.read()
+
+    def test_the_one_in_cairn_ini_counts_before_the_key_s(self):
+        self.assertEqual(self.name("roof", "a1b2c3d4e5"), "roof\n")
+        self.assertEqual(self.name(None, "a1b2c3d4e5"), "cairn-a1b2c3\n")
+
+    def test_without_either_the_image_s_own_stays(self):
+        self.assertIsNone(self.name())
+        self.assertIsNone(self.name(None, "no id"))
+
+    def test_it_is_read_where_cairn_ini_s_is_written(self):
+        # `cairn boot-file apply` writes beside the site file, which is /etc/cairn/site.ini on an image.
+        with open(f"{ROOT}/usr/lib/cairn-image/host-name") as file:
+            self.assertIn(":-/etc/cairn/host-name}", file.read())
+
+
 class Units(unittest.TestCase):
     def test_units_name_programs_that_are_in_the_image(self):
         for name in os.listdir(f"{ROOT}/usr/lib/systemd/system"):

@@ -16,7 +16,8 @@ extension Checkup {
       sink.take(DoctorRow(.diskOptions, .notChecked, "/proc/self/mountinfo can't be read"))
       return
     }
-    guard let mount = MountEntry(of: facts, in: span.span.extracting(0..<count)) else {
+    let list = span.span.extracting(0..<count)
+    guard let mount = MountEntry(of: facts, at: folder.span, in: list) else {
       sink.take(DoctorRow(.diskOptions, .notChecked, "the kernel lists no mount of this folder"))
       return
     }
@@ -141,26 +142,43 @@ struct MountEntry {
   /// The last part of the source's path.
   var device = FixedText<40>()
 
-  /// The last mount of the device that holds the file: it lies above earlier ones. Nil when there is none.
-  init?(of file: FileFacts, in list: Span<UInt8>) {
+  /// A device may be mounted at several places, each with options of its own: that with the longest part of `path`,
+  /// and of several there the last, which lies above. Without one (a link leads there) the device's last mount. Nil
+  /// when the device has none.
+  init?(of file: FileFacts, at path: Span<UInt8>, in list: Span<UInt8>) {
     var wanted = TextBuilder<32>()
     wanted.append(file.deviceMajor)
     wanted.append(":")
     wanted.append(file.deviceMinor)
+    var best = 0
     var isFound = false
     var lines = WordReader(list)
     while lines.nextLine() {
-      if take(lines.word, wanted.span) { isFound = true }
+      guard let length = Self.length(of: lines.word, wanted.span, path), length >= best,
+        take(lines.word)
+      else { continue }
+      (best, isFound) = (length, true)
     }
     if !isFound { return nil }
   }
 
-  private mutating func take(_ line: Span<UInt8>, _ wanted: Span<UInt8>) -> Bool {
+  /// How many bytes of the path the mount's place has: 0 when it lies elsewhere. Nil for another device's mount.
+  private static func length(
+    of line: Span<UInt8>, _ wanted: Span<UInt8>, _ path: Span<UInt8>
+  ) -> Int? {
     var words = WordReader(line)
-    for _ in 0..<3 { guard words.nextWord() else { return false } }
-    guard words.word.equals(wanted), words.nextWord(), words.nextWord(), words.nextWord() else {
-      return false
-    }
+    for _ in 0..<3 { guard words.nextWord() else { return nil } }
+    guard words.word.equals(wanted), words.nextWord(), words.nextWord() else { return nil }
+    let place = words.word
+    let count = place.count
+    guard count > 0, count <= path.count, path.extracting(0..<count).equals(place) else { return 0 }
+    let isWhole = count == path.count || path[count] == UInt8(ascii: "/")
+    return isWhole || place[count - 1] == UInt8(ascii: "/") ? count : 0
+  }
+
+  private mutating func take(_ line: Span<UInt8>) -> Bool {
+    var words = WordReader(line)
+    for _ in 0..<6 { guard words.nextWord() else { return false } }
     options.removeAll()
     options.write(words.word)
     while words.nextWord() {
