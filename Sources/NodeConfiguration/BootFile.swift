@@ -88,7 +88,13 @@ public struct BootFile: ~Copyable {
         "public_key is missing in [gateway]: whoever runs the gateway tells it; `cairn-gateway` shows its own"
       )
     }
-    if problems.isUsable { arrange(bytes, savedEnrolment) }
+    guard problems.isUsable else { return }
+    arrange(bytes, savedEnrolment)
+    // The enrolment at its end takes more room than where it stood: an invite that is cut is none.
+    if isTooLarge {
+      problems.refuse(
+        .site, line: 1, .tooLarge, "the file is too large with its [enrolment]: at most 16 KiB")
+    }
   }
 
   /// The site file as it is kept: the enrolment at its end, where it stays when it was wiped from the file. What is

@@ -64,11 +64,12 @@ public struct Problem: Equatable, Sendable {
 public typealias Message = FixedText<232>
 
 extension FixedText {
-  /// Adds `text` in quotes, at most 40 bytes of it: a whole line of nonsense would hide the reason.
+  /// Adds `text` in quotes, at most 40 bytes of it: a whole line of nonsense would hide the reason. What is not
+  /// printable ASCII becomes a full stop: C1 control characters are UTF-8, and terminals obey them.
   mutating func write(quoted text: Span<UInt8>) {
     write(byte: UInt8(ascii: "\""))
     var excerpt = FixedText<40>()
-    excerpt.write(text)
+    excerpt.write(untrusted: text)
     write(excerpt.span)
     if excerpt.isCut { write("…") }
     write(byte: UInt8(ascii: "\""))

@@ -20,6 +20,8 @@ struct BootFileCommand: ~Copyable {
   private let bootFile: FixedPath
   private let errorsFile: FixedPath
   private let site: FixedPath
+  private let made: FixedPath
+  private let edited: FixedPath
   private let enrolment: FixedPath
   private let wiping: FixedPath
   private let hostName: FixedPath
@@ -40,6 +42,8 @@ struct BootFileCommand: ~Copyable {
       let bootFile = boot.appending(name: "cairn.ini"),
       let errorsFile = boot.appending(name: "cairn-errors.txt"),
       let site = FixedPath(arguments.options.configPath.span),
+      let made = site.directory.appending(name: "site.ini.made"),
+      let edited = site.directory.appending(name: "site.ini.edited"),
       let enrolment = site.directory.appending(name: "enrolment.ini"),
       let wiping = site.directory.appending(name: "cairn.ini.wiped"),
       let hostName = site.directory.appending(name: "host-name"),
@@ -48,6 +52,8 @@ struct BootFileCommand: ~Copyable {
     self.bootFile = bootFile
     self.errorsFile = errorsFile
     self.site = site
+    self.made = made
+    self.edited = edited
     self.enrolment = enrolment
     self.wiping = wiping
     self.hostName = hostName
@@ -162,7 +168,44 @@ struct BootFileCommand: ~Copyable {
     ok = ok && replace(wireless, network.span, mode: 0o600)
     ok = ok && replace(hostName, file.hostName.span, mode: 0o644)
     // Last: with it the services start.
-    return ok && replace(site, file.site, mode: 0o644)
+    return ok && storeSite(file.site)
+  }
+
+  /// What was made last is kept beside the site file: only so can one tell what somebody has edited there since.
+  ///
+  /// | site.ini | cairn.ini says | what follows |
+  /// |---|---|---|
+  /// | is there, edited or not | what it said last time | nothing: an edit lasts |
+  /// | is what was made, or is missing | something else | it is made |
+  /// | was edited | something else | the edited one is kept beside it, which is told, and it is made |
+  private mutating func storeSite(_ content: Span<UInt8>) -> Bool {
+    if fileExists(site), holds(made, content) { return true }
+    var buffer = InlineArray<16384, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    var count = 0
+    do throws(FileFailure) { count = try readFile(site, into: &span) } catch {
+      // None, or nothing that this program could have read: it is replaced.
+      count = 0
+    }
+    let found = span.span.extracting(0..<count)
+    if count > 0, !found.equals(content), !holds(made, found) {
+      guard replace(edited, found, mode: 0o644) else { return false }
+      tellOfEdits()
+    }
+    return replace(site, content, mode: 0o644) && replace(made, content, mode: 0o644)
+  }
+
+  private func tellOfEdits() {
+    var text = TextBuilder<768>()
+    text.append(untrusted: site.span)
+    text.append(
+      " was edited on this node, and cairn.ini says something else now: it is made anew of cairn.ini. What stood there is in "
+    )
+    text.append(untrusted: edited.span)
+    text.append("\n")
+    do throws(SystemError) { try StandardStream.output.write(text.span) } catch {
+      // The file itself is there.
+    }
   }
 
   /// Gives a file that content, when it has another; an empty one goes.

@@ -238,6 +238,103 @@ import Testing
     #expect(!card.has("etc/wireless.conf"))
   }
 
+  @Test func anEditOfTheSiteFileLastsUntilCairnIniSaysSomethingElseAndIsKeptThen() throws {
+    let card = try Card()
+    try card.write(Self.gateway)
+    #expect(try card.apply().status == 0)
+    let edited = Self.gateway + "[node]\nname = by hand\n"
+    try Data(edited.utf8).write(to: card.url("etc/site.ini"))
+    for _ in 0..<2 {
+      let ending = try card.apply()
+      #expect(ending.status == 0 && ending.output.isEmpty)
+      #expect(try card.read("etc/site.ini") == edited)
+    }
+    try card.write(Self.gateway + "[node]\nname = by card\n")
+    let ending = try card.apply()
+    #expect(ending.status == 0 && ending.output.contains("site.ini.edited"), "\(ending.output)")
+    #expect(try card.read("etc/site.ini").contains("name = by card"))
+    #expect(try card.read("etc/site.ini.edited") == edited)
+    #expect(!card.has("boot/cairn-errors.txt"))
+    // What nobody edited is replaced without a word, and what was kept stays.
+    try card.write(Self.gateway)
+    #expect(try card.apply().output.isEmpty)
+    #expect(try card.read("etc/site.ini") == Self.gateway)
+    #expect(try card.read("etc/site.ini.edited") == edited)
+    // A site file that is gone is made again.
+    try FileManager.default.removeItem(at: card.url("etc/site.ini"))
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/site.ini") == Self.gateway)
+  }
+
+  /// The site file is there and what was made of it not yet: no edit is seen where there is none.
+  @Test func aPowerCutBetweenTheSiteFileAndItsRecordLosesNothing() throws {
+    let card = try Card()
+    try card.write(Self.gateway)
+    #expect(try card.apply().status == 0)
+    try card.write(Self.gateway + "[node]\nname = new\n")
+    try Data((Self.gateway + "[node]\nname = new\n").utf8).write(to: card.url("etc/site.ini"))
+    #expect(try card.apply().output.isEmpty)
+    #expect(!card.has("etc/site.ini.edited"))
+    #expect(try card.read("etc/site.ini.made") == card.read("etc/site.ini"))
+  }
+
+  /// The enrolment moves to the end of the site file, which has no more than 16 KiB.
+  @Test func anInviteIsTakenOverWholeOrNotAtAllInAFileOfAnyLength() throws {
+    let card = try Card()
+    let small = Self.gateway + Self.invite + "[node]\nname = x\n"
+    let line = String(repeating: "p", count: 120)
+    var statuses = Set<Int32>()
+    for size in 16_300...16_384 {
+      var text = small
+      while text.utf8.count + 242 < size { text += "#\(line)\n" }
+      text += "#" + String(repeating: "p", count: size - text.utf8.count - 2) + "\n"
+      try card.write(text)
+      let ending = try card.apply()
+      statuses.insert(ending.status)
+      if ending.status == 0 {
+        #expect(try card.read("etc/site.ini").hasSuffix(Self.invite), "\(size)")
+        #expect(!(try card.read("boot/cairn.ini").contains("AAECAwQF")), "\(size)")
+      } else {
+        #expect(ending.output.contains("16 KiB"), "\(size): \(ending.output)")
+        #expect(try card.read("boot/cairn.ini") == text, "\(size)")
+      }
+    }
+    #expect(statuses == [0, 78])
+  }
+
+  @Test func noValueReachesTheConsoleWithSignsThatItObeys() throws {
+    let card = try Card()
+    for value in ["x\u{9b}2J", "x\u{1b}[2J", "x\u{202e}abc", "\u{85}y"] {
+      for line in ["[sensor.air]\nchip = \(value)\n", "[\(value)]\n", "[node]\n\(value) = 1\n"] {
+        try card.write(Self.gateway + line)
+        let ending = try card.apply()
+        #expect(ending.status == 78)
+        for sign in ending.output.unicodeScalars {
+          #expect(sign.isASCII && sign.value >= 0x20 || sign == "\n" || sign == "…")
+        }
+      }
+    }
+  }
+
+  /// A folder where the site file's neighbour should be: it can't be replaced, as on a disk that is full.
+  @Test func anInviteThatCantBeKeptStaysInTheFile() throws {
+    for name in ["enrolment.ini", "site.ini", "site.ini.made", "cairn.ini.wiped"] {
+      let card = try Card()
+      let text = Self.gateway + Self.invite
+      try card.write(text)
+      let blocked = card.url("etc/\(name)")
+      try FileManager.default.createDirectory(
+        at: blocked.appending(path: "full"), withIntermediateDirectories: true)
+      let ending = try card.apply()
+      #expect(ending.status == 74, "\(name): \(ending.output)")
+      #expect(try card.read("boot/cairn.ini") == text, "\(name)")
+      try FileManager.default.removeItem(at: blocked)
+      #expect(try card.apply().status == 0, "\(name)")
+      #expect(!(try card.read("boot/cairn.ini").contains("AAECAwQF")), "\(name)")
+      #expect(try card.read("etc/site.ini").hasSuffix(Self.invite), "\(name)")
+    }
+  }
+
   @Test func nothingIsWrittenWhenNothingChanged() throws {
     let card = try Card()
     try card.write(Self.gateway + Self.invite)
