@@ -289,7 +289,8 @@ let boardTests: [Target] = [
   tests(
     "USBBridges",
     [
-      "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory",
+      "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory", "Radios",
+      "LoRa",
     ]),
   tests(
     "LinuxGPIO",

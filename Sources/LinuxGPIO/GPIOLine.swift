@@ -201,6 +201,17 @@ public struct GPIOInputLine<Kernel: GPIOKernel & ~Copyable>: GPIOInput, ~Copyabl
       number: event.loadLittleEndian(UInt32.self, at: GPIOWire.Event.lineNumber))
   }
 
+  /// How the line stands now.
+  public mutating func isOn() throws(BusError) -> Bool {
+    var values = InlineArray<16, UInt8>(repeating: 0)
+    var span = values.mutableSpan
+    span.storeLittleEndian(1 as UInt64, at: GPIOWire.Values.mask)
+    let result = kernel.control(pollDescriptor, .getValues, &span)
+    if result == 0 &- ENODEV { throw .disconnected }
+    guard result >= 0 else { throw .system(errno: 0 &- result) }
+    return span.span.loadLittleEndian(UInt64.self, at: GPIOWire.Values.bits) & 1 == 1
+  }
+
   private mutating func fill() throws(BusError) -> Bool {
     (position, count) = (0, 0)
     var span = buffer.mutableSpan

@@ -1,36 +1,44 @@
 import Buses
 
 /// One radio, of any kind that this module has a driver for.
-public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
+public enum AnyRadio<
+  Port: SerialPort & ~Copyable, Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
+>: LoRaRadio, ~Copyable {
   case serial(SerialRadio<Port>)
+  case spi(SPIRadio<Bus, Lines>)
 
   public var identity: RadioIdentity? {
     switch self {
     case .serial(let radio): radio.identity
+    case .spi(let radio): radio.identity
     }
   }
 
   public var capabilities: RadioCapabilities? {
     switch self {
     case .serial(let radio): radio.capabilities
+    case .spi(let radio): radio.capabilities
     }
   }
 
   public var state: RadioState {
     switch self {
     case .serial(let radio): radio.state
+    case .spi(let radio): radio.state
     }
   }
 
   public var setting: RadioSetting? {
     switch self {
     case .serial(let radio): radio.setting
+    case .spi(let radio): radio.setting
     }
   }
 
   public var counts: RadioCounts {
     switch self {
     case .serial(let radio): radio.counts
+    case .spi(let radio): radio.counts
     }
   }
 
@@ -39,6 +47,9 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
     case .serial(var radio):
       radio.begin(atMilliseconds: now)
       self = .serial(radio)
+    case .spi(var radio):
+      radio.begin(atMilliseconds: now)
+      self = .spi(radio)
     }
   }
 
@@ -52,6 +63,11 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
         refusal = error
       }
       self = .serial(radio)
+    case .spi(var radio):
+      do throws(RadioRefusal) { try radio.configure(setting, atMilliseconds: now) } catch {
+        refusal = error
+      }
+      self = .spi(radio)
     }
     if let refusal { throw refusal }
   }
@@ -66,6 +82,11 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
         refusal = error
       }
       self = .serial(radio)
+    case .spi(var radio):
+      do throws(RadioRefusal) { try radio.transmit(bytes, atMilliseconds: now) } catch {
+        refusal = error
+      }
+      self = .spi(radio)
     }
     if let refusal { throw refusal }
   }
@@ -78,6 +99,11 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
         refusal = error
       }
       self = .serial(radio)
+    case .spi(var radio):
+      do throws(RadioRefusal) { try radio.measureNoise(atMilliseconds: now) } catch {
+        refusal = error
+      }
+      self = .spi(radio)
     }
     if let refusal { throw refusal }
   }
@@ -88,6 +114,9 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
     case .serial(var radio):
       event = radio.step(atMilliseconds: now, frame: &frame)
       self = .serial(radio)
+    case .spi(var radio):
+      event = radio.step(atMilliseconds: now, frame: &frame)
+      self = .spi(radio)
     }
     return event
   }
@@ -95,6 +124,7 @@ public enum AnyRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
   public func nextStep(atMilliseconds now: Int64) -> Int64 {
     switch self {
     case .serial(let radio): radio.nextStep(atMilliseconds: now)
+    case .spi(let radio): radio.nextStep(atMilliseconds: now)
     }
   }
 }

@@ -11,7 +11,7 @@ struct RadioLine: ~Copyable {
   private let path: FixedPath
   let baudRate: TerminalSerialPort.BaudRate
   private let descriptor: Int32
-  var radio: AnyRadio<TerminalSerialPort>
+  var radio: SerialRadio<TerminalSerialPort>
   var frame = ReceivedFrame()
   private let clock = SystemClock()
 
@@ -46,7 +46,7 @@ struct RadioLine: ~Copyable {
     self.baudRate = baudRate
     let port = Self.open(path, baudRate)
     descriptor = port.pollDescriptor
-    radio = .serial(SerialRadio(port: port, expected: nil))
+    radio = SerialRadio(port: port, expected: nil)
   }
 
   private static func open(_ path: FixedPath, _ baudRate: TerminalSerialPort.BaudRate)

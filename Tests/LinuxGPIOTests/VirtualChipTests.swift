@@ -7,7 +7,7 @@ import Simulation
 import Testing
 
 /// The agent's side of a virtual chip's socket against its server, which a thread of its own turns.
-private final class Served: @unchecked Sendable {
+final class Served: @unchecked Sendable {
   let path = "/tmp/cairn-gpio-\(UInt32.random(in: 0 ... .max)).sock"
   private let lock = NSLock()
   private var isEnded = false
@@ -42,6 +42,18 @@ private final class Served: @unchecked Sendable {
   /// Done in the server's next turn.
   func perform(_ work: @escaping (VirtualGPIOChip) -> Void) { lock.withLock { works.append(work) } }
 
+  /// What the chip says in the server's next turn.
+  func look(_ question: @escaping (VirtualGPIOChip) -> Bool) -> Bool {
+    let seen = DispatchSemaphore(value: 0)
+    var answer = false
+    perform { chip in
+      answer = question(chip)
+      seen.signal()
+    }
+    seen.wait()
+    return answer
+  }
+
   func end() {
     lock.withLock { isEnded = true }
     done.wait()
@@ -54,7 +66,7 @@ private final class Served: @unchecked Sendable {
 }
 
 @Suite struct VirtualChipTests {
-  private func served() throws -> Served {
+  func served() throws -> Served {
     try Served { VirtualGPIOChip(label: "gpio.sock", lineCount: 8) }
   }
 

@@ -24,7 +24,8 @@ func aModuleBehindATerminalIsUsedAsARealOne(module: Module) throws {
     writeMarginMilliseconds: RadioBounds.lineMarginMilliseconds)
   let isPseudo = port.isPseudoTerminal
   #expect(isPseudo)
-  var radio = AnyRadio.serial(SerialRadio(port: port, expected: module.kind))
+  var radio = AnyRadio<TerminalSerialPort, ModelSPIDevice, ModelRadioLines>.serial(
+    SerialRadio(port: port, expected: module.kind))
   var frame = ReceivedFrame()
   let clock = SystemClock()
   var events: [RadioEvent] = []

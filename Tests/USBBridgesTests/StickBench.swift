@@ -52,6 +52,8 @@ final class StickBench: @unchecked Sendable {
     var spiBytes: [UInt8] = []
     var spiSelects: Set<UInt8> = []
     var lastSPIByte: UInt8 = 0xa5
+    /// What a chip answers to the bytes that come next, in place of the ones before them.
+    var spiAnswer: [UInt8] = []
     var speeds: [UInt8] = []
   }
 
@@ -284,6 +286,7 @@ final class StickBench: @unchecked Sendable {
     }
     state.spiBytes.append(byte)
     defer { state.lastSPIByte = byte }
+    if !state.spiAnswer.isEmpty { return state.spiAnswer.removeFirst() }
     return state.lastSPIByte
   }
 

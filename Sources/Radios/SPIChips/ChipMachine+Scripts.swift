@@ -1,0 +1,321 @@
+import Buses
+import FixedMemory
+import LoRa
+
+/// Which transfer is next, and what follows from its answer.
+extension ChipMachine {
+  mutating func start(_ script: ChipScript, atMilliseconds now: Int64, attempt: UInt8 = 1) {
+    (self.script, self.attempt) = (script, attempt)
+    busySince = nil
+    say(from: 0, atMilliseconds: now)
+  }
+
+  /// Makes the transfer ready, or what stands in its place; behind the last one the script is done.
+  private mutating func say(from first: Int, atMilliseconds now: Int64) {
+    guard let script else { return }
+    index = first
+    while true {
+      transfer.removeAll()
+      let place = wiring.isSX126x ? sx126xPlace(script) : sx127xPlace(script)
+      switch place {
+      case .skip:
+        index += 1
+        continue
+      case .transfer: phase = .ready
+      case .waitForEnd:
+        phase = .sending(until: sendingUntil, nextAsk: now + Self.askMilliseconds)
+      case .end:
+        (self.script, phase) = (nil, .idle)
+        finish(script, atMilliseconds: now)
+      }
+      return
+    }
+  }
+
+  var airtimeMicroseconds: UInt32 {
+    target?.modulation.timeOnAirMicroseconds(payloadByteCount: UInt8(clamping: payloadCount)) ?? 0
+  }
+
+  /// The transfer is through, and its answer stands in its place.
+  mutating func took(atMilliseconds now: Int64) {
+    guard let script else { return }
+    busySince = nil
+    let answer =
+      wiring.isSX126x
+      ? sx126xAnswer(script, atMilliseconds: now) : sx127xAnswer(script, atMilliseconds: now)
+    switch answer {
+    case .next: say(from: index + 1, atMilliseconds: now)
+    case .again(let milliseconds):
+      if script == .send {
+        // Back to the place that waits, before this one.
+        index -= 1
+        phase = .sending(until: sendingUntil, nextAsk: now + milliseconds)
+      } else {
+        phase = .pausing(until: now + milliseconds)
+      }
+    case .skip(let place): say(from: place, atMilliseconds: now)
+    case .failed(let failure): fail(failure, atMilliseconds: now)
+    case .deaf: foundDeaf(atMilliseconds: now)
+    }
+  }
+
+  /// From the start of a transmission.
+  var sendingUntil: Int64 {
+    startedAt + Int64(airtimeMicroseconds / 1_000) + Self.transmissionMarginMilliseconds
+  }
+
+  /// What time brings, before lines and bus are looked at.
+  mutating func tick(atMilliseconds now: Int64) {
+    switch phase {
+    case .ready, .resetting: break
+    case .holdingReset: break
+    case .pausing(let until):
+      if until <= now { say(from: index, atMilliseconds: now) }
+    case .sending(let until, let ask):
+      if now >= until {
+        fail(.transmissionUnfinished, atMilliseconds: now)
+      } else if isInterrupted || now >= ask {
+        say(from: index + 1, atMilliseconds: now)
+      }
+    case .idle: begin(nextAt: now)
+    }
+  }
+
+  private mutating func begin(nextAt now: Int64) {
+    guard state == .listening || state == .ready else { return }
+    // What has come is taken before anything else: another setting would lose it.
+    isUntimely = isSuspect && hasLine && isLineBelieved && !isInterrupted
+    isSuspect = false
+    if isUntimely { isLineBelieved = false }
+    let isAskDue = (!hasLine || !isLineBelieved) && now >= nextAsk
+    if state == .listening, (isLineBelieved && isInterrupted) || isAskDue || isUntimely {
+      start(.fetch, atMilliseconds: now)
+    } else if isWaiting {
+      beginRequest(atMilliseconds: now)
+    } else if state == .listening, now >= renewalAt {
+      state = .configuring
+      start(.configure, atMilliseconds: now)
+    } else if state == .listening, now >= nextPoll {
+      start(.poll, atMilliseconds: now)
+    }
+  }
+
+  private mutating func beginRequest(atMilliseconds now: Int64) {
+    isWaiting = false
+    switch request {
+    case .configure:
+      target = wanted
+      state = .configuring
+      start(.configure, atMilliseconds: now)
+    case .transmit:
+      state = .transmitting
+      start(.send, atMilliseconds: now)
+    case .measureNoise:
+      state = .measuring
+      start(.noise, atMilliseconds: now)
+    case .begin, .listen, nil: break
+    }
+  }
+
+  /// How the line stands; nil: not wired.
+  mutating func sawLevel(_ level: Bool?) {
+    hasLine = level != nil
+    isInterrupted = level == true
+    mustLook = false
+  }
+
+  mutating func sawBusy(atMilliseconds now: Int64) {
+    let since = busySince ?? now
+    busySince = since
+    if now - since >= Self.busyMilliseconds { fail(.busy, atMilliseconds: now) }
+  }
+
+  private mutating func finish(_ script: ChipScript, atMilliseconds now: Int64) {
+    switch script {
+    case .identify: start(.setUp, atMilliseconds: now)
+    case .setUp:
+      if isRestoring, target != nil {
+        start(.configure, atMilliseconds: now)
+      } else {
+        state = .ready
+        (request, isRestoring, resetsInRow) = (nil, false, 0)
+        tell(.identified)
+      }
+    case .configure: start(.listen, atMilliseconds: now)
+    case .listen: listening(atMilliseconds: now)
+    case .send:
+      RadioCounts.count(&counts.transmitted)
+      tell(
+        .transmitted(
+          TransmissionReport(
+            startedMilliseconds: startedAt, endedMilliseconds: now,
+            airtimeMicroseconds: airtimeMicroseconds,
+            powerCentidecibelMilliwatts: target?.powerCentidecibelMilliwatts ?? 0)))
+      request = nil
+      start(.listen, atMilliseconds: now)
+    case .noise:
+      request = nil
+      state = .listening
+    case .fetch:
+      mustLook = true
+      nextAsk = now + Self.askMilliseconds
+    case .poll:
+      (failuresInRow, heardAt) = (0, now)
+      nextPoll = now + Self.pollMilliseconds
+      mustLook = true
+    }
+  }
+
+  private mutating func listening(atMilliseconds now: Int64) {
+    if state == .configuring || state == .starting {
+      setting = target
+      renewalAt = now + RadioBounds.silenceBeforeRenewalMilliseconds
+    }
+    state = .listening
+    (heardAt, nextPoll, nextAsk) = (now, now + Self.pollMilliseconds, now + Self.askMilliseconds)
+    (failuresInRow, resetsInRow, emptyInRow, mustLook) = (0, 0, 0, true)
+    let isAsked = request == .configure && !isWaiting
+    guard isAsked || isRestoring else { return }
+    if isAsked { request = nil }
+    isRestoring = false
+    tell(.configured)
+  }
+
+  /// A fetch found flags, or none.
+  mutating func foundInterrupts(_ areAny: Bool) {
+    guard !areAny else {
+      emptyInRow = 0
+      return
+    }
+    guard isInterrupted, isLineBelieved else { return }
+    emptyInRow += 1
+    if emptyInRow >= Self.emptyInterrupts { isLineBelieved = false }
+  }
+
+  /// `held` is whole.
+  mutating func received(atMilliseconds now: Int64) {
+    renewalAt = now + RadioBounds.silenceBeforeRenewalMilliseconds
+    if isUntimely {
+      // The line did not tell of it, and its time would be a guess.
+      RadioCounts.count(&counts.garbled)
+      isUntimely = false
+      return
+    }
+    if held.checksum == .wrong { RadioCounts.count(&counts.checksumWrong) }
+    RadioCounts.count(&counts.received)
+    tell(.received)
+  }
+
+  // MARK: Failures
+
+  private mutating func abandon() {
+    (script, phase, busySince) = (nil, .idle, nil)
+    transfer.removeAll()
+  }
+
+  /// What runs has failed: it is begun again where that does no harm, then told.
+  mutating func fail(_ failure: RadioFailure, atMilliseconds now: Int64) {
+    if failure == .noAnswer { RadioCounts.count(&counts.unanswered) }
+    if failure == .unintelligible { RadioCounts.count(&counts.garbled) }
+    if let script, script != .send, failure != .busy {
+      let limit = script == .identify ? Self.identifyAttempts : Self.attempts
+      if attempt < limit {
+        let next = attempt + 1
+        start(script, atMilliseconds: now, attempt: next)
+        phase = .pausing(until: now + Self.identifyPauseMilliseconds)
+        return
+      }
+    }
+    abandon()
+    if state == .starting { return startFailed(failure, atMilliseconds: now) }
+    // A line failed while there was nothing to do, and nothing to set anew.
+    if state == .ready { return giveUp(failure) }
+    let ended = isWaiting ? nil : request
+    if !isWaiting { request = nil }
+    setting = nil
+    if let ended { tell(.failed(ended, failure)) }
+    failuresInRow += 1
+    // A transmitter that does not end is beyond commands, by its maker's advice; so is a chip that stays busy.
+    let isBeyondCommands = failure == .transmissionUnfinished || failure == .busy
+    if isBeyondCommands || failuresInRow >= RadioBounds.failuresBeforeReset {
+      reset(failure, atMilliseconds: now)
+    } else if ended == .configure {
+      state = .ready
+    } else {
+      (state, isRestoring) = (.configuring, true)
+      start(.configure, atMilliseconds: now)
+    }
+  }
+
+  private mutating func startFailed(_ failure: RadioFailure, atMilliseconds now: Int64) {
+    if isRestoring {
+      resetsInRow += 1
+      if resetsInRow < RadioBounds.resetsBeforeFailed {
+        return reset(failure, atMilliseconds: now)
+      }
+    }
+    giveUp(failure)
+  }
+
+  mutating func giveUp(_ failure: RadioFailure) {
+    let ended = request ?? .listen
+    abandon()
+    (request, isWaiting, setting) = (nil, false, nil)
+    state = .failed
+    tell(.failed(ended, failure))
+  }
+
+  private mutating func reset(_ failure: RadioFailure, atMilliseconds now: Int64) {
+    RadioCounts.count(&counts.resets)
+    if let request {
+      tell(.failed(request, failure))
+      (self.request, isWaiting) = (nil, false)
+    }
+    tell(.reset(failure))
+    (failuresInRow, setting) = (0, nil)
+    isRestoring = true
+    beginReset()
+  }
+
+  mutating func beginReset() {
+    abandon()
+    (calibratedBand, isLineBelieved, emptyInRow) = (nil, true, 0)
+    (mustLook, isSuspect, isUntimely) = (false, false, false)
+    state = .starting
+    phase = .resetting
+  }
+
+  /// The line was set, or is not wired.
+  mutating func resetHeld(_ isWired: Bool, atMilliseconds now: Int64) {
+    if isWired {
+      phase = .holdingReset(until: now + Self.resetMilliseconds)
+    } else {
+      start(.identify, atMilliseconds: now)
+    }
+  }
+
+  mutating func resetLetGo(atMilliseconds now: Int64) {
+    start(.identify, atMilliseconds: now)
+    phase = .pausing(until: now + Self.wakingMilliseconds)
+  }
+
+  /// The chip answers, and is not in reception.
+  mutating func foundDeaf(atMilliseconds now: Int64) {
+    RadioCounts.count(&counts.deaf)
+    tell(.deaf(sinceMilliseconds: heardAt))
+    if !isWaiting, let ended = request {
+      tell(.failed(ended, .deaf))
+      request = nil
+    }
+    abandon()
+    setting = nil
+    failuresInRow += 1
+    if failuresInRow >= RadioBounds.failuresBeforeReset {
+      reset(.deaf, atMilliseconds: now)
+    } else {
+      // After a restart of its own the chip needs all of its settings.
+      (isRestoring, state, calibratedBand) = (true, .starting, nil)
+      start(.setUp, atMilliseconds: now)
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Buses
+import FixedMemory
+
+/// A radio chip behind SPI: SX1261, SX1262, LLCC68, SX1276, SX1272. Owns its chip select and its lines.
+public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable>: LoRaRadio,
+  ~Copyable
+{
+  /// Transfers that one step does at most: eight of the longest take 20 ms at 1 MHz, and 60 ms behind a CH341.
+  private static var transfersInStep: Int { 8 }
+
+  private var bus: Bus
+  private var lines: Lines
+  private var machine: ChipMachine
+
+  public init(bus: consuming Bus, lines: consuming Lines, wiring: ChipWiring) {
+    self.bus = bus
+    self.lines = lines
+    machine = ChipMachine(wiring: wiring)
+  }
+
+  public var identity: RadioIdentity? { machine.identity }
+  public var capabilities: RadioCapabilities? { machine.capabilities }
+  public var state: RadioState { machine.state }
+  public var setting: RadioSetting? { machine.setting }
+  public var counts: RadioCounts { machine.counts }
+
+  public mutating func begin(atMilliseconds now: Int64) { machine.begin(atMilliseconds: now) }
+
+  public mutating func configure(_ setting: RadioSetting, atMilliseconds now: Int64)
+    throws(RadioRefusal)
+  {
+    try machine.configure(setting, atMilliseconds: now)
+  }
+
+  public mutating func transmit(_ bytes: Span<UInt8>, atMilliseconds now: Int64)
+    throws(RadioRefusal)
+  {
+    try machine.transmit(bytes, atMilliseconds: now)
+  }
+
+  public mutating func measureNoise(atMilliseconds now: Int64) throws(RadioRefusal) {
+    try machine.measureNoise()
+  }
+
+  public mutating func step(atMilliseconds now: Int64, frame: inout ReceivedFrame) -> RadioEvent? {
+    for _ in 0..<Self.transfersInStep {
+      guard machine.events.isEmpty, machine.isOnTheBus else { break }
+      do throws(BusError) {
+        guard try turn(atMilliseconds: now) else { break }
+      } catch {
+        if error == .disconnected {
+          machine.giveUp(.bus(error))
+        } else {
+          machine.fail(.bus(error), atMilliseconds: now)
+        }
+      }
+    }
+    let event = machine.takeEvent()
+    if event == .received { frame = machine.held }
+    return event
+  }
+
+  /// One transfer, or a turn of a line; false when nothing more can be done now.
+  private mutating func turn(atMilliseconds now: Int64) throws(BusError) -> Bool {
+    switch machine.phase {
+    case .resetting:
+      machine.sawLevel(try lines.isInterrupted())
+      machine.resetHeld(try lines.holdReset(true), atMilliseconds: now)
+      return true
+    case .holdingReset(let until):
+      guard now >= until else { return false }
+      _ = try lines.holdReset(false)
+      machine.resetLetGo(atMilliseconds: now)
+      return true
+    case .idle, .sending: machine.sawLevel(try lines.isInterrupted())
+    case .ready, .pausing: break
+    }
+    machine.tick(atMilliseconds: now)
+    guard machine.phase == .ready else { return false }
+    if machine.wiring.isSX126x, try lines.isBusy() {
+      machine.sawBusy(atMilliseconds: now)
+      return false
+    }
+    try machine.transfer.run(&bus)
+    machine.took(atMilliseconds: now)
+    return true
+  }
+
+  public func nextStep(atMilliseconds now: Int64) -> Int64 {
+    machine.nextStep(atMilliseconds: now)
+  }
+
+  /// For tests, after each step.
+  public func checkInvariants() { machine.checkInvariants() }
+}
