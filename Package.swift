@@ -82,6 +82,9 @@ let boardTargets: [Target] = [
   module("Radios", ["Buses", "LoRa", "Records", "FixedMemory"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Coverage", ["LoRa", "Proofs", "Records", "FixedMemory"], noHeap),
+  module(
+    "RadioDuties", ["Coverage", "Radios", "LoRa", "Proofs", "Records", "Buses", "FixedMemory"],
+    noHeap),
   module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
   module("DeviceLog", ["Spool", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
@@ -144,7 +147,7 @@ let boardPrograms: [Target] = [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Identity", "Spool", "Signers",
       "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory",
       "CBOR",
-      "Buses", "LinuxGPIO",
+      "Buses", "LinuxGPIO", "RadioDuties", "Radios", "Coverage", "LoRa",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
@@ -259,6 +262,12 @@ let boardTests: [Target] = [
   tests("LoRa", ["LoRa", "FixedMemory"]),
   // Drivers against modules that are models, at the level of bytes.
   tests("Radios", ["Radios", "LoRa", "Buses", "Simulation", "LinuxPlatform", "FixedMemory"]),
+  tests(
+    "RadioDuties",
+    [
+      "RadioDuties", "Coverage", "Radios", "LoRa", "Buses", "Simulation", "Proofs", "Records",
+      "FixedMemory", "TestSupport",
+    ]),
   tests("Coverage", ["Coverage", "LoRa", "Proofs", "Records", "FixedMemory", "TestSupport"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
@@ -354,7 +363,7 @@ let hostTests: [Target] = [
     [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
-      "Simulation",
+      "Simulation", "Coverage", "Radios",
     ]),
   // Whole programs, as a person starts them.
   tests(

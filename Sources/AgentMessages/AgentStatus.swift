@@ -4,7 +4,7 @@ import FixedMemory
 /// How the agent is, as flat numbers. The order is the one of docs/agent-socket.md.
 public struct AgentStatus: Equatable, Sendable {
   /// Items of the message after version and type.
-  static var fieldCount: Int { 15 }
+  static var fieldCount: Int { 16 }
 
   /// UTF-8, at most 32 bytes.
   public var agentVersion = FixedArray<32, UInt8>(filler: 0)
@@ -42,6 +42,9 @@ public struct AgentStatus: Equatable, Sendable {
   /// GPIO lines that can't be had or are gone, and have no row in the log.
   public var failingLines = FailingLines()
 
+  /// Nil without a radio of the agent's own.
+  public var radio: RadioStatus?
+
   /// Everything zero, nothing sealed.
   public init() {}
 
@@ -62,6 +65,7 @@ public struct AgentStatus: Equatable, Sendable {
     encoder.boolean(isSimulated)
     encoder.unsigned(UInt64(problem))
     encoder.unsigned(UInt64(failingLines.rawValue))
+    if let radio { radio.encode(into: &encoder) } else { encoder.null() }
   }
 
   init(reading decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
@@ -84,6 +88,7 @@ public struct AgentStatus: Equatable, Sendable {
     isSimulated = try decoder.boolean()
     problem = try decoder.unsigned(as: UInt16.self)
     failingLines = FailingLines(rawValue: try decoder.unsigned(as: UInt16.self))
+    radio = try decoder.skipNull() ? nil : RadioStatus(reading: &decoder)
   }
 }
 

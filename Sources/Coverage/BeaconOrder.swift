@@ -37,7 +37,8 @@ public struct NodeTime: Equatable, Sendable {
     self.uncertaintyMilliseconds = uncertaintyMilliseconds
   }
 
-  func isGoodEnough(for policy: CoveragePolicy) -> Bool {
+  /// The clock is known, and as well as the rules ask for.
+  public func isGoodEnough(for policy: CoveragePolicy) -> Bool {
     utcMilliseconds != nil
       && uncertaintyMilliseconds <= UInt64(policy.maximumUncertaintyMilliseconds)
   }

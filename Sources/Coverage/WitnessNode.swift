@@ -130,7 +130,6 @@ public struct ListenLog: Sendable {
   private let spreadingFactor: UInt8?
   private var slots = SlotSet()
   private var noises = FixedArray<64, Int32>(filler: 0)
-  private var isEmpty = true
 
   /// All slots that are listened to: by the rendezvous, or everything at once.
   public init(number: UInt32, mode: ListenRecord.Mode) {
@@ -152,8 +151,10 @@ public struct ListenLog: Sendable {
   public mutating func listened(slot: Int) {
     guard slot >= 0, slot < SlotSet.maximumSlotCount else { return }
     slots.insert(slot)
-    isEmpty = false
   }
+
+  /// It turns out that the radio heard nothing then.
+  public mutating func forget(slot: Int) { slots.remove(slot) }
 
   /// The power in the channel while nothing was received, sorted in. The first 64 of a window.
   public mutating func noise(centidecibelMilliwatts: Int32) {
@@ -168,7 +169,7 @@ public struct ListenLog: Sendable {
 
   /// The leaf at the window's end; nil: it listened to no slot, or measured what no record holds.
   public var record: ListenRecord? {
-    guard !isEmpty else { return nil }
+    guard slots.byteCount > 0 else { return nil }
     return ListenRecord(
       number: number, mode: mode, frequencyHertz: frequencyHertz,
       spreadingFactor: spreadingFactor, slots: slots,

@@ -104,6 +104,7 @@ enum Key: UInt8 {
   case pulseOptional
   case contactLine, contactDebounce, contactTamper
   case keyAddress
+  case radioPort
 
-  static var count: Int { 76 }
+  static var count: Int { 77 }
 }

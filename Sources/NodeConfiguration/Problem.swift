@@ -64,14 +64,37 @@ public struct Problem: Equatable, Sendable {
 public typealias Message = FixedText<232>
 
 extension FixedText {
-  /// Adds `text` in quotes, at most 40 bytes of it: a whole line of nonsense would hide the reason. What is not
-  /// printable ASCII becomes a full stop: C1 control characters are UTF-8, and terminals obey them.
+  /// Adds `text` in quotes, at most 40 bytes of it: a whole line of nonsense would hide the reason.
   mutating func write(quoted text: Span<UInt8>) {
     write(byte: UInt8(ascii: "\""))
+    var harmless = FixedText<200>()
+    harmless.write(harmless: text)
     var excerpt = FixedText<40>()
-    excerpt.write(untrusted: text)
+    excerpt.write(harmless.span)
     write(excerpt.span)
     if excerpt.isCut { write("…") }
     write(byte: UInt8(ascii: "\""))
+  }
+
+  /// Adds `text`, with a full stop for each character that terminals obey: control characters, C1's in UTF-8
+  /// among them (C2 80 to C2 9F), and those that turn the direction of writing (U+200E, U+200F, U+202A to
+  /// U+202E, U+2066 to U+2069).
+  private mutating func write(harmless text: Span<UInt8>) {
+    var index = 0
+    while index < text.count {
+      let byte = text[index]
+      let second = index + 1 < text.count ? text[index + 1] : 0
+      let third = index + 2 < text.count ? text[index + 2] : 0
+      var count = 1
+      var isObeyed = byte < 0x20 || byte == 0x7F
+      switch (byte, second, third) {
+      case (0xC2, 0x80...0x9F, _): (isObeyed, count) = (true, 2)
+      case (0xE2, 0x80, 0x8E...0x8F), (0xE2, 0x80, 0xAA...0xAE), (0xE2, 0x81, 0xA6...0xA9):
+        (isObeyed, count) = (true, 3)
+      default: break
+      }
+      write(byte: isObeyed ? UInt8(ascii: ".") : byte)
+      index += count
+    }
   }
 }

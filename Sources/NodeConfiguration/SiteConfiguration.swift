@@ -63,6 +63,9 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var transmitPowerCentidBm: Int64 = 0
     public internal(set) var antennaGainCentidBi: Int64 = 0
     public internal(set) var cableLossCentidB: Int64 = 0
+    /// A serial line of the board profile; empty: the radio is enrolled, and not used.
+    public internal(set) var port = Name()
+    var portLine = 0
   }
 
   public struct Delivery: Sendable {
@@ -263,6 +266,9 @@ extension SiteConfiguration: ConfigurationDocument {
     case .radioTransmitPower: radio?.transmitPowerCentidBm = value.number
     case .radioAntennaGain: radio?.antennaGainCentidBi = value.number
     case .radioCableLoss: radio?.cableLossCentidB = value.number
+    case .radioPort:
+      radio?.port = fixed(text)
+      radio?.portLine = line
     case .batchInterval: batchIntervalMilliseconds = value.number
     case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
     case .commitInterval: commitIntervalMilliseconds = value.number

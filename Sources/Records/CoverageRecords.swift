@@ -200,6 +200,13 @@ public struct SlotSet: Equatable, Sendable {
     byteCount = max(byteCount, slot / 8 + 1)
   }
 
+  /// A slot that is not there is no mistake.
+  public mutating func remove(_ slot: Int) {
+    guard contains(slot) else { return }
+    bytes[slot / 8] &= ~(1 << UInt8(slot % 8))
+    while byteCount > 0, bytes[byteCount - 1] == 0 { byteCount -= 1 }
+  }
+
   public func contains(_ slot: Int) -> Bool {
     guard slot >= 0, slot < Self.maximumSlotCount else { return false }
     return bytes[slot / 8] & 1 << UInt8(slot % 8) != 0

@@ -22,6 +22,7 @@ extension Agent {
         follow(bus: index)
       }
       followReceiver()
+      followRadio()
     }
     tellDevices()
   }
@@ -131,6 +132,10 @@ extension Agent {
       guard tell(files.board.buses[index].name, busChanges[index]) else { return }
       busChanges[index].told(now: now)
     }
+    if let port = files.site.radio?.port, radioChanges.isDue(now: now) {
+      guard tell(port, radioChanges) else { return }
+      radioChanges.told(now: now)
+    }
     guard let gnss = files.site.gnss, receiverChanges.isDue(now: now),
       tell(gnss.port, receiverChanges)
     else { return }
@@ -142,6 +147,9 @@ extension Agent {
     for index in files.board.buses.indices where busChanges[index].untoldCount > 0 {
       guard fullSince == nil else { return }
       _ = tell(files.board.buses[index].name, busChanges[index])
+    }
+    if fullSince == nil, radioChanges.untoldCount > 0, let port = files.site.radio?.port {
+      _ = tell(port, radioChanges)
     }
     if fullSince == nil, receiverChanges.untoldCount > 0, let gnss = files.site.gnss {
       _ = tell(gnss.port, receiverChanges)
@@ -163,6 +171,7 @@ extension Agent {
   var nextDeviceLeaf: Int64? {
     guard fullSince == nil else { return nil }
     var next = receiverChanges.nextDueMilliseconds
+    if let due = radioChanges.nextDueMilliseconds { next = min(next ?? .max, due) }
     for index in files.board.buses.indices {
       guard let due = busChanges[index].nextDueMilliseconds else { continue }
       next = min(next ?? .max, due)

@@ -80,6 +80,7 @@ extension Agent {
     boot += 1
     isBootLeafOwed = true
     schemaSerialNumbers = InlineArray(repeating: nil)
+    toldRadio = nil
     mapping = nil
     nextClockLook = now
     nextPosition = now

@@ -209,6 +209,7 @@ extension Agent {
   mutating func closeLog() {
     while fullSince == nil, let report = faults.drain(now: now) { tellFault(report) }
     tellLastOfDevices()
+    finishRadio()
     if fullSince == nil { tellConsoles(isLast: true) }
     if missedWhileFull > 0, !isBootLeafOwed { _ = recordMissed(purpose: .lastWord) }
     seal()

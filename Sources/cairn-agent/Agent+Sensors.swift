@@ -168,6 +168,7 @@ extension Agent {
   mutating func repeatSchemas() {
     guard now >= nextSchemaRepeat else { return }
     nextSchemaRepeat = now + Self.schemaRepeatMilliseconds
+    if let kind = toldRadio { tellRadio(kind) }
     for index in 0..<schedule.count where schemaSerialNumbers[index] != nil {
       guard let sensor = sensors[index].take() else { continue }
       tellSchema(index, sensor)

@@ -1,5 +1,6 @@
 import AgentMessages
 import CBOR
+import Coverage
 import DeviceLog
 import FixedMemory
 import Identity
@@ -125,7 +126,10 @@ extension Agent {
         LeafEncoding.challenge(milliseconds: milliseconds, challengeHash: hash.span, into: $0)
       }
       // With a full ring the next challenge is as good.
-      if isKept { lastChallengeNumber = number }
+      if isKept {
+        lastChallengeNumber = number
+        take(BeaconOrder(challenge))
+      }
       return nil
     } catch { return error }
   }
@@ -172,6 +176,7 @@ extension Agent {
     status.isSimulated = isSimulated
     status.problem = problem().map { $0.rawValue } ?? 0
     status.failingLines = failingLines()
+    status.radio = radioStatus()
     return status
   }
 

@@ -6,6 +6,8 @@ import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
 import Proofs
+import RadioDuties
+import Radios
 import Records
 import Sampling
 import Sensors
@@ -57,6 +59,14 @@ struct Agent: ~Copyable {
   /// A line that never stops is read again then.
   var nextReceiverRead: Int64 = 0
   var lastFix: GNSSFix?
+
+  /// Nil without a radio of the agent's own.
+  var radio: RadioDuty<TerminalSerialPort>?
+  var radioLine: RadioLine?
+  var nextRadioStep: Int64 = 0
+  var radioChanges = DeviceChanges()
+  /// What its schema leaf said in this boot.
+  var toldRadio: RadioKind?
   var mapping: ClockMapping?
   var nextClockLook: Int64 = 0
   var isNoClockTold = false
@@ -99,6 +109,7 @@ struct Agent: ~Copyable {
     sensors = InlineArray<16, AgentSensor?> { _ in nil }
     devices = DeviceFolders(files)
     lines = AgentLines(files)
+    radio = Self.radioDuty(files, keyHash: key.publicKey.hash)
     self.socket = socket
     self.owedEpoch = owedEpoch
     self.gatewayKeys = gatewayKeys
@@ -125,6 +136,7 @@ struct Agent: ~Copyable {
       tick()
       followDevices()
       takeReceiver()
+      takeRadio()
       takeLines()
       measureWhatIsDue()
       lookAtClock()
@@ -157,6 +169,7 @@ struct Agent: ~Copyable {
     if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
     if let due = nextDeviceLeaf { wake = min(wake, due) }
     wake = min(wake, devices.nextLookMilliseconds)
+    wake = min(wake, nextRadioStep)
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
     if let descriptor = receiverPort?.pollDescriptor {
@@ -166,6 +179,7 @@ struct Agent: ~Copyable {
         wake = min(wake, nextReceiverRead)
       }
     }
+    if let radioLine { _ = poller.watch(radioLine.descriptor) }
     devices.watch(&poller)
     watchLines(&poller)
     socket.watch(&poller)

@@ -33,6 +33,11 @@ struct DeviceFolders: ~Copyable {
       {
         Self.tell(path, "more folders of devices than 8")
       }
+      if let radio = files.site.radio, let line = files.board.serialLine(named: radio.port),
+        let path = FixedPath(line.path.span), try !new.add(path.directory)
+      {
+        Self.tell(path, "more folders of devices than 8")
+      }
       watcher = consume new
     } catch {
       Self.tell(error)

@@ -50,6 +50,13 @@ private func tellMessages(_ index: UInt64, _ number: UInt64) {
   status.isSimulated = number == 1
   status.problem = UInt16(truncatingIfNeeded: number)
   status.failingLines = FailingLines(rawValue: UInt16(truncatingIfNeeded: number))
+  if number > 1 {
+    var radio = RadioStatus()
+    radio.frameCount = number
+    radio.lastFrameMilliseconds = Int64(clamping: number)
+    radio.lastRSSICentidecibelMilliwatts = -11_000
+    status.radio = radio
+  }
   let code = number == 0 ? nil : UInt16(truncatingIfNeeded: number)
   let bytes = text("a receipt")
   tell("status", index, .status(status))

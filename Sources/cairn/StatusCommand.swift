@@ -27,6 +27,7 @@ enum StatusCommand {
         StatusPage.writePosition(report, &output)
         SensorPage.write(report, &output)
         StatusPage.writeLines(report, &output)
+        StatusPage.writeRadio(report, &output)
         StatusPage.writeGaps(report, &output)
         StatusPage.writeSpool(report, &output)
       }

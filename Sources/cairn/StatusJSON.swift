@@ -60,6 +60,7 @@ extension Output {
       member("failingSensors", UInt64(live.failingSensorCount))
       member("leaves", live.leafCount)
       failingLines(live.failingLines, report.site)
+      radio(live.radio)
       member("problem", UInt64(live.problem))
       if let problem = AgentProblem(rawValue: live.problem) {
         member("explanation", text: problem.explanation)

@@ -109,6 +109,20 @@ func status(_ version: String, _ number: UInt64, lastBatch: UInt64?) -> AgentSta
   status.isSimulated = number % 2 == 1
   status.problem = UInt16(truncatingIfNeeded: number)
   status.failingLines = FailingLines(rawValue: UInt16(truncatingIfNeeded: number))
+  guard number > 0 else { return status }
+  var radio = RadioStatus()
+  radio.isAttached = number % 2 == 1
+  radio.kindNumber = UInt8(truncatingIfNeeded: number)
+  radio.stateNumber = UInt8(truncatingIfNeeded: number)
+  radio.frequencyHertz = number == 23 ? nil : UInt32(truncatingIfNeeded: number)
+  radio.spreadingFactor = number == 23 ? nil : UInt8(truncatingIfNeeded: number)
+  radio.frameCount = number
+  radio.witnessCount = number
+  radio.lastFrameMilliseconds = number == 1 ? nil : Int64(number >> 1)
+  radio.lastRSSICentidecibelMilliwatts = number == 1 ? nil : -Int32(number >> 33)
+  radio.lastSNRCentidecibels = number == 24 ? nil : Int32(number >> 33)
+  radio.lastFaultNumber = UInt16(truncatingIfNeeded: number)
+  status.radio = radio
   return status
 }
 
@@ -219,8 +233,8 @@ let messages: [Copied] = {
     (
       .status(example),
       """
-      91 01 02 65 302e312e30 0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000
-      f4 00 00
+      92 01 02 65 302e312e30 0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000
+      f4 00 00 f6
       """
     ),
     (.receipt(1, [0xd2, 0x84]), "84 01 03 01 42 d284"),
@@ -277,13 +291,13 @@ let messages: [Copied] = {
 }
 
 @Test func aStatusOutsideItsRangesIsRefused() {
-  let rest = "0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00"
-  let tooLong = bytes("91 01 02 78 21") + [UInt8](repeating: 0x76, count: 33) + bytes(rest)
+  let rest = "0c 1a000493e0 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00 f6"
+  let tooLong = bytes("92 01 02 78 21") + [UInt8](repeating: 0x76, count: 33) + bytes(rest)
   #expect(throws: AgentMessage.Failure.malformed(.outOfRange)) { try decoded(tooLong) }
   let beforeTheStart = bytes(
-    "91 01 02 60 0c 20 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00")
+    "92 01 02 60 0c 20 02 00 00 06 18 1c 18 28 18 21 19 2000 1a 04000000 f4 00 00 f6")
   #expect(throws: AgentMessage.Failure.malformed(.outOfRange)) { try decoded(beforeTheStart) }
-  let notText = bytes("91 01 02 61 ff") + bytes(rest)
+  let notText = bytes("92 01 02 61 ff") + bytes(rest)
   #expect(throws: AgentMessage.Failure.malformed(.notUTF8)) { try decoded(notText) }
 }
 

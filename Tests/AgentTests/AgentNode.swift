@@ -334,6 +334,11 @@ final class AgentNode {
           logged.fault = Fault(
             schema: leaf.schema, codeNumber: fault.codeNumber, count: fault.count)
         }
+        if leaf.kind == .witness {
+          logged.witness = try leaf.witness()
+          logged.schemaNumber = leaf.schema
+        }
+        if leaf.kind == .schema { logged.schemaNumber = leaf.schema }
         if leaf.kind == .clock { logged.clock = try leaf.clock() }
         if leaf.kind == .challenge {
           let hash = try leaf.challengeHash()
@@ -370,6 +375,9 @@ struct LoggedLeaf: Equatable {
   var device: Device?
   var fault: Fault?
   var challengeHash: Digest?
+  var witness: BeaconWitness?
+  /// Of witness and schema leaves.
+  var schemaNumber: UInt16?
   var console: Console?
 
   struct Console: Equatable {

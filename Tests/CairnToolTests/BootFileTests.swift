@@ -286,7 +286,7 @@ import Testing
     var statuses = Set<Int32>()
     for size in 16_300...16_384 {
       var text = small
-      while text.utf8.count + 242 < size { text += "#\(line)\n" }
+      while text.utf8.count + 125 <= size { text += "#\(line)\n" }
       text += "#" + String(repeating: "p", count: size - text.utf8.count - 2) + "\n"
       try card.write(text)
       let ending = try card.apply()

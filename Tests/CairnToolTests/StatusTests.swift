@@ -267,6 +267,40 @@ import Testing
   #expect(agent?["failingLines"] as? [String] == ["contact door", "led"])
 }
 
+@Test func theRadioThatTheAgentListensWithIsShown() throws {
+  let node = try TestNode()
+  try node.writeSmallLog()
+  var status = AgentStatus()
+  status.boot = 1
+  status.uptimeMilliseconds = 63_000
+  var radio = RadioStatus()
+  radio.isAttached = true
+  radio.kindNumber = 1
+  radio.stateNumber = 4
+  radio.frequencyHertz = 868_100_000
+  radio.spreadingFactor = 10
+  radio.frameCount = 12
+  radio.witnessCount = 1
+  radio.lastFrameMilliseconds = 60_000
+  radio.lastRSSICentidecibelMilliwatts = -11_300
+  radio.lastSNRCentidecibels = -700
+  radio.lastFaultNumber = UInt16(FaultCode.radioDeaf.rawValue)
+  status.radio = radio
+  let packet: [UInt8] = written { buffer in
+    var encoder = CBOREncoder(buffer.mutableSpan)
+    AgentMessage.status(status).encode(into: &encoder)
+    return encoder.byteCount
+  }
+  let words = try answering(node, packet) { try node.run("status").words }
+  #expect(words.contains("RAK3172, listening at 868.100 MHz, SF10"), "\(words)")
+  #expect(words.contains("12 frames, 1 beacon witnessed, last 3 s ago at -113.00 dBm"))
+  #expect(words.contains("SNR -7.00 dB") && words.contains("was not in reception"))
+  let json = try answering(node, packet) { try node.run("status", "--json").json() }
+  let shown = (json["agent"] as? [String: Any])?["radio"] as? [String: Any]
+  #expect(shown?["name"] as? String == "RAK3172" && shown?["frames"] as? Int == 12)
+  #expect(shown?["lastRSSI"] as? Int == -11_300)
+}
+
 @Test func anAgentThatAnswersNothingOrNonsenseIsToldApart() throws {
   let node = try TestNode()
   try node.writeSmallLog()

@@ -25,6 +25,7 @@ FORBIDDEN = [
     ("Spool", ["Proofs", "Records", "DeviceLog"], "the spool keeps bytes, whatever they mean"),
     ("Delivery", ["Spool", "Proofs", "LinuxPlatform"], "delivery decides; it reads and sends nothing"),
     ("Verifier", ["Signers", "LinuxPlatform", "Spool"], "a verifier works on bytes, and has no key"),
+    ("RadioDuties", ["Signers", "LinuxPlatform", "Spool", "NodeConfiguration"], "a duty is cranked by hand"),
     ("Coverage", ["Signers", "LinuxPlatform", "Spool", "Sensors", "Radios"], "node and gateway compute the same from bytes and times"),
     ("CoverageVerifier", ["Signers", "LinuxPlatform", "Spool", "Gateway*"], "a verdict is a function of archived bytes alone"),
     ("GatewayStore", ["LinuxPlatform", "Sensors", "Spool"], "a gateway knows nothing of boards"),

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Looks until something is so, for five minutes: longer than any pause of the programs. Then it is an error that says what did not come.
+/// Looks until something is so, for five minutes: longer than any pause of the programs. Then it is an error that
+/// says what did not come.
 func waitUntil(
   _ what: String, _ isSo: () throws -> Bool, otherwise hint: () throws -> String = { "" }
 ) throws {

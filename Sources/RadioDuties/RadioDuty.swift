@@ -1,0 +1,253 @@
+import Buses
+import Coverage
+import FixedMemory
+import LoRa
+import Proofs
+import Radios
+import Records
+
+/// What an agent does with one radio, as a machine that is cranked: it identifies and sets the radio, listens where
+/// beacons are, and says which leaves are to be written. It owns the radio's line and nothing else; times are
+/// arguments.
+///
+///     attach ─▶ begin ─▶ set ─▶ listens ─▶ frames ─▶ witness leaves
+///                 ▲              │  ▲
+///                 └─ a minute ◀──┘  └─ another channel, slot by slot, as the rendezvous has it
+///
+/// Invariants: a radio that failed is left alone for `attemptMilliseconds`; what it fails with is told at most once in
+/// `faultMilliseconds`, and counted in between; a slot is said to be listened to only when the radio was set for it
+/// before its frame could begin, and answered after it that it listens.
+public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
+  /// A radio that was given up is begun anew after so long.
+  static var attemptMilliseconds: Int64 { 60_000 }
+  /// A setting that was not taken is asked for again after so long.
+  static var settingMilliseconds: Int64 { 1_000 }
+  /// Of two leaves that tell a failure.
+  static var faultMilliseconds: Int64 { 10_000 }
+  static var resetMilliseconds: Int64 { 60_000 }
+  /// Events of the radio's in one step that lead to no action.
+  static var eventLimit: Int { 32 }
+
+  public let plan: RegionPlan
+  private let expected: RadioKind?
+  private let transmitPowerCentidecibelMilliwatts: Int32
+
+  private var radio: SerialRadio<Port>?
+  /// What the radio says of itself, after each turn of it: `unknown` and nil without one.
+  public private(set) var state = RadioState.unknown
+  public private(set) var identity: RadioIdentity?
+  /// What it is set to.
+  public private(set) var setting: RadioSetting?
+  private(set) var capabilities: RadioCapabilities?
+  private var isAttached = false
+  private var nextRadioStep: Int64 = .max
+  private var frame = ReceivedFrame()
+  private var witness: WitnessNode
+  private var nextAttempt: Int64 = 0
+  private var nextSetting: Int64 = 0
+
+  /// Of the window that lasts or comes first, and of the one behind it.
+  var current: WindowWatch?
+  var next: WindowWatch?
+  var lastNumber: UInt32 = 0
+
+  struct FaultCount: Sendable {
+    var code: FaultCode
+    var count: UInt64
+  }
+  private var faults = FixedArray<8, FaultCount>(filler: FaultCount(code: .noAnswer, count: 0))
+  private var nextFault: Int64 = 0
+  private var resetReason = RadioResetReason.wrongState
+  private var resetCount: UInt64 = 0
+  private var nextReset: Int64 = 0
+  private var deafSince: Int64?
+
+  public private(set) var heardCount: UInt64 = 0
+  public private(set) var witnessCount: UInt64 = 0
+  public private(set) var lastFrame: HeardFrame?
+  public private(set) var lastFault: FaultCode?
+
+  /// - `expected`: the module that is configured; nil asks for each in turn.
+  public init(
+    plan: RegionPlan, ownKeyHash: Digest, expected: RadioKind?,
+    transmitPowerCentidecibelMilliwatts: Int32
+  ) {
+    self.plan = plan
+    self.expected = expected
+    self.transmitPowerCentidecibelMilliwatts = transmitPowerCentidecibelMilliwatts
+    witness = WitnessNode(ownKeyHash: ownKeyHash)
+  }
+
+  /// The radio's line is there.
+  public mutating func attach(_ port: consuming Port, at now: NodeTime) {
+    radio = SerialRadio(port: port, expected: expected)
+    nextAttempt = now.milliseconds
+    nextSetting = now.milliseconds
+    look(now)
+  }
+
+  private mutating func look(_ now: NodeTime) {
+    guard let present = radio.take() else {
+      (state, identity, setting, capabilities) = (.unknown, nil, nil, nil)
+      (isAttached, nextRadioStep) = (false, .max)
+      return
+    }
+    (state, identity, setting) = (present.state, present.identity, present.setting)
+    (capabilities, isAttached) = (present.capabilities, true)
+    nextRadioStep = present.nextStep(atMilliseconds: now.milliseconds)
+    radio = consume present
+  }
+
+  /// The line is gone: it is closed here.
+  public mutating func detach(at now: NodeTime) {
+    radio = nil
+    look(now)
+    forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
+  }
+
+  /// Does what can be done now; nil when there is nothing more to do. At most one leaf for each call.
+  public mutating func step(at now: NodeTime) -> RadioDutyAction? {
+    for _ in 0..<Self.eventLimit {
+      if let action = due(now) { return action }
+      crank(now)
+      let event = radio?.step(atMilliseconds: now.milliseconds, frame: &frame)
+      look(now)
+      guard let event else {
+        return followWindow(now)
+      }
+      if let action = take(event, now) { return action }
+    }
+    return nil
+  }
+
+  /// When `step` is due, without anything that comes from the radio.
+  public func nextStep(at now: NodeTime) -> Int64 {
+    var wake = now.milliseconds + 60_000
+    wake = min(wake, nextRadioStep)
+    switch state {
+    case .failed, .unknown: if isAttached { wake = min(wake, nextAttempt) }
+    case .ready: wake = min(wake, nextSetting)
+    case .starting, .configuring, .listening, .transmitting, .measuring: break
+    }
+    if !faults.isEmpty { wake = min(wake, nextFault) }
+    if resetCount > 0 { wake = min(wake, nextReset) }
+    return max(now.milliseconds, min(wake, nextWindowStep(now)))
+  }
+
+  /// What waits to be told.
+  private mutating func due(_ now: NodeTime) -> RadioDutyAction? {
+    if let since = deafSince {
+      deafSince = nil
+      return .writeDeaf(sinceMilliseconds: since)
+    }
+    if !faults.isEmpty, now.milliseconds >= nextFault {
+      nextFault = now.milliseconds + Self.faultMilliseconds
+      let told = faults.removeLast()
+      return .writeFault(told.code, count: told.count)
+    }
+    if resetCount > 0, now.milliseconds >= nextReset {
+      nextReset = now.milliseconds + Self.resetMilliseconds
+      let count = resetCount
+      resetCount = 0
+      return .writeReset(resetReason, count: count)
+    }
+    if let told = witness.refusalToTell(atMilliseconds: now.milliseconds) {
+      return .writeFramesRefused(told.reason, count: told.count)
+    }
+    return nil
+  }
+
+  /// Asks the radio for what is wanted of it now.
+  private mutating func crank(_ now: NodeTime) {
+    switch state {
+    case .failed, .unknown:
+      guard isAttached, now.milliseconds >= nextAttempt else { return }
+      nextAttempt = now.milliseconds + Self.attemptMilliseconds
+      radio?.begin(atMilliseconds: now.milliseconds)
+    case .ready, .listening:
+      let place = wantedPlace(now)
+      guard now.milliseconds >= nextSetting, !isSet(to: place),
+        let capabilities,
+        let modulation = Modulation(spreadingFactor: place.spreadingFactor)
+      else { return }
+      let setting = RadioSetting(
+        frequencyHertz: place.frequencyHertz, modulation: modulation,
+        powerCentidecibelMilliwatts: capabilities.nearestPower(
+          toCentidecibelMilliwatts: transmitPowerCentidecibelMilliwatts))
+      do throws(RadioRefusal) {
+        try radio?.configure(setting, atMilliseconds: now.milliseconds)
+      } catch {
+        // A radio that can't be set to the region's channels is another than the region asks for.
+        count(error == .underWay || error == .notReady ? .radioBusy : .wrongRadio)
+        nextSetting = now.milliseconds + Self.attemptMilliseconds
+      }
+    case .starting, .configuring, .transmitting, .measuring: return
+    }
+  }
+
+  private func isSet(to place: ListeningPlace) -> Bool {
+    guard state == .listening, let setting else { return false }
+    return setting.frequencyHertz == place.frequencyHertz
+      && setting.modulation.spreadingFactor == place.spreadingFactor
+  }
+
+  /// Whether it hears what is sent there.
+  func isListening(to place: ListeningPlace) -> Bool { isSet(to: place) }
+
+  private mutating func take(_ event: RadioEvent, _ now: NodeTime) -> RadioDutyAction? {
+    switch event {
+    case .identified, .configured, .transmitted, .noise: return nil
+    case .received: return hear(now)
+    case .deaf(let since):
+      deafSince = max(0, since)
+      forgetSlots(since: since, now)
+      return nil
+    case .reset(let failure):
+      if resetCount == 0 { resetReason = RadioResetReason(failure) }
+      resetCount += 1
+      forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
+      return nil
+    case .failed(_, let failure):
+      count(failure.faultCode)
+      forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
+      nextSetting = now.milliseconds + Self.settingMilliseconds
+      if state == .failed { nextAttempt = now.milliseconds + Self.attemptMilliseconds }
+      return failure == .bus(.disconnected) ? .lineGone : nil
+    }
+  }
+
+  private mutating func hear(_ now: NodeTime) -> RadioDutyAction? {
+    heardCount += 1
+    lastFrame = HeardFrame(
+      milliseconds: frame.receivedMilliseconds,
+      rssiCentidecibelMilliwatts: frame.packetRSSICentidecibelMilliwatts,
+      snrCentidecibels: frame.snrCentidecibels)
+    guard frame.checksum != .wrong, let beacon = BeaconFrame(frame.bytes),
+      let reception = Reception(
+        frame,
+        uncertaintyMilliseconds: capabilities?.receiveTimeUncertaintyMilliseconds
+          ?? 0),
+      case .keep = witness.hear(beacon, reception)
+    else { return nil }
+    witnessCount += 1
+    return .writeWitness(BeaconWitness(frame: beacon.bytes, reception: reception))
+  }
+
+  private mutating func count(_ code: FaultCode) {
+    lastFault = code
+    for index in faults.indices where faults[index].code == code {
+      faults[index].count += 1
+      return
+    }
+    // There are fewer codes of radios than places; another one waits for its next time.
+    _ = faults.offer(FaultCount(code: code, count: 1))
+  }
+
+  /// For tests.
+  func checkInvariants() {
+    precondition(current != nil || next == nil, "a window behind none")
+    if let current, let next {
+      precondition(current.order.number < next.order.number, "windows out of order")
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import AgentMessages
+import Buses
+import Coverage
+import DeviceLog
+import FixedMemory
+import LinuxPlatform
+import LoRa
+import NodeConfiguration
+import NodeFiles
+import Proofs
+import RadioDuties
+import Radios
+import Records
+import Sampling
+
+/// The radio's line while it is open: the line itself is the radio's.
+struct RadioLine {
+  let descriptor: Int32
+  let identity: FileIdentity
+}
+
+/// The radio: its line comes and goes as a receiver's does; what it hears becomes leaves. What is done with it is
+/// RadioDuties'.
+extension Agent {
+  /// Sensors are 1 to 16, pulses 17 to 20.
+  static var radioSchema: UInt16 { 33 }
+  /// What one turn takes of a radio: a flood does not stop the rest.
+  private static var actionLimit: Int { 32 }
+
+  /// Nil when the site file gives the radio no line. A region that is none ends the program.
+  static func radioDuty(_ files: borrowing NodeConfigurationFiles, keyHash: Digest)
+    -> RadioDuty<TerminalSerialPort>?
+  {
+    guard let radio = files.site.radio, !radio.port.isEmpty else { return nil }
+    guard let region = RegionPlan.Region(name: radio.region.span) else {
+      var text = TextBuilder<256>()
+      text.append("cairn-agent: [radio] region: ")
+      text.append(radio.region.span)
+      text.append(" is none of EU868, US915, AU915, AS923-1, AS923-2, AS923-3, AS923-4, ")
+      text.append("AS923-1-JP, IN865, KR920, EU433, CN470")
+      end(.configuration, text.span)
+    }
+    return RadioDuty(
+      plan: RegionPlan(region), ownKeyHash: keyHash, expected: kind(named: radio.model),
+      transmitPowerCentidecibelMilliwatts: Int32(clamping: radio.transmitPowerCentidBm))
+  }
+
+  /// In letters of either case; nil for a name that is no module's: then each is asked for.
+  private static func kind(named name: Name) -> RadioKind? {
+    var lower = FixedText<24>()
+    for index in name.span.indices {
+      let byte = name.span[index]
+      lower.write(byte: (0x41...0x5a).contains(byte) ? byte + 0x20 : byte)
+    }
+    guard let kind = RadioKind(text: lower.span), kind.path == .serialCommands else { return nil }
+    return kind
+  }
+
+  var nodeTime: NodeTime {
+    NodeTime(
+      milliseconds: now, utcMilliseconds: mapping.map { $0.offset + now },
+      uncertaintyMilliseconds: mapping?.uncertainty(at: now) ?? 0)
+  }
+
+  /// Takes the radio's line when it is there, and gives it back when its device has gone or is another.
+  mutating func followRadio() {
+    guard radio != nil, let port = files.site.radio?.port,
+      let line = files.board.serialLine(named: port), let path = FixedPath(line.path.span),
+      let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
+    else { return }
+    var found: FileIdentity?
+    do throws(FileFailure) { found = try FileIdentity(at: path) } catch {}
+    if let open = radioLine {
+      guard found != open.identity else { return }
+      dropRadio()
+    }
+    guard let found else { return }
+    let time = nodeTime
+    do throws(BusError) {
+      let port = try TerminalSerialPort(
+        path: path, baudRate: baudRate,
+        writeMarginMilliseconds: RadioBounds.lineMarginMilliseconds)
+      // A link may have been turned meanwhile: the next look sees that.
+      radioLine = RadioLine(descriptor: port.pollDescriptor, identity: found)
+      radio?.attach(port, at: time)
+    } catch { return }
+    _ = radioChanges.take(isPresent: true)
+  }
+
+  private mutating func dropRadio() {
+    let time = nodeTime
+    radio?.detach(at: time)
+    radioLine = nil
+    _ = radioChanges.take(isPresent: false)
+  }
+
+  /// Lets the radio go on, and writes what it brings.
+  mutating func takeRadio() {
+    let time = nodeTime
+    for _ in 0..<Self.actionLimit {
+      guard var duty = radio.take() else {
+        nextRadioStep = .max
+        return
+      }
+      let action = duty.step(at: time)
+      let kind = duty.identity?.kind
+      nextRadioStep = duty.nextStep(at: time)
+      radio = consume duty
+      if let kind, kind != toldRadio { tellRadio(kind) }
+      guard let action else { return }
+      perform(action)
+    }
+    nextRadioStep = now
+  }
+
+  private mutating func perform(_ action: RadioDutyAction) {
+    let (schema, milliseconds) = (Self.radioSchema, now)
+    let isKept: Bool
+    switch action {
+    case .writeWitness(let witness):
+      isKept = record {
+        LeafEncoding.witness(schema: schema, milliseconds: milliseconds, witness, into: $0)
+      }
+    case .writeListen(let listen):
+      isKept = record {
+        LeafEncoding.listen(schema: schema, milliseconds: milliseconds, listen, into: $0)
+      }
+    case .writeFramesRefused(let reason, let count):
+      isKept = recordRadio(.framesRefused, UInt64(reason.rawValue), count)
+    case .writeDeaf(let since): isKept = recordRadio(.radioDeaf, UInt64(since), nil)
+    case .writeReset(let reason, let count):
+      isKept = recordRadio(.radioReset, UInt64(reason.rawValue), count)
+    case .writeFault(let code, let count):
+      isKept = record {
+        LeafEncoding.fault(
+          schema: schema, milliseconds: milliseconds, code: code, count: count, into: $0)
+      }
+    case .lineGone:
+      dropRadio()
+      devices.wantLook()
+      isKept = true
+    }
+    // With a full ring a gap leaf tells how many leaves there was no room for.
+    if !isKept { missedWhileFull += 1 }
+  }
+
+  private mutating func recordRadio(_ code: EventCode, _ first: UInt64, _ second: UInt64?)
+    -> Bool
+  {
+    var arguments = FixedArray<3, UInt64>(filler: 0)
+    arguments.append(first)
+    if let second { arguments.append(second) }
+    let milliseconds = now
+    return record {
+      LeafEncoding.radioEvent(
+        code, schema: Self.radioSchema, milliseconds: milliseconds, arguments, into: $0)
+    }
+  }
+
+  /// Which radio it is, and how it is reached.
+  mutating func tellRadio(_ kind: RadioKind) {
+    guard let port = files.site.radio?.port else { return }
+    let milliseconds = now
+    if let known = toldRadio, known != kind {
+      _ = record {
+        LeafEncoding.device(
+          .sensorReplaced, schema: Self.radioSchema, milliseconds: milliseconds, name: port.span,
+          into: $0)
+      }
+    }
+    let isKept = record {
+      LeafEncoding.schema(
+        schema: Self.radioSchema, milliseconds: milliseconds,
+        quantities: Quantities(filler: Quantity(name: "", unit: "", powerOfTen: 0)),
+        chip: kind.name, bus: port.span, address: 0, serialNumber: Span(), into: $0)
+    }
+    if isKept { toldRadio = kind }
+  }
+
+  /// Before the log ends: what the window has so far.
+  mutating func finishRadio() {
+    for _ in 0..<2 {
+      guard let action = radio?.finish() else { continue }
+      perform(action)
+    }
+  }
+
+  /// What the socket's status says of it.
+  mutating func radioStatus() -> RadioStatus? {
+    guard let duty = radio.take() else { return nil }
+    var status = RadioStatus()
+    status.isAttached = radioLine != nil
+    status.kindNumber = duty.identity?.kind.rawValue ?? 0
+    status.stateNumber = duty.state.rawValue
+    status.frequencyHertz = duty.setting?.frequencyHertz
+    status.spreadingFactor = duty.setting?.modulation.spreadingFactor
+    status.frameCount = duty.heardCount
+    status.witnessCount = duty.witnessCount
+    status.lastFrameMilliseconds = duty.lastFrame?.milliseconds
+    status.lastRSSICentidecibelMilliwatts = duty.lastFrame?.rssiCentidecibelMilliwatts
+    status.lastSNRCentidecibels = duty.lastFrame?.snrCentidecibels
+    status.lastFaultNumber = UInt16(duty.lastFault?.rawValue ?? 0)
+    radio = consume duty
+    return status
+  }
+
+  /// A challenge whose hash stands in the log; nil for one that asks for no beacons.
+  mutating func take(_ order: BeaconOrder?) {
+    guard let order else { return }
+    let time = nodeTime
+    radio?.take(order, at: time)
+    nextRadioStep = now
+  }
+}

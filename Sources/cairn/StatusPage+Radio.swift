@@ -1,0 +1,99 @@
+import AgentMessages
+import FixedMemory
+import Radios
+import Records
+
+/// The radio that the agent listens with.
+extension StatusPage {
+  /// A row only where the agent has one.
+  static func writeRadio(_ report: borrowing NodeReport, _ output: inout Output) {
+    guard let live = report.live, let radio = live.radio else { return }
+    output.row("radio")
+    let isWell = radio.isAttached && radio.state != .failed
+    if !isWell { output.emphasise(.warning) }
+    output.write(radio.name)
+    output.write(", ")
+    output.write(radio.isAttached ? radio.stateWord : "its line is not there")
+    if radio.isAttached, let hertz = radio.frequencyHertz, let factor = radio.spreadingFactor {
+      output.write(" at ")
+      output.write(Int64(hertz / 1_000), powerOfTen: -3)
+      output.write(" MHz, SF")
+      output.write(UInt64(factor))
+    }
+    output.plain()
+    output.newLine()
+    output.pad(to: Output.indentation)
+    output.write(radio.frameCount, "frame", "frames")
+    output.write(", ")
+    output.write(radio.witnessCount, "beacon witnessed", "beacons witnessed")
+    if let time = radio.lastFrameMilliseconds {
+      output.write(", last ")
+      output.write(duration: max(0, live.uptimeMilliseconds - min(time, live.uptimeMilliseconds)))
+      output.write(" ago")
+      if let rssi = radio.lastRSSICentidecibelMilliwatts {
+        output.write(" at ")
+        output.write(Int64(rssi), powerOfTen: -2)
+        output.write(" dBm")
+      }
+      if let snr = radio.lastSNRCentidecibels {
+        output.write(", SNR ")
+        output.write(Int64(snr), powerOfTen: -2)
+        output.write(" dB")
+      }
+    }
+    output.newLine()
+    guard let fault = radio.fault else { return }
+    output.pad(to: Output.indentation)
+    output.write("last fault: ")
+    output.write(fault.explanation)
+    output.newLine()
+  }
+}
+
+extension RadioStatus {
+  var state: RadioState? { RadioState(rawValue: stateNumber) }
+
+  var name: StaticString { RadioKind(rawValue: kindNumber)?.name ?? "not identified" }
+
+  var fault: FaultCode? {
+    UInt8(exactly: lastFaultNumber).flatMap { FaultCode(rawValue: $0) }
+  }
+
+  var stateWord: StaticString {
+    switch state {
+    case .unknown: "not begun"
+    case .starting: "being identified"
+    case .ready: "not set"
+    case .configuring: "being set"
+    case .listening: "listening"
+    case .transmitting: "sending"
+    case .measuring: "measuring"
+    case .failed: "failed: it is begun anew within a minute"
+    case nil: "in a state that this version does not know"
+    }
+  }
+}
+
+extension Output {
+  /// `radio`: an object, or null.
+  mutating func radio(_ radio: RadioStatus?) {
+    guard let radio else { return member(null: "radio") }
+    beginObject("radio")
+    member("attached", radio.isAttached)
+    member("name", text: radio.name)
+    member("state", text: radio.isAttached ? radio.stateWord : "its line is not there")
+    number("frequencyHertz", radio.frequencyHertz.map { Int64($0) })
+    number("spreadingFactor", radio.spreadingFactor.map { Int64($0) })
+    member("frames", radio.frameCount)
+    member("witnessLeaves", radio.witnessCount)
+    number("lastFrameMilliseconds", radio.lastFrameMilliseconds)
+    number("lastRSSI", radio.lastRSSICentidecibelMilliwatts.map { Int64($0) })
+    number("lastSNR", radio.lastSNRCentidecibels.map { Int64($0) })
+    number("lastFault", radio.lastFaultNumber == 0 ? nil : Int64(radio.lastFaultNumber))
+    endObject()
+  }
+
+  private mutating func number(_ name: StaticString, _ value: Int64?) {
+    if let value { member(name, value) } else { member(null: name) }
+  }
+}
