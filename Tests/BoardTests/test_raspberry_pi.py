@@ -14,7 +14,7 @@ def raspberry_pi(image, desk):
     card = desk.keep(Card(image, "raspberry_pi"))
     card.put("cairn.ini", f"[gateway]\nurl = https://gateway.example\npublic_key = {KEY}\n[batch]\ninterval = 1 s\n")
     words = (IMAGE / "cmdline.txt").read_text().split()
-    # QEMU's Raspberry Pi has no watchdog: whatever arms one there resets the machine at once.
+    # QEMU ended by itself here with the watchdog's driver; that arming it resets the machine is suspected.
     arguments = " ".join(word for word in words if not word.startswith("console=")) + \
         " cairn.shell modprobe.blacklist=bcm2835_wdt systemd.watchdog_sec=0"
     board = Board(IMAGE / "vmlinuz", IMAGE / "initrd.img", arguments, machine="raspi3b",
