@@ -29,16 +29,70 @@ extension DeviceLog where Storage: ~Copyable {
     guard let kept = try readKeptHashes(&span) else { return }
     // Told again after each start until the note moves on: twice is better than never.
     noteOlder(kept)
-    guard let range = kept.range(in: state.epoch), let first = try writer.firstSegment()
-    else { return }
-    let count = try writer.copyContext(of: first, into: &span)
-    do throws(CBORDecoder.Failure) {
-      let start = try LogState(decoding: span.span.extracting(0..<count))
-      if start.epoch == state.epoch, start.size >= range.upperBound { dropped = range }
-    } catch {
-      throw .damaged(
-        fromSequence: first.segment.firstSequence, throughSequence: writer.lastSequence)
+    if let range = kept.range(in: state.epoch), let first = try writer.firstSegment() {
+      let count = try writer.copyContext(of: first, into: &span)
+      do throws(CBORDecoder.Failure) {
+        let start = try LogState(decoding: span.span.extracting(0..<count))
+        if start.epoch == state.epoch, start.size >= range.upperBound { dropped = range }
+      } catch {
+        throw .damaged(
+          fromSequence: first.segment.firstSequence, throughSequence: writer.lastSequence)
+      }
     }
+    try dropRestOfCutBatch()
+  }
+
+  /// The ring may begin in the middle of a batch. What is left of that one stays readable, and no gateway takes
+  /// it: hashes may not reach across a batch's first leaf. So it counts as dropped, to its end.
+  ///
+  ///     gave way │ rest of its last batch │ whole batches
+  ///              ▲ the ring begins        ▲ `dropped` ends
+  ///
+  /// Nothing of this is written: the ring shows it after each start, and the note ends where the ring begins.
+  mutating func dropRestOfCutBatch() throws(SpoolFailure) {
+    guard dropped != nil || untoldOlder != nil, var place = try writer.firstSegment() else {
+      return
+    }
+    let damaged = SpoolFailure.damaged(
+      fromSequence: place.segment.firstSequence, throughSequence: writer.lastSequence)
+    var buffer = InlineArray<8192, UInt8>(repeating: 0)
+    var span = buffer.mutableSpan
+    let count = try writer.copyContext(of: place, into: &span)
+    let start: LogState
+    do throws(CBORDecoder.Failure) {
+      start = try LogState(decoding: span.span.extracting(0..<count))
+    } catch { throw damaged }
+    guard start.openLeafCount > 0 else { return }
+    while let entry = try writer.nextInRing(of: &place, into: &span) {
+      if entry.type == LogEntryType.leaves { continue }
+      // What a new epoch makes void has a gap leaf of its own.
+      guard entry.type == LogEntryType.checkpoint, entry.sequence > writer.deliveredThrough else {
+        return
+      }
+      do throws(CBORDecoder.Failure) {
+        let size = try Checkpoint(decoding: span.span.extracting(0..<entry.payloadByteCount)).size
+        drop(from: start.size, to: size, epoch: start.epoch)
+      } catch { throw damaged }
+      return
+    }
+    isOpenBatchCut =
+      start.epoch == state.epoch && start.first == state.first
+      && dropped?.upperBound == start.size
+  }
+
+  /// What is told goes on from where the ring begins.
+  private mutating func drop(from start: UInt64, to end: UInt64, epoch: UInt64) {
+    if epoch == state.epoch {
+      if let range = dropped, range.upperBound == start { dropped = range.lowerBound..<end }
+    } else if let older = untoldOlder, older.epoch == epoch, older.range.upperBound == start {
+      untoldOlder = OlderLeaves(epoch: epoch, range: older.range.lowerBound..<end)
+    }
+  }
+
+  /// The open batch, which lost its first leaves, has been sealed.
+  mutating func dropThroughSealedBatch() {
+    isOpenBatchCut = false
+    if let range = dropped { dropped = range.lowerBound..<state.first }
   }
 
   private mutating func readOldestSegment() throws(SpoolFailure) -> Dropping? {

@@ -104,6 +104,12 @@ extension DeviceLog where Storage: ~Copyable {
       try writer.commit()
     } catch { throw .spool(error) }
     recovery = .resumed
+    // What gave way is of the tree that ended; the note tells of it again after each start.
+    if let range = dropped, range.upperBound > before.toldDroppedBefore {
+      untoldOlder = OlderLeaves(epoch: before.epoch, range: range)
+    }
+    dropped = nil
+    isOpenBatchCut = false
   }
 }
 

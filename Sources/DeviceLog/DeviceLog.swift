@@ -69,8 +69,11 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public internal(set) var lastKeyID: KeyID?
   /// Leaves of an epoch before this one that gave way undelivered, of which no gap leaf tells yet.
   public internal(set) var untoldOlder: OlderLeaves?
-  /// All leaves of this epoch that gave way since the gateway's last receipt.
+  /// All leaves of this epoch that gave way since the gateway's last receipt, and those that can't be delivered
+  /// without them: the rest of a batch that lost its first leaves.
   var dropped: Range<UInt64>?
+  /// That batch is the open one: it ends where it is sealed.
+  var isOpenBatchCut = false
   /// The same, when no gap leaf tells of some of them: then a new one is to tell of them all, since an older
   /// one may be among them.
   public var untoldDropped: Range<UInt64>? {
@@ -163,6 +166,7 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let count = state.encode(into: context.mutableSpan)
     do throws(SpoolFailure) {
       try writer.beginSegment(overwritingUndelivered: context.span.extracting(0..<count))
+      if case .undelivered = next { try dropRestOfCutBatch() }
     } catch { throw .spool(error) }
   }
 
@@ -202,6 +206,7 @@ public struct DeviceLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         payload: message.span.extracting(0..<signed.byteCount))
       state.seal(sigStructureHash: signed.sigStructureHash)
       lastCheckpointSequence = writer.lastSequence
+      if isOpenBatchCut { dropThroughSealedBatch() }
       try writer.commit()
     } catch { throw .spool(error) }
     return checkpoint.batch

@@ -36,6 +36,21 @@ public struct DroppedLeaves {
     if isPastSeam { far.append(leafHash: leafHash) } else { near.append(leafHash: leafHash) }
   }
 
+  /// Goes on by leaves that are still there, as items one after the other, the first of them leaf `start`.
+  /// What is kept of them already is passed over.
+  mutating func append(items bytes: Span<UInt8>, from start: UInt64, sealedAt size: UInt64)
+    throws(CBORDecoder.Failure)
+  {
+    var position = start
+    var items = CBORDecoder(bytes)
+    while !items.isAtEnd {
+      let leaf = try items.byteString()
+      if position == to { append(leafHash: MerkleTree.leafHash(leaf)) }
+      position += 1
+    }
+    passCheckpoint(size: size)
+  }
+
   /// A checkpoint ends here: the first one after `from` makes the seam.
   mutating func passCheckpoint(size: UInt64) {
     guard !isPastSeam, near.to == size, size > from else { return }

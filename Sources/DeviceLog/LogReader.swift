@@ -14,7 +14,8 @@ public struct LogBatch: Equatable, Sendable {
   public var itemsStart: UInt64
   public var itemCount: Int
 
-  /// All leaves of the batch are there.
+  /// All leaves of the batch are there. One whose first leaves gave way is never delivered: a gateway takes no
+  /// hashes that reach across a batch's first leaf.
   public var isWhole: Bool { itemsStart == checkpoint.first }
 }
 
@@ -349,28 +350,55 @@ public struct LogReader<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// The batch for a gateway that has `size` leaves, which are fewer than stand before the batch: the
-  /// subtrees that the log kept of the leaves between lead.
+  /// subtrees that the log kept of the leaves between lead. Where they end within a batch that is cut at its
+  /// beginning, the leaves that are left of it are hashed to follow them:
+  ///
+  ///     kept ──────────────── kept.to │ rest of the cut batch │ this batch
   public mutating func assembleResumed(fromSize size: UInt64) throws(Failure) {
-    guard let batch, withheldCount == 0 else { throw .noBatch }
-    if size == batch.itemsStart, batch.isWhole { return try assemble() }
-    var note = InlineArray<8176, UInt8>(repeating: 0)
-    var span = note.mutableSpan
-    let found: Int?
-    do throws(SpoolFailure) { found = try reader.note(into: &span) } catch { throw .spool(error) }
-    guard let noteCount = found else { throw .cannotResume }
-    let kept: DroppedLeaves
-    do throws(CBORDecoder.Failure) {
-      kept = try DroppedLeaves(decoding: span.span.extracting(0..<noteCount))
-    } catch { throw .foreignContent }
-    guard kept.epoch == batch.checkpoint.epoch, kept.to == batch.itemsStart else {
+    guard var batch, batch.isWhole, withheldCount == 0 else { throw .noBatch }
+    if size == batch.itemsStart { return try assemble() }
+    var kept = try keptHashes()
+    guard kept.epoch == batch.checkpoint.epoch, kept.to <= batch.itemsStart else {
       throw .cannotResume
     }
+    if kept.to < batch.itemsStart { batch = try extend(&kept, to: batch) }
     var leading = InlineArray<5544, UInt8>(repeating: 0)
     guard let made = kept.encodeItems(from: size, into: leading.mutableSpan),
       made.byteCount <= leading.count
     else { throw .cannotResume }
     write(
       leading: leading.span.extracting(0..<made.byteCount), leadingItemCount: made.itemCount, batch)
+  }
+
+  private mutating func keptHashes() throws(Failure) -> DroppedLeaves {
+    var note = InlineArray<8176, UInt8>(repeating: 0)
+    var span = note.mutableSpan
+    let found: Int?
+    do throws(SpoolFailure) { found = try reader.note(into: &span) } catch { throw .spool(error) }
+    guard let noteCount = found else { throw .cannotResume }
+    do throws(CBORDecoder.Failure) {
+      return try DroppedLeaves(decoding: span.span.extracting(0..<noteCount))
+    } catch { throw .foreignContent }
+  }
+
+  /// Reads from the oldest leaf up to `wanted`, which then stands in the buffer again, and hashes what lies
+  /// between the kept hashes and it.
+  private mutating func extend(_ kept: inout DroppedLeaves, to wanted: LogBatch)
+    throws(Failure) -> LogBatch
+  {
+    try rewind()
+    while let found = try next() {
+      if found == wanted {
+        guard kept.to == wanted.itemsStart else { throw .cannotResume }
+        return found
+      }
+      guard found.sequence < wanted.sequence else { throw .cannotResume }
+      guard found.checkpoint.epoch == kept.epoch else { continue }
+      do throws(CBORDecoder.Failure) {
+        try kept.append(items: items, from: found.itemsStart, sealedAt: found.checkpoint.size)
+      } catch { throw .foreignContent }
+    }
+    throw .cannotResume
   }
 
   private mutating func write(leading: Span<UInt8>, leadingItemCount: Int, _ batch: LogBatch) {

@@ -46,6 +46,21 @@ extension SpoolWriter where Storage: ~Copyable {
     oldest.position.advance(past: entry)
     return entry
   }
+
+  /// The same across segments, to the last entry of the ring; nil also where a segment between can't be read.
+  public mutating func nextInRing(
+    of place: inout OldestSegment, into buffer: inout MutableSpan<UInt8>
+  ) throws(Failure) -> SpoolEntry? {
+    guard let current = currentSegment, place.position.sequence <= lastSequence else { return nil }
+    if let entry = try next(of: &place, into: &buffer) { return entry }
+    guard
+      let follower = try file.firstSegment(
+        from: place.segment.number + 1, through: current.number),
+      follower.firstSequence == place.position.sequence
+    else { return nil }
+    place = OldestSegment(position: SpoolPosition(startOf: follower), segment: follower)
+    return try next(of: &place, into: &buffer)
+  }
 }
 
 extension SpoolWriter where Storage: ~Copyable {

@@ -247,8 +247,16 @@ extension Uplink where Transport: ~Copyable {
     }
   }
 
-  /// The first batch at or after a position, reading on from where the reader stands.
+  /// The first whole batch at or after a position, reading on from where the reader stands. One that lost its first
+  /// leaves can't be delivered, and counts as gone: the agent's gap leaf has all of it.
   mutating func readBatch(from position: BatchPosition) -> LogBatch? {
+    while let batch = readAnyBatch(from: position) {
+      if batch.isWhole { return batch }
+    }
+    return nil
+  }
+
+  private mutating func readAnyBatch(from position: BatchPosition) -> LogBatch? {
     // Damage and overtaking are passed over, each at most once per segment of the ring.
     for _ in 0...reader.geometry.segmentCount {
       do throws(Reader.Failure) {
@@ -300,7 +308,10 @@ extension Uplink where Transport: ~Copyable {
   private mutating func newestPosition() -> BatchPosition? {
     do throws(Reader.Failure) { try reader.rewind() } catch { return nil }
     var newest: BatchPosition?
-    while let batch = readBatch(from: BatchPosition(epoch: 0, batch: 0)) { newest = batch.position }
+    // A cut one too: it says where the log ends.
+    while let batch = readAnyBatch(from: BatchPosition(epoch: 0, batch: 0)) {
+      newest = batch.position
+    }
     return newest
   }
 }

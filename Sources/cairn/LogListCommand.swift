@@ -133,6 +133,7 @@ enum LogListCommand {
       output.write("leaves before ")
       output.write(found.itemsStart)
       output.write(" are gone from the spool")
+      if !delivered { output.write("; the rest is not delivered") }
     }
     output.newLine()
   }

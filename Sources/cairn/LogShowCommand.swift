@@ -91,6 +91,7 @@ enum LogShowCommand {
     output.write(" to before ")
     output.write(found.itemsStart)
     output.write(" are gone from the spool")
+    if !isDelivered { output.write("; the rest is not delivered") }
     output.newLine()
   }
 

@@ -10,7 +10,7 @@ import Verifier
 
 @testable import DeviceLog
 
-private func newLog(_ medium: FaultyMedium, policy: TestLog.FullPolicy = .stop) throws -> TestLog {
+func newLog(_ medium: FaultyMedium, policy: TestLog.FullPolicy = .stop) throws -> TestLog {
   var log = try TestLog.recover(FaultyStorage(medium), policy: policy)
   let recovery = log.recovery
   #expect(recovery == .new)
@@ -164,82 +164,6 @@ private func appendGap(_ log: inout TestLog, at milliseconds: Int64, purpose: Te
     LeafEncoding.gap(
       .measurementsMissed, schema: 0, milliseconds: milliseconds, from: .max, to: .max,
       count: .max, reason: .spoolFull, into: $0.mutableSpan)
-  }
-}
-
-/// A gateway that was away while the oldest leaves gave way goes on from where it stood.
-@Test(arguments: [0, 1, 2, 5], [false, true])
-func droppedLeavesLeaveATreeThatStillVerifies(deliveredBatchCount: Int, isRestarted: Bool) throws {
-  for isOneAhead in [false, true] {
-    let medium = try formattedMedium(segmentCount: 3)
-    var key = try testKey()
-    var gateway = SmallGateway(key: key.publicKey)
-    var log = try newLog(medium, policy: .dropOldest)
-    try appendBoot(&log, boot: 1)
-    var reader = try LogReader(opening: FaultyStorage(medium, isReadOnly: true))
-    var time: Int64 = 0
-    var droppedCount = 0
-    for batch in 0..<160 {
-      if isRestarted, batch == deliveredBatchCount + 3 {
-        // What is delivered must be known from the spool alone: nothing of it lies in a context yet.
-        log = try TestLog.recover(FaultyStorage(medium), policy: .dropOldest)
-        try appendBoot(&log, boot: log.state.boot + 1)
-        time = 0
-      }
-      for _ in 0..<(10 + batch % 7) {
-        time += 1
-        try appendReading(&log, at: time, value: time)
-        if let dropped = log.untoldDropped {
-          try append(&log, at: time) {
-            LeafEncoding.gap(
-              .leavesDropped, schema: 0, milliseconds: time, from: dropped.lowerBound,
-              to: dropped.upperBound, count: UInt64(dropped.count), reason: .spoolFull,
-              into: $0.mutableSpan)
-          }
-          log.told(dropped, .spoolFull)
-          droppedCount += 1
-        }
-      }
-      _ = try log.seal(with: &key)
-      // The gateway may have one batch more than the agent knows of: the receipt was lost.
-      if batch < deliveredBatchCount + (isOneAhead ? 1 : 0) {
-        try reader.refresh()
-        let found = try #require(try reader.next())
-        try reader.assemble()
-        try gateway.receive(reader.bytes)
-        if batch < deliveredBatchCount {
-          try log.markDelivered(
-            epoch: 0, size: found.checkpoint.size, throughSequence: found.sequence)
-        }
-      }
-    }
-    #expect(droppedCount > 2)
-    try reader.refresh()
-    try reader.seek(toSequence: reader.nextSequence)
-    var resumedCount = 0
-    var isResumed = false
-    while true {
-      let found: LogBatch?
-      do {
-        found = try reader.next()
-      } catch {
-        #expect(error == .spool(.overtaken))
-        continue
-      }
-      guard let found else { break }
-      if isResumed {
-        try reader.assemble()
-      } else {
-        #expect(found.checkpoint.size > gateway.frontier.size)
-        try reader.assembleResumed(fromSize: gateway.frontier.size)
-        isResumed = true
-      }
-      try gateway.receive(reader.bytes)
-      resumedCount += 1
-    }
-    #expect(resumedCount > 2)
-    let size = log.state.size
-    #expect(gateway.frontier.size == size)
   }
 }
 

@@ -79,6 +79,12 @@ struct SmallGateway {
       epoch = head.epoch
       frontier = MerkleFrontier()
     }
+    // The gateway's rule: what lies behind the batch's first leaf could not be filled in.
+    let reachesAcross: Bool
+    do {
+      reachesAcross = try BatchExtent(of: bytes, checkpoint: verified.checkpoint).reachesAcross
+    } catch { throw Refusal(.leafMalformed) }
+    guard !reachesAcross else { throw Refusal(.sizeMismatch) }
     let content = try BatchVerifier.content(
       of: bytes, checkpoint: verified.checkpoint, known: frontier)
     seen[place] = verified.sigStructureHash

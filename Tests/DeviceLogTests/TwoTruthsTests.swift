@@ -109,18 +109,7 @@ private func runUnfetched(_ medium: FaultyMedium, steps: Int) throws {
   _ = try log.seal(with: &key)
 }
 
-private func tellDropped(_ log: inout TestLog, at milliseconds: Int64) throws {
-  guard let dropped = log.untoldDropped else { return }
-  try append(&log, at: milliseconds) {
-    LeafEncoding.gap(
-      .leavesDropped, schema: 0, milliseconds: milliseconds, from: dropped.lowerBound,
-      to: dropped.upperBound, count: UInt64(dropped.count), reason: .spoolFull,
-      into: $0.mutableSpan)
-  }
-  log.told(dropped, .spoolFull)
-}
-
-/// The first leaf that a log still has, and the first that its gap leaves say it has.
+/// The first leaf that a log can still deliver, and the first that its gap leaves say it can.
 /// A gateway that has nothing yet can go on from there.
 private func oldestLeaf(_ medium: FaultyMedium) throws -> (found: UInt64, told: UInt64) {
   var gateway = SmallGateway(key: try testKey().publicKey)
@@ -128,12 +117,14 @@ private func oldestLeaf(_ medium: FaultyMedium) throws -> (found: UInt64, told: 
   var found: UInt64?
   var told: UInt64 = 0
   while let batch = try reader.next() {
+    guard batch.isWhole else { continue }
     if found == nil {
       found = batch.itemsStart
       try reader.assembleResumed(fromSize: 0)
-      try gateway.receive(reader.bytes)
+    } else {
+      try reader.assemble()
     }
-    guard batch.isWhole else { continue }
+    try gateway.receive(reader.bytes)
     try reader.assemble()
     var items = try BatchReader(reader.bytes)
     while !items.isAtEnd {

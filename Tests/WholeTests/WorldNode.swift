@@ -193,6 +193,16 @@ final class WorldNode {
   /// What it has signed and still holds.
   func batches() throws -> [WorldBatch] { try log().compactMap { WorldBatch($0) } }
 
+  /// Of these, what can be delivered: all of the batch's leaves are held.
+  func wholeBatches() throws -> [WorldBatch] {
+    try log().filter { $0["whole"]?.isTrue == true }.compactMap { WorldBatch($0) }
+  }
+
+  /// The first leaf of the oldest of them.
+  func firstDeliverableLeaf() throws -> UInt64? {
+    try log().first { $0["whole"]?.isTrue == true }?["first"]?.unsigned
+  }
+
   /// Of these, what a receipt that the agent has verified covers.
   func deliveredBatches() throws -> [WorldBatch] {
     try log().filter { $0["delivered"]?.isTrue == true }.compactMap { WorldBatch($0) }
