@@ -210,23 +210,26 @@ let hostTargets: [Target] = [
     ], strict),
   module(
     "Archive",
-    ["HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict
+    [
+      "CoverageVerifier", "HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR",
+      "FixedMemory",
+    ], strict
   ),
   module(
     "CoverageVerifier",
-    ["Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory"], strict),
+    ["Coverage", "LoRa", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict),
   module(
     "GatewayStore",
     [
-      "Archive", "HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR",
-      "FixedMemory", "Signers", "CLinux",
+      "Archive", "CoverageVerifier", "Coverage", "HostCryptography", "Verifier", "Identity",
+      "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "CLinux",
       .product(name: "GRDB", package: "GRDB.swift"),
     ], strict),
   module(
     "GatewayServer",
     [
-      "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory",
-      "MQTTTransport",
+      "GatewayStore", "Coverage", "CoverageVerifier", "Verifier", "Identity", "Proofs",
+      "Records", "CBOR", "FixedMemory", "MQTTTransport",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
       .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -234,7 +237,7 @@ let hostTargets: [Target] = [
   program(
     "cairn-gateway",
     [
-      "GatewayServer", "GatewayStore", "Archive", "HostCryptography", "Identity", "Signers",
+      "GatewayServer", "GatewayStore", "Archive", "HostCryptography", "Identity", "Signers", "LoRa",
       "Verifier", "Proofs", "Records", "CBOR", "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
@@ -339,13 +342,14 @@ let hostTests: [Target] = [
     "GatewayStore",
     [
       "Archive", "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "Signers",
+      "CoverageVerifier", "Coverage", "LoRa",
       "CBOR", "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
     [
-      "GatewayServer", "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "Signers",
-      "CBOR",
+      "GatewayServer", "GatewayStore", "CoverageVerifier", "Verifier", "Identity", "Proofs",
+      "Records", "Signers", "CBOR",
       "FixedMemory",
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),

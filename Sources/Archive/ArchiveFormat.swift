@@ -1,4 +1,5 @@
 import CBOR
+import CoverageVerifier
 import FixedMemory
 import Proofs
 
@@ -8,6 +9,7 @@ import Proofs
 ///     log.cbor-seq        leaf, leaf, …                                        RFC 8742
 ///     keys.cbor-seq       [1, algorithm, public key], …                        by SHA-256 of the key
 ///     batches.cbor-seq    [1, index of the receipt's leaf or null, batch], …   in the log's order
+///     verdicts.cbor-seq   [1, key hash, number, verdict], …                    by number and key; may be missing
 public enum ArchiveFormat {
   public static var version: Int64 { 1 }
 
@@ -16,6 +18,11 @@ public enum ArchiveFormat {
     case log = "log.cbor-seq"
     case keys = "keys.cbor-seq"
     case batches = "batches.cbor-seq"
+    /// Of an archive in which something speaks of a beacon.
+    case verdicts = "verdicts.cbor-seq"
+
+    /// The files of every archive.
+    public static var allCases: [File] { [.head, .log, .keys, .batches] }
 
     /// The largest item: a head 159, a leaf of the log 587, a key 1 + 1 + 1 + 35, a batch 1 + 1 + 9 + 5 and its
     /// bytes.
@@ -25,8 +32,38 @@ public enum ArchiveFormat {
       case .log: 587
       case .keys: 38
       case .batches: 16 + Batch.maximumByteCountWithSubtrees
+      case .verdicts: ArchiveFormat.maximumVerdictByteCount
       }
     }
+  }
+
+  /// A verdict lists its witnesses with some 3 KB each: 4 MiB are more than a thousand.
+  public static var maximumVerdictByteCount: Int { 4_194_304 }
+
+  /// A verdict as an item of `verdicts.cbor-seq`; nil when it is longer than the largest.
+  public static func item(ofVerdict json: [UInt8], of name: BeaconName) -> [UInt8]? {
+    guard 64 + json.count <= maximumVerdictByteCount else { return nil }
+    return encoded(64 + json.count) { encoder in
+      encoder.arrayHead(count: 4)
+      encoder.integer(version)
+      encoder.byteString(name.keyHash.span)
+      encoder.unsigned(UInt64(name.number))
+      encoder.byteString(json.span)
+    }
+  }
+
+  /// Reads an item of `verdicts.cbor-seq` strictly, apart from the verdict in it.
+  static func verdict(decoding item: Span<UInt8>) throws(CBORDecoder.Failure) -> (
+    name: BeaconName, json: [UInt8]
+  ) {
+    var decoder = CBORDecoder(item)
+    try expectHead(&decoder, count: 4)
+    guard let keyHash = Digest(try decoder.byteString()) else { throw .outsideFormat }
+    let number = try decoder.unsigned()
+    guard let number = UInt32(exactly: number) else { throw .outOfRange }
+    let json = try decoder.byteString().withUnsafeBufferPointer { Array($0) }
+    try decoder.finish()
+    return (BeaconName(keyHash: keyHash, number: number), json)
   }
 
   /// A device's public key as an item of `keys.cbor-seq`.
@@ -93,9 +130,11 @@ public enum ArchiveFormat {
     return (leaf, range)
   }
 
-  private static func expectHead(_ decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
+  private static func expectHead(_ decoder: inout CBORDecoder, count expected: Int = 3)
+    throws(CBORDecoder.Failure)
+  {
     let count = try decoder.arrayHead()
     guard try decoder.integer() == version else { throw .unknownVersion }
-    guard count == 3 else { throw .outsideFormat }
+    guard count == expected else { throw .outsideFormat }
   }
 }

@@ -33,6 +33,8 @@ extension ArchiveReport {
       ("revocations", "\(counts.revocations)"), ("challenges", "\(counts.challenges)"),
       ("keyChanges", "\(counts.keyChanges)"), ("forkCount", "\(counts.forks)"),
       ("keptHeads", "\(counts.keptHeads)"), ("agreeingHeads", "\(counts.agreeingHeads)"),
+      ("beacons", "\(counts.beacons)"), ("soundBeacons", "\(counts.soundBeacons)"),
+      ("countedWitnesses", "\(counts.countedWitnesses)"),
     ]
   }
 

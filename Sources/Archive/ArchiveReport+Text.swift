@@ -104,6 +104,14 @@ extension ArchiveReport {
         counts.forks == 0
           ? "none" : "\(counts.forks), each with both signatures: proof against the device"
       ))
+    if counts.beacons > 0 {
+      rows.append(
+        (
+          "coverage",
+          "\(counts.beacons) beacons judged, \(counts.soundBeacons) sound; "
+            + "\(counts.countedWitnesses) witnesses count"
+        ))
+    }
     return rows
   }
 

@@ -31,6 +31,10 @@ public struct ArchiveReport: Sendable {
     /// Heads that somebody kept, and that this log bears out.
     public var agreeingHeads = 0
     public var keptHeads = 0
+    /// Beacons that were judged.
+    public var beacons = 0
+    public var soundBeacons = 0
+    public var countedWitnesses = 0
   }
 
   public internal(set) var findings: [Finding] = []

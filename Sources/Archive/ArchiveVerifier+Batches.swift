@@ -48,6 +48,11 @@ extension ArchiveVerifier {
     let follows = checkPosition(verified, extent, before, of: index, batch, given, at)
     let peaks = checkContent(
       batch, verified.checkpoint, extent, before, follows, of: index, given, at)
+    if peaks != nil, follows, let start = extent.start {
+      gatherCoverage(
+        batch.bytes, verified.checkpoint, start: start, of: index,
+        receiptUTCMilliseconds: given?.receipt.receivedUTCMilliseconds, at)
+    }
     // A batch of before its place changes nothing of where the log ends.
     guard follows || given != nil, before.map({ isLater(verified.checkpoint, than: $0) }) ?? true
     else { return }

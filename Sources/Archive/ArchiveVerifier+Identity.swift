@@ -19,6 +19,7 @@ extension ArchiveVerifier {
         findings.add(.enrolmentRepeated, "leaf \(at.index)", at: at.place)
       }
       apply(decision, of: verified, to: index, named: named)
+      book.add(verified.enrolment, loggedUTCMilliseconds: at.utcMilliseconds)
     } catch {
       findings.add(
         .enrolmentRefused, "leaf \(at.index): \(error.words)", at: at.place,
@@ -115,5 +116,6 @@ extension ArchiveVerifier {
       findings.add(.revocationRepeated, "key \(devices[index].keyHash.short)", at: at.place)
     }
     devices[index].isRevoked = true
+    book.revoke(devices[index].keyHash, utcMilliseconds: at.utcMilliseconds)
   }
 }

@@ -148,6 +148,7 @@ extension ArchiveVerifier {
         evidence(message, "challenge"))
     }
     lastChallenge = max(lastChallenge ?? 0, challenge.number)
+    gatherChallenge(message, at.index)
     if challenge.issuedUTCMilliseconds > at.utcMilliseconds {
       findings.add(
         .challengeAhead,
@@ -175,6 +176,8 @@ extension ArchiveVerifier {
         first.checkpoint.batch == second.checkpoint.batch,
         first.sigStructureHash != second.sigStructureHash
       else { throw Refusal(.sizeMismatch) }
+      book.addFork(
+        of: devices[index].keyHash, epoch: first.checkpoint.epoch, batch: first.checkpoint.batch)
       guard report.forks.count < FindingList.maximumKeptOfName else { return }
       report.forks.append(
         ArchiveReport.Fork(

@@ -1,4 +1,5 @@
 import CBOR
+import CoverageVerifier
 import FixedMemory
 import Foundation
 import HostCryptography
@@ -14,8 +15,8 @@ import Verifier
 ///     batches ─────────╳──▶    receipt ↔ batch · enrolments, revocations · forks · key changes · tree
 ///                              head, kept heads ↔ roots
 ///
-/// Memory grows with devices, challenges and invites, not with leaves or batches. Works on untrusted bytes:
-/// what is wrong is a finding, and only what can't be read at all is thrown.
+/// Memory grows with devices, challenges, invites, and leaves of coverage, not with other leaves or batches. Works on
+/// untrusted bytes: what is wrong is a finding, and only what can't be read at all is thrown.
 public final class ArchiveVerifier {
   /// A head of the gateway's log that somebody kept.
   public struct KeptHead: Sendable {
@@ -62,6 +63,9 @@ public final class ArchiveVerifier {
   var challenges: [HashName: (leaf: UInt64, issuedUTC: Int64, message: [UInt8])] = [:]
   var lastChallenge: UInt64?
 
+  // What speaks of beacons.
+  var book = CoverageBook()
+
   // Batches that have been read and not yet met their receipt.
   var batchReader: SequenceReader?
   var waiting: [WaitingBatch] = []
@@ -87,6 +91,7 @@ public final class ArchiveVerifier {
     wantHeads(head)
     try readLog()
     try takeRemainingBatches()
+    try judgeBeacons()
     judge(head)
     judgeKeptHeads(head)
     finish()

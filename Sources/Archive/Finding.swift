@@ -60,6 +60,8 @@ public struct Finding: Equatable, Sendable {
     case challengeStale = "challenge-stale"
     case challengeUnknown = "challenge-unknown"
     case backdated = "backdated"
+    case verdictsDamaged = "verdicts-damaged"
+    case verdictDiffers = "verdict-differs"
     // Heads that somebody kept.
     case twoHistories = "two-histories"
     case headBeyond = "head-beyond"
@@ -102,7 +104,8 @@ extension Finding.Name {
   var severity: Finding.Severity {
     switch self {
     case .logDamaged, .keysDamaged, .batchesDamaged, .headDamaged, .headMismatch, .headUnsigned,
-      .gatewayForeign, .keyMissing, .batchMissing, .batchMisplaced, .batchDamaged, .receiptMissing:
+      .gatewayForeign, .keyMissing, .batchMissing, .batchMisplaced, .batchDamaged, .receiptMissing,
+      .verdictsDamaged, .verdictDiffers:
       .damage
     case .firstLeaf, .keyChangeRefused, .timeBackwards, .receiptUnsigned, .receiptDevice,
       .receiptPosition, .receiptRepeated, .receiptAhead, .batchRefused, .keyClosed,
@@ -170,6 +173,8 @@ extension Finding.Name {
       "the log has no such challenge: it was another gateway's, or is not shown"
     case .backdated:
       "the batch holds a challenge that did not exist yet at the time or place of its receipt"
+    case .verdictsDamaged: "what the gateway says of a beacon can't be read"
+    case .verdictDiffers: "what the archive shows of a beacon is not what the gateway says of it"
     case .twoHistories: "the gateway signed two logs that can't be one"
     case .headBeyond: "it was signed for a later state of the log: a newer archive tells"
     case .headForeign: "it is no head by a key of this gateway, and proves nothing"

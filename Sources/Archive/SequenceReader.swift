@@ -86,6 +86,13 @@ final class SequenceReader {
     }
   }
 
+  /// Nil when there is no such file: of one that an archive may be without.
+  convenience init?(optional file: ArchiveFormat.File, in folder: String) throws(ArchiveFailure) {
+    var state = stat()
+    if lstat(folder + "/" + file.rawValue, &state) != 0, errno == ENOENT { return nil }
+    try self.init(file, in: folder)
+  }
+
   func step() throws(ArchiveFailure) -> Step {
     let limit = file.maximumItemByteCount
     while !isAtEnd, buffer.count - next < limit { try fill() }

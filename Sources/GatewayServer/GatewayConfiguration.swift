@@ -16,6 +16,7 @@ public struct GatewayConfiguration: Equatable, Sendable {
   public private(set) var owners: String?
   public private(set) var keys: String?
   public private(set) var challengeInterval: String?
+  public private(set) var coverage: String?
   public private(set) var tlsCertificate: String?
   public private(set) var tlsKey: String?
   public private(set) var mqtt: String?
@@ -57,6 +58,7 @@ public struct GatewayConfiguration: Equatable, Sendable {
     case "owners": owners = value
     case "keys": keys = value
     case "challenge-interval": challengeInterval = value
+    case "coverage": coverage = value
     case "tls-certificate": tlsCertificate = value
     case "tls-key": tlsKey = value
     case "mqtt": mqtt = value

@@ -11,6 +11,8 @@ enum JSONText {
   case text(String)
   case array([JSONText])
   case object([(String, JSONText)])
+  /// A value that is JSON already.
+  case encoded(String)
 
   /// The value on one line.
   var line: String {
@@ -22,6 +24,7 @@ enum JSONText {
   private func write(to result: inout String) {
     switch self {
     case .null: result += "null"
+    case .encoded(let value): result += value
     case .boolean(let value): result += value ? "true" : "false"
     case .integer(let value): result += String(value)
     case .unsigned(let value): result += String(value)

@@ -68,7 +68,7 @@ enum LogJSON {
     ])
   }
 
-  private static func radio(_ radio: RadioSetup) -> JSONText {
+  static func radio(_ radio: RadioSetup) -> JSONText {
     func hundredths(_ number: Int16) -> JSONText {
       .decimal(ScaledInteger(Int64(number), powerOfTen: -2))
     }

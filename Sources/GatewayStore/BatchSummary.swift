@@ -146,6 +146,7 @@ extension Database {
       Data(receipt), Data(batch.bytes),
     ])
     try insert(tally, of: summary)
+    try insertCoverage(of: summary, batch.bytes)
     return summary
   }
 
@@ -179,6 +180,7 @@ extension Database {
         Int64(content.withheldCount), summary.device, Int64(summary.epoch), Int64(summary.batch),
       ])
     try insert(tally, of: summary)
+    try insertCoverage(of: summary, bytes)
     guard
       let row = try batchRow(
         device: summary.device, epoch: summary.epoch, batch: summary.batch)

@@ -18,10 +18,18 @@ public struct ChallengeRules: Equatable, Sendable {
   /// Seconds. `intervalRange` is the caller's to check.
   public let intervalSeconds: UInt32
   public var validSeconds: UInt32 { 2 * intervalSeconds }
+  /// Rules for beacons that go into the challenges of a region (docs/coverage-protocol.md); none: nobody is asked
+  /// for one.
+  public let coverage: [String: CoveragePolicy]
 
-  public init(intervalSeconds: UInt32 = 900) {
+  /// Each policy is a possible one, with a window of at most the interval.
+  public init(intervalSeconds: UInt32 = 900, coverage: [String: CoveragePolicy] = [:]) {
     precondition(Self.intervalRange.contains(intervalSeconds), "an interval out of its range")
+    precondition(
+      coverage.values.allSatisfy { $0.isPossible && $0.windowSeconds <= intervalSeconds },
+      "rules for beacons that no challenge can have")
     self.intervalSeconds = intervalSeconds
+    self.coverage = coverage
   }
 }
 
@@ -108,6 +116,8 @@ extension Gateway {
     let challenge = try Challenge(decoding: message.span)
     // The key of before is out of use.
     guard challenge.keyID == publicKey.keyID else { return nil }
+    // The operator has changed the rules since.
+    guard challenge.coverage == challengeRules.coverage[region.text] else { return nil }
     let (age, overflow) = now.subtractingReportingOverflow(challenge.issuedUTCMilliseconds)
     let interval = min(challengeRules.intervalSeconds, challenge.validSeconds / 2)
     guard !overflow, age > -ChallengeRules.clockStepMilliseconds, age < Int64(interval) * 1000
@@ -126,7 +136,8 @@ extension Gateway {
     let challenge = Challenge(
       algorithm: publicKey.algorithm, keyID: publicKey.keyID, number: number + 1,
       issuedUTCMilliseconds: max(now, 0), validSeconds: challengeRules.validSeconds,
-      region: region.bytes, nonce: Self.randomNonce())
+      region: region.bytes, coverage: challengeRules.coverage[region.text],
+      nonce: Self.randomNonce())
     let message = signed(maximumByteCount: Challenge.maximumMessageByteCount) {
       (signer: inout FileKey, bytes) throws(SigningFailure) in
       try challenge.sign(with: &signer, into: bytes).byteCount

@@ -1,4 +1,5 @@
 import Archive
+import CoverageVerifier
 import FixedMemory
 import Foundation
 import GRDB
@@ -84,6 +85,7 @@ private struct Exporter {
     let end = try writeLog()
     try writeKeys()
     try writeBatches()
+    try writeVerdicts()
     try writer.begin(.head)
     try writer.append(try Self.head(end, signedWith: &key))
     try writer.finish()
@@ -159,6 +161,23 @@ private struct Exporter {
       try writer.append(ArchiveFormat.item(ofBatch: Array(batch[2] as Data), leaf: index))
       done += 1
       if done.isMultiple(of: 1024) { progress(done, leafCount + batchCount) }
+    }
+  }
+
+  /// What the gateway says of every beacon, by number and key: what is recomputed can be compared with it.
+  private func writeVerdicts() throws {
+    var query = CoverageQuery()
+    query.limit = 256
+    while true {
+      let judged = try GatewayStore.beacons(query, database)
+      if !judged.isEmpty, query.after == nil { try writer.begin(.verdicts) }
+      for beacon in judged {
+        let json = try beacon.verdict.json
+        guard let item = ArchiveFormat.item(ofVerdict: json, of: beacon.name) else { continue }
+        try writer.append(item)
+      }
+      guard judged.count == query.limit, let last = judged.last else { return }
+      query.after = last.name
     }
   }
 

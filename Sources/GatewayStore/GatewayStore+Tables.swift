@@ -106,6 +106,7 @@ extension GatewayStore {
     migrator.registerMigration("fork-code") { database in
       try database.execute(sql: "CREATE INDEX fork_code ON fork (code, device)")
     }
+    registerCoverage(&migrator)
     return migrator
   }
 }

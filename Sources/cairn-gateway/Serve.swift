@@ -50,6 +50,12 @@ struct Serve: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Regions whose challenges ask for beacons, each with its rules: EU868, or EU868:window=60,delay=30; with ; between. Default: none.",
+      valueName: "regions"))
+  var coverage: String?
+
+  @Option(
+    help: ArgumentHelp(
       "PEM file with the certificate and its chain: serve HTTPS.", valueName: "file")
   )
   var tlsCertificate: String?
@@ -79,7 +85,8 @@ struct Serve: AsyncParsableCommand {
       enrolment ?? file.enrolment ?? "open", owners: owners ?? file.owners, keys: keys ?? file.keys)
     let opened = try GatewayFolder.opened(
       folder, admission: admission,
-      challengeRules: try Self.challengeRules(challengeInterval ?? file.challengeInterval))
+      challengeRules: try Self.challengeRules(
+        challengeInterval ?? file.challengeInterval, coverage: coverage ?? file.coverage))
     let gateway = opened.gateway
 
     var settings = GatewayApplication.Settings(host: host, port: port)
@@ -143,13 +150,17 @@ struct Serve: AsyncParsableCommand {
     }
   }
 
-  static func challengeRules(_ text: String?) throws(OperatorError) -> ChallengeRules {
-    guard let text else { return ChallengeRules() }
+  static func challengeRules(_ text: String?, coverage: String?) throws(OperatorError)
+    -> ChallengeRules
+  {
+    let text = text ?? "900"
     guard let seconds = UInt32(text), ChallengeRules.intervalRange.contains(seconds) else {
       throw OperatorError(
         .configuration, "challenge-interval is a number of seconds from 10 to 86400, not \(text)")
     }
-    return ChallengeRules(intervalSeconds: seconds)
+    return ChallengeRules(
+      intervalSeconds: seconds,
+      coverage: try CoverageOption.policies(coverage, intervalSeconds: seconds))
   }
 
   /// "host:port", "[IPv6]:port".

@@ -100,6 +100,9 @@ final class TestNode {
     return try seal(leaves, isSimulated: isSimulated)
   }
 
+  /// The next batch, of these leaves.
+  func sealed(_ leaves: [[UInt8]]) throws -> [UInt8] { try seal(leaves, isSimulated: false) }
+
   private var schema: [UInt8] {
     var quantities = Quantities(filler: Quantity(name: "", unit: "", powerOfTen: 0))
     quantities.append(Quantity(name: "temperature", unit: "Cel", powerOfTen: -2))
@@ -119,10 +122,11 @@ final class TestNode {
   private func seal(_ leaves: [[UInt8]], isSimulated: Bool) throws -> [UInt8] {
     let first = log.frontier.size
     for leaf in leaves { log.frontier.append(leafHash: MerkleTree.leafHash(leaf.span)) }
+    let times = try leaves.map { try Leaf(decoding: $0.span).milliseconds }
     let checkpoint = Checkpoint(
       algorithm: .ed25519, keyID: publicKey.keyID, epoch: log.epoch, batch: log.batch,
-      first: first, size: log.frontier.size, boot: 1, firstLeafMilliseconds: 0,
-      lastLeafMilliseconds: try leaves.map { try Leaf(decoding: $0.span).milliseconds }.last ?? 0,
+      first: first, size: log.frontier.size, boot: 1, firstLeafMilliseconds: times.first ?? 0,
+      lastLeafMilliseconds: times.last ?? 0,
       flags: isSimulated ? 1 : 0, previous: log.previous, root: log.frontier.root())
     var hash = Digest()
     let message = try signed(Checkpoint.maximumMessageByteCount) {

@@ -70,11 +70,12 @@ struct TestServer {
     let lines = Mutex<[String]>([])
   }
 
-  init() throws {
+  init(challengeRules: ChallengeRules = ChallengeRules()) throws {
     var seed = FixedBytes<32>()
     seed[31] = 1
     let recorded = recorded
-    gateway = try Gateway(store: .inMemory(), key: FileKey(seed: seed))
+    gateway = try Gateway(
+      store: .inMemory(), key: FileKey(seed: seed), challengeRules: challengeRules)
     events = GatewayEvents { line in recorded.lines.withLock { $0.append(line) } }
     let server = GatewayApplication(
       gateway, settings: .init(host: "127.0.0.1", port: 0), events: events, now: { Self.now })

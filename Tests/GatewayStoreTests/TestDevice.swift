@@ -37,11 +37,12 @@ final class TestDevice {
 
   /// An enrolment with these figures.
   func signedEnrolment(
-    version: UInt64 = 1, previous: Digest? = nil, place: Place? = nil, _ authorization: [UInt8] = []
+    version: UInt64 = 1, previous: Digest? = nil, place: Place? = nil, anchor: Anchor? = nil,
+    radio: RadioSetup? = nil, _ authorization: [UInt8] = []
   ) throws -> [UInt8] {
     let enrolment = Enrolment(
-      version: version, previous: previous, deviceKey: publicKey, storage: .file, anchor: nil,
-      place: place, radio: nil, validFromUTCMilliseconds: nil)
+      version: version, previous: previous, deviceKey: publicKey, storage: .file, anchor: anchor,
+      place: place, radio: radio, validFromUTCMilliseconds: nil)
     return try signedBytes(Enrolment.maximumMessageByteCount) {
       try enrolment.sign(authorization: authorization.span, with: &key, into: $0).byteCount
     }

@@ -1,0 +1,154 @@
+import CoverageVerifier
+import Foundation
+import GatewayStore
+import HTTPTypes
+import Hummingbird
+import Proofs
+
+/// What beacons are worth, recomputed for every answer (docs/gateway.md, "Coverage").
+struct CoverageRoutes: Sendable {
+  private let store: GatewayStore
+  private let now: @Sendable () -> Int64
+
+  init(_ gateway: Gateway, now: @escaping @Sendable () -> Int64) {
+    store = gateway.store
+    self.now = now
+  }
+
+  func add(to router: Router<GatewayRequestContext>) {
+    router.read("/v1/coverage") { request, _ in try self.coverage(request) }
+    router.read("/v1/verdicts/{id}") { try self.verdict($0, $1) }
+  }
+
+  private func verdict(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
+    _ = try QueryReader(request, allowed: [])
+    _ = try request.negotiated([MediaType.json])
+    guard let name = BeaconName(context.parameters.get("id") ?? "") else {
+      throw RequestProblem(
+        .badRequest,
+        "A verdict's id is the SHA-256 of the sender's key in 64 digits, a dot, and the challenge's "
+          + "number.")
+    }
+    guard let judged = try store.beacon(name) else {
+      throw RequestProblem(.notFound, "No leaf speaks of this key's beacon of this number.")
+    }
+    guard isOpen(judged) else {
+      let due = judged.window.flatMap {
+        CalendarTime.text(utcMilliseconds: $0.revealUTCMilliseconds)
+      }
+      throw RequestProblem(
+        .conflict,
+        "The beacon's reveal is not due yet: what is known of it would tell others what to have "
+          + "heard. It is shown from \(due ?? "then") on.")
+    }
+    return .json(try CoverageJSON.verdict(judged))
+  }
+
+  /// The reveal is due: before that nothing of a beacon is shown.
+  private func isOpen(_ judged: JudgedBeacon) -> Bool {
+    judged.window.map { $0.revealUTCMilliseconds <= now() } ?? true
+  }
+
+  private func coverage(_ request: Request) throws -> Response {
+    let reader = try QueryReader(
+      request, allowed: ["device", "from", "to", "after", "limit"])
+    _ = try request.negotiated([MediaType.json])
+    var query = CoverageQuery()
+    query.fromUTCMilliseconds = try reader.time("from")
+    query.toUTCMilliseconds = try reader.time("to")
+    let limit =
+      try reader.number("limit", in: 1...CoverageQuery.maximumLimit) ?? query.limit
+    query.limit = limit + 1
+    if let after = reader.text("after") {
+      guard let name = BeaconName(after) else {
+        throw RequestProblem(.badRequest, "after= is what an earlier answer gave as next.")
+      }
+      query.after = name
+    }
+    if let device = reader.text("device") { query.keys = try keys(device) }
+    let found = try store.beacons(query)
+    let shown = Array(found.prefix(limit))
+    return .json(
+      .object([
+        ("nodes", .array(try nodes(shown, query))),
+        ("beacons", .array(shown.map { beacon($0) })),
+        ("next", found.count > limit ? shown.last.map { .text($0.name.text) } ?? .null : .null),
+      ]))
+  }
+
+  /// A device, or all keys of the node that has this id.
+  private func keys(_ name: String) throws -> [Digest] {
+    switch try store.device(named: name) {
+    case .found(let device): return [device.keyHash]
+    case .unknown, .ambiguous:
+      throw RequestProblem(.notFound, "No device with this id is known.")
+    case .malformed:
+      throw RequestProblem(
+        .badRequest, "device= is the SHA-256 of a key: 64 hexadecimal digits, or 16 at least.")
+    }
+  }
+
+  private func beacon(_ judged: JudgedBeacon) -> JSONText {
+    let verdict = judged.verdict
+    guard isOpen(judged) else {
+      return .object([
+        ("id", .text(judged.name.text)), ("due", CoverageJSON.due(judged)),
+        ("outcome", .text("not-due")),
+      ])
+    }
+    let counted = verdict.witnesses.filter(\.counts)
+    return .object([
+      ("id", .text(judged.name.text)), ("due", CoverageJSON.due(judged)),
+      ("outcome", .text(verdict.outcome.rawValue)),
+      ("reason", verdict.reason.map { .text($0.rawValue) } ?? .null),
+      ("simulated", .boolean(verdict.isSimulated)),
+      ("witnesses", .integer(Int64(counted.count))),
+      ("weightPermille", .integer(Int64(counted.reduce(0) { $0 + $1.weightPermille }))),
+      (
+        "refusedWitnesses",
+        Self.counts(verdict.witnesses.compactMap { $0.reason?.rawValue })
+      ),
+      ("silentListeners", .integer(Int64(verdict.silentListeners.count))),
+    ])
+  }
+
+  private static func counts(_ reasons: [String]) -> JSONText {
+    let counted = Dictionary(grouping: reasons) { $0 }.mapValues(\.count)
+    return .object(counted.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })
+  }
+
+  /// One line for each sender of these beacons.
+  private func nodes(_ shown: [JudgedBeacon], _ query: CoverageQuery) throws -> [JSONText] {
+    let byKey = Dictionary(grouping: shown) { $0.verdict.key }
+    return try byKey.sorted { $0.key < $1.key }.map { key, all in
+      let open = all.filter { isOpen($0) }
+      let verdicts = open.map(\.verdict)
+      func count(_ outcome: BeaconVerdict.Outcome) -> JSONText {
+        .integer(Int64(verdicts.count { $0.outcome == outcome }))
+      }
+      let region = all.lazy.compactMap { $0.evidence.sender.radio?.region }.first
+      let due = try region.map {
+        try store.beaconChallengeCount(
+          fromUTCMilliseconds: query.fromUTCMilliseconds, to: query.toUTCMilliseconds,
+          region: String(decoding: $0.span.array, as: UTF8.self))
+      }
+      return .object([
+        ("device", .text(key)),
+        ("node", verdicts.lazy.compactMap(\.node).first.map { .text($0) } ?? .null),
+        ("due", due.map { .integer(Int64($0)) } ?? .null),
+        ("sent", .integer(Int64(open.count { !$0.evidence.sents.isEmpty }))),
+        ("notDue", .integer(Int64(all.count - open.count))),
+        ("sound", count(.sound)), ("refused", count(.refused)), ("pending", count(.pending)),
+        (
+          "witnesses",
+          .integer(Int64(verdicts.reduce(0) { $0 + $1.witnesses.count(where: \.counts) }))
+        ),
+        ("reasons", Self.counts(verdicts.compactMap { $0.reason?.rawValue })),
+        (
+          "witnessReasons",
+          Self.counts(verdicts.flatMap { $0.witnesses.compactMap { $0.reason?.rawValue } })
+        ),
+      ])
+    }
+  }
+}
