@@ -81,7 +81,7 @@ let boardTargets: [Target] = [
   module("LoRa", ["FixedMemory"], noHeap),
   module("Radios", ["Buses", "LoRa", "Records", "FixedMemory"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
-  module("Coverage", ["LoRa", "Proofs", "Records", "FixedMemory"], noHeap),
+  module("Coverage", ["LoRa", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
   module(
     "RadioDuties", ["Coverage", "Radios", "LoRa", "Proofs", "Records", "Buses", "FixedMemory"],
     noHeap),
@@ -134,9 +134,14 @@ func program(
   .executableTarget(
     name: name, dependencies: dependencies, exclude: ["README.md"],
     swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
-    // One file for any distribution, and nothing to load at start.
+    // One file for any distribution, and nothing to load at start. Bodies that are equal, as generics of like layout
+    // have them, are there once.
     linkerSettings: isEmbedded && isStatic
-      ? [.unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"])] + crossLink
+      ? [
+        .unsafeFlags([
+          "-Xclang-linker", "-static", "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all",
+        ])
+      ] + crossLink
       : crossLink)
 }
 
@@ -367,7 +372,7 @@ let hostTests: [Target] = [
     [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
-      "Simulation", "Coverage", "Radios",
+      "Simulation", "Coverage", "Radios", "CoverageVerifier", "LoRa",
     ]),
   // Whole programs, as a person starts them.
   tests(

@@ -32,6 +32,9 @@ compile+=(
   "-isystem$root/usr/include/$target" "-isystem$root/usr/include"
 )
 c+=("--target=$target" -fPIC "--sysroot=$root")
+# Nothing unwinds a stack: the tables for it would be a twelfth of the program.
+compile+=(-fno-asynchronous-unwind-tables -fno-unwind-tables)
+c+=(-fno-asynchronous-unwind-tables -fno-unwind-tables)
 list() { printf '"%s",' "$@" | sed 's/,$//'; }
 swift_options=()
 for option in "${compile[@]}"; do swift_options+=(-Xcc "$option"); done

@@ -37,7 +37,7 @@ extension BeaconNode {
     else { return drop(place, .noChannel, &actions) }
     let window = beacon.order.window
     let start = window.transmissionUTCMilliseconds(beacon.slot)
-    guard start - utc <= Self.leadMilliseconds else { return }
+    guard start - utc <= leadMilliseconds else { return }
     // The frame has to end within the slot by this clock; what is over is not begun late.
     let end = max(utc, start) + Int64(airtime) / 1_000 + 1
     let limit =
@@ -59,7 +59,11 @@ extension BeaconNode {
       .transmit(
         BeaconTransmission(
           number: beacon.order.number, isRetry: beacon.isRetry,
-          startMilliseconds: startMilliseconds, frame: beacon.draw.frame,
+          startMilliseconds: startMilliseconds,
+          // By the verifier's tolerance a frame may be as late as this where it fills its slot.
+          latestMilliseconds: startMilliseconds
+            + max(Self.latenessMilliseconds, limit - Int64(airtime) / 1_000 - 1 - start),
+          frame: beacon.draw.frame,
           frequencyHertz: beacon.place.frequencyHertz,
           spreadingFactor: beacon.place.spreadingFactor, timeOnAirMicroseconds: airtime,
           powerCentidecibelMilliwatts: power)))
@@ -142,6 +146,30 @@ extension BeaconNode {
             powerCentidecibelMilliwatts: due.powerCentidecibelMilliwatts)))
       written += 1
     }
+  }
+
+  /// When `handle` wants a tick.
+  public func nextStep(at now: NodeTime) -> Int64 {
+    var next = quietSinceMilliseconds + quietLimitMilliseconds
+    for place in beacons.indices {
+      guard let beacon = beacons[place] else { continue }
+      switch beacon.stage {
+      case .transmitting(let deadline): next = min(next, deadline)
+      case .writingIntent: next = min(next, beacon.deadlineMilliseconds)
+      case .waiting:
+        next = min(next, beacon.deadlineMilliseconds)
+        guard now.isGoodEnough(for: beacon.order.policy), let utc = now.utcMilliseconds else {
+          continue
+        }
+        let start = beacon.order.window.transmissionUTCMilliseconds(beacon.slot)
+        next = min(next, now.milliseconds + start - leadMilliseconds - utc)
+      }
+    }
+    if !reveals.isEmpty, let utc = now.utcMilliseconds, now.uncertaintyMilliseconds < 1 << 40 {
+      let wait = reveals[0].utcMilliseconds + Int64(now.uncertaintyMilliseconds) - utc
+      next = min(next, now.milliseconds + max(10, wait))
+    }
+    return max(now.milliseconds, next)
   }
 
   /// For tests.

@@ -19,8 +19,8 @@ public struct BeaconNode: ~Copyable {
   static var beaconLimit: Int { 2 }
   /// A reveal is due at most 30 windows after its own, and two are under way: `CoveragePolicy.maximumRevealWindows`.
   static var revealLimit: Int { 32 }
-  /// The radio gets its order so long before the slot.
-  static var leadMilliseconds: Int64 { 1_000 }
+  /// A frame that fills its slot may begin so late.
+  static var latenessMilliseconds: Int64 { 100 }
   /// A radio that has said nothing so long after a frame's end says nothing any more.
   static var answerMilliseconds: Int64 { 5_000 }
   /// Reveals written in one step: the rest come with the next.
@@ -29,8 +29,8 @@ public struct BeaconNode: ~Copyable {
   /// What is enrolled.
   public struct Setup: Sendable {
     public let keyHash: Digest
-    /// Of the first challenge that the chain serves.
-    public let firstNumber: UInt64
+    /// Of the first challenge that the chain serves; `UInt64.max` without one.
+    public fileprivate(set) var firstNumber: UInt64
     public let plan: RegionPlan
     public let transmitter: Transmitter
 
@@ -71,23 +71,53 @@ public struct BeaconNode: ~Copyable {
     let powerCentidecibelMilliwatts: Int32
   }
 
-  public let setup: Setup
-  let chain: HashChain
+  public private(set) var setup: Setup
+  private(set) var chain: HashChain
+  /// The radio gets its order so long before the slot: what it takes to set it, and to note the airtime.
+  public var leadMilliseconds: Int64 = 1_000
+  /// Up to here an earlier run of the program has handed beacons to a radio: they may have been sent.
+  private var attemptedNumber: UInt32
   var beacons: FixedArray<2, Beacon?>
   var reveals: FixedArray<32, PendingReveal>
   public private(set) var lastNumber: UInt32 = 0
   /// Since when there is no challenge, and after how long that is told.
-  private var quietSinceMilliseconds: Int64
-  private var quietLimitMilliseconds: Int64 = 2 * 900_000
+  var quietSinceMilliseconds: Int64
+  private(set) var quietLimitMilliseconds: Int64 = 2 * 900_000
 
-  public init(setup: Setup, chain: consuming HashChain, now: NodeTime) {
+  public init(
+    setup: Setup, chain: consuming HashChain, attemptedNumber: UInt32 = 0, now: NodeTime
+  ) {
     self.setup = setup
     self.chain = chain
+    self.attemptedNumber = attemptedNumber
     beacons = FixedArray(filler: nil)
     for _ in 0..<Self.beaconLimit { beacons.append(nil) }
     reveals = FixedArray(
       filler: PendingReveal(number: 0, utcMilliseconds: 0, powerCentidecibelMilliwatts: 0))
     quietSinceMilliseconds = now.milliseconds
+  }
+
+  /// Whether a challenge asks for a chain that serves the ones after it: there is none, or it begins later or has
+  /// ended. Not while a link of it is still to be revealed; and one that was enrolled is not given up for a challenge
+  /// of the past.
+  public func wantsChain(for order: BeaconOrder, at now: NodeTime) -> Bool {
+    if setup.firstNumber != .max {
+      guard now.isGoodEnough(for: order.policy),
+        now.utcMilliseconds ?? .max < order.window.endUTCMilliseconds
+      else { return false }
+    }
+    guard HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber) == nil,
+      UInt64(order.number) + 1 != setup.firstNumber
+    else { return false }
+    return reveals.isEmpty && beacons[0] == nil && beacons[1] == nil
+  }
+
+  /// Another chain, once it is durable and enrolled; from this challenge on.
+  public mutating func begin(_ newChain: consuming HashChain, firstNumber: UInt64) {
+    chain = newChain
+    setup.firstNumber = firstNumber
+    // Its frames are others.
+    attemptedNumber = 0
   }
 
   public mutating func handle(_ event: BeaconEvent, at now: NodeTime) -> BeaconActions {
@@ -158,6 +188,9 @@ public struct BeaconNode: ~Copyable {
       let index = HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber),
       let link = chain.link(index)
     else { return .failure(Refusal(reason: .chainNotValid)) }
+    guard order.number > attemptedNumber else {
+      return .failure(Refusal(reason: .outcomeUnknown))
+    }
     guard setup.plan.transmission == .allowed else {
       return .failure(Refusal(reason: .listenBeforeTalk))
     }

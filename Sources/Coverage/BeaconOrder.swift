@@ -48,8 +48,10 @@ public struct NodeTime: Equatable, Sendable {
 public struct BeaconTransmission: Equatable, Sendable {
   public let number: UInt32
   public let isRetry: Bool
-  /// When the first symbol goes out: milliseconds since the boot began, a second ahead at most.
+  /// When the first symbol goes out: milliseconds since the boot began.
   public let startMilliseconds: Int64
+  /// Later than this it is not begun.
+  public let latestMilliseconds: Int64
   public let frame: BeaconFrame
   public let frequencyHertz: UInt32
   public let spreadingFactor: UInt8

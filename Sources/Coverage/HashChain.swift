@@ -15,6 +15,13 @@ public struct HashChain: ~Copyable {
   /// kept[k] is link 256 · (k + 1): 256 of 32 bytes, 8 KiB.
   private var kept = InlineArray<256, Digest>(repeating: Digest())
   public let anchor: Digest
+  private let isEmpty: Bool
+
+  /// None: it has no links.
+  public init() {
+    anchor = Digest()
+    isEmpty = true
+  }
 
   /// - `secret`: the last link, 32 random bytes.
   public init(secret: Digest) {
@@ -26,11 +33,12 @@ public struct HashChain: ~Copyable {
       index -= 1
     }
     anchor = link
+    isEmpty = false
   }
 
   /// Link `index`, 1 to 65 536; nil outside: the chain has not begun, or has ended.
   public func link(_ index: Int) -> Digest? {
-    guard index >= 1, index <= Self.linkCount else { return nil }
+    guard !isEmpty, index >= 1, index <= Self.linkCount else { return nil }
     let block = (index - 1) / Self.step
     var link = kept[block]
     for _ in index..<(block + 1) * Self.step { link = Self.before(link) }

@@ -45,6 +45,17 @@ public struct AirtimeBudget: Sendable {
     count(band: band, microseconds: microseconds, now: now)
   }
 
+  /// What an earlier run of the program sent, as if it had been then; the latest comes last.
+  public mutating func restore(band: Int, microseconds: UInt32, at milliseconds: Int64) {
+    count(band: band, microseconds: microseconds, now: milliseconds)
+  }
+
+  /// What counts now of one sub-band.
+  public mutating func spentMicroseconds(band: Int, now: Int64) -> UInt64 {
+    advance(to: now)
+    return spentMicroseconds(band: band)
+  }
+
   private mutating func count(band: Int, microseconds: UInt32, now: Int64) {
     advance(to: now)
     let place = Int(minute % Self.minuteCount)

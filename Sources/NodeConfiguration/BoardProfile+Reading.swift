@@ -52,7 +52,7 @@ extension BoardProfile: ConfigurationDocument {
       .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
       .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
       .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,
-      .radioPort,
+      .radioPort, .radioTransmit,
       .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
       .deliveryMonthlyBudget,
       .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,

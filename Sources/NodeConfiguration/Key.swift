@@ -105,6 +105,7 @@ enum Key: UInt8 {
   case contactLine, contactDebounce, contactTamper
   case keyAddress
   case radioPort
+  case radioTransmit
 
-  static var count: Int { 77 }
+  static var count: Int { 78 }
 }

@@ -120,7 +120,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<77, KeyDefinition> = [
+  static let rows: InlineArray<78, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -260,5 +260,6 @@ enum KeyTable {
     .init(.keyAddress, .key, "address", .keyAddress, .unset),
 
     .init(.radioPort, .radio, "port", .name, .unset),
+    .init(.radioTransmit, .radio, "transmit", .flag, .standard("no")),
   ]
 }

@@ -130,6 +130,11 @@ extension SiteConfiguration {
         sensor.bus, isSerial: false, key: "bus", line: sensor.busLine, problems: &problems)
     }
     checkInputs(against: board, problems: &problems)
+    if let radio, radio.transmits, radio.port.isEmpty {
+      problems.refuse(
+        .site, line: radio.transmitsLine, .contradiction,
+        "transmit: the radio has no line: name one with port, or leave this away")
+    }
     if let radio, !radio.port.isEmpty {
       board.check(
         radio.port, isSerial: true, key: "port", line: radio.portLine, problems: &problems)

@@ -66,6 +66,9 @@ public struct SiteConfiguration: ~Copyable {
     /// A serial line of the board profile; empty: the radio is enrolled, and not used.
     public internal(set) var port = Name()
     var portLine = 0
+    /// Beacons are sent. Nothing is transmitted without it.
+    public internal(set) var transmits = false
+    var transmitsLine = 0
   }
 
   public struct Delivery: Sendable {
@@ -269,6 +272,9 @@ extension SiteConfiguration: ConfigurationDocument {
     case .radioPort:
       radio?.port = fixed(text)
       radio?.portLine = line
+    case .radioTransmit:
+      radio?.transmits = value.flag
+      radio?.transmitsLine = line
     case .batchInterval: batchIntervalMilliseconds = value.number
     case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
     case .commitInterval: commitIntervalMilliseconds = value.number

@@ -8,6 +8,8 @@ import NodeConfiguration
 ///     STATE/agent/device.pub    the public key, 32 bytes              agent writes, all read
 ///     STATE/agent/enrolment.cose  what this node is and where      agent writes, uplink reads
 ///     STATE/agent/spool         the log, preallocated                 agent writes, uplink reads
+///     STATE/agent/agent.chain   what its beacons are drawn from, mode 0600; beside the key   agent
+///     STATE/agent/airtime.cbor  what its radio sent within the hour   agent
 ///     STATE/agent/gateway-keys.cbor  the gateway's keys, proved     agent writes, uplink reads
 ///     STATE/uplink/cursor       how far delivery has come             uplink
 ///     STATE/uplink/budget.cbor            bytes of this month, where they are counted     uplink
@@ -28,6 +30,8 @@ public struct NodePaths {
   public let enrolment: FixedPath
   public let spool: FixedPath
   public let gatewayKeys: FixedPath
+  public let chain: FixedPath
+  public let airtime: FixedPath
   public let uplinkFolder: FixedPath
   public let consoleFolder: FixedPath
   public let consoleAttempts: FixedPath
@@ -53,6 +57,8 @@ public struct NodePaths {
       let enrolment = agent.appending(name: "enrolment.cose"),
       let spool = agent.appending(name: "spool"), let cursor = uplink.appending(name: "cursor"),
       let gatewayKeys = agent.appending(name: "gateway-keys.cbor"),
+      let chain = key.directory.appending(name: "agent.chain"),
+      let airtime = agent.appending(name: "airtime.cbor"),
       let budget = uplink.appending(name: "budget.cbor"),
       let enrolmentAnswer = uplink.appending(name: "enrolment-answer.cbor"),
       let gatewayHead = uplink.appending(name: "gateway-head.cose"),
@@ -75,6 +81,8 @@ public struct NodePaths {
     self.enrolment = enrolment
     self.spool = spool
     self.gatewayKeys = gatewayKeys
+    self.chain = chain
+    self.airtime = airtime
     self.uplinkFolder = uplink
     self.enrolmentAnswer = enrolmentAnswer
     self.gatewayHead = gatewayHead
@@ -87,7 +95,9 @@ public struct NodePaths {
 
   /// The key's address is that of another file of the agent, which one of the two would overwrite.
   public var isKeyAnothersPlace: Bool {
-    let others: InlineArray<4, FixedPath> = [publicKey, enrolment, spool, gatewayKeys]
+    let others: InlineArray<6, FixedPath> = [
+      publicKey, enrolment, spool, gatewayKeys, chain, airtime,
+    ]
     for index in others.indices where others[index].span.equals(key.span) { return true }
     return false
   }

@@ -40,11 +40,16 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
   public private(set) var setting: RadioSetting?
   private(set) var capabilities: RadioCapabilities?
   private var isAttached = false
+  /// When all of the last transmission's command had reached the radio; nil: it has not.
+  private(set) var frameHandedOver: Int64?
   private var nextRadioStep: Int64 = .max
   private var frame = ReceivedFrame()
   private var witness: WitnessNode
   private var nextAttempt: Int64 = 0
   private var nextSetting: Int64 = 0
+  /// What is to be sent, and what became of it until that is told.
+  var sending: Sending?
+  var outcome: (number: UInt32, outcome: TransmissionOutcome)?
 
   /// Of the window that lasts or comes first, and of the one behind it.
   var current: WindowWatch?
@@ -95,11 +100,13 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
     (state, identity, setting) = (present.state, present.identity, present.setting)
     (capabilities, isAttached) = (present.capabilities, true)
     nextRadioStep = present.nextStep(atMilliseconds: now.milliseconds)
+    frameHandedOver = present.frameHandedOverMilliseconds
     radio = consume present
   }
 
   /// The line is gone: it is closed here.
   public mutating func detach(at now: NodeTime) {
+    sendingFailed(.bus(.disconnected), handedOverAt: frameHandedOver)
     radio = nil
     look(now)
     forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
@@ -131,11 +138,16 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
     }
     if !faults.isEmpty { wake = min(wake, nextFault) }
     if resetCount > 0 { wake = min(wake, nextReset) }
+    wake = min(wake, nextSendingStep(now))
     return max(now.milliseconds, min(wake, nextWindowStep(now)))
   }
 
   /// What waits to be told.
   private mutating func due(_ now: NodeTime) -> RadioDutyAction? {
+    if let ended = outcome {
+      outcome = nil
+      return .transmissionEnded(number: ended.number, ended.outcome)
+    }
     if let since = deafSince {
       deafSince = nil
       return .writeDeaf(sinceMilliseconds: since)
@@ -159,21 +171,24 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
 
   /// Asks the radio for what is wanted of it now.
   private mutating func crank(_ now: NodeTime) {
+    crankSending(now)
     switch state {
     case .failed, .unknown:
       guard isAttached, now.milliseconds >= nextAttempt else { return }
       nextAttempt = now.milliseconds + Self.attemptMilliseconds
       radio?.begin(atMilliseconds: now.milliseconds)
     case .ready, .listening:
-      let place = wantedPlace(now)
-      guard now.milliseconds >= nextSetting, !isSet(to: place),
-        let capabilities,
+      guard sending?.isAsked != true else { return }
+      let place = sending?.place ?? wantedPlace(now)
+      let isWanted = sending.map { !isSet(for: $0) } ?? !isSet(to: place)
+      guard now.milliseconds >= nextSetting, isWanted, let capabilities,
         let modulation = Modulation(spreadingFactor: place.spreadingFactor)
       else { return }
       let setting = RadioSetting(
         frequencyHertz: place.frequencyHertz, modulation: modulation,
         powerCentidecibelMilliwatts: capabilities.nearestPower(
-          toCentidecibelMilliwatts: transmitPowerCentidecibelMilliwatts))
+          toCentidecibelMilliwatts: sending?.order.powerCentidecibelMilliwatts
+            ?? transmitPowerCentidecibelMilliwatts))
       do throws(RadioRefusal) {
         try radio?.configure(setting, atMilliseconds: now.milliseconds)
       } catch {
@@ -191,12 +206,29 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
       && setting.modulation.spreadingFactor == place.spreadingFactor
   }
 
+  /// Set to the place and power of a transmission.
+  func isSet(for sending: Sending) -> Bool {
+    guard isSet(to: sending.place), let capabilities, let setting else { return false }
+    return setting.powerCentidecibelMilliwatts
+      == capabilities.nearestPower(
+        toCentidecibelMilliwatts: sending.order.powerCentidecibelMilliwatts)
+  }
+
+  mutating func askToSend(_ order: RadioTransmission, _ now: NodeTime) throws(RadioRefusal) {
+    frameHandedOver = nil
+    try radio?.transmit(
+      order.bytes.span.extracting(0..<order.byteCount), atMilliseconds: now.milliseconds)
+  }
+
   /// Whether it hears what is sent there.
   func isListening(to place: ListeningPlace) -> Bool { isSet(to: place) }
 
   private mutating func take(_ event: RadioEvent, _ now: NodeTime) -> RadioDutyAction? {
     switch event {
-    case .identified, .configured, .transmitted, .noise: return nil
+    case .identified, .configured, .noise: return nil
+    case .transmitted(let report):
+      sendingEnded(report)
+      return nil
     case .received: return hear(now)
     case .deaf(let since):
       deafSince = max(0, since)
@@ -207,8 +239,11 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
       resetCount += 1
       forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
       return nil
-    case .failed(_, let failure):
+    case .failed(let request, let failure):
       count(failure.faultCode)
+      if request == .transmit || state == .failed {
+        sendingFailed(failure, handedOverAt: frameHandedOver)
+      }
       forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
       nextSetting = now.milliseconds + Self.settingMilliseconds
       if state == .failed { nextAttempt = now.milliseconds + Self.attemptMilliseconds }
@@ -222,15 +257,29 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
       milliseconds: frame.receivedMilliseconds,
       rssiCentidecibelMilliwatts: frame.packetRSSICentidecibelMilliwatts,
       snrCentidecibels: frame.snrCentidecibels)
-    guard frame.checksum != .wrong, let beacon = BeaconFrame(frame.bytes),
+    guard frame.checksum != .wrong,
       let reception = Reception(
         frame,
         uncertaintyMilliseconds: capabilities?.receiveTimeUncertaintyMilliseconds
-          ?? 0),
-      case .keep = witness.hear(beacon, reception)
+          ?? 0)
     else { return nil }
+    guard let beacon = BeaconFrame(frame.bytes) else {
+      guard Self.isLoRaWAN(frame.bytes),
+        case .keep = witness.forward(atMilliseconds: now.milliseconds)
+      else { return nil }
+      return .writeFrame(
+        ForwardedFrame(
+          hash: SHA256.hash(frame.bytes), byteCount: frame.byteCount, reception: reception))
+    }
+    guard case .keep = witness.hear(beacon, reception) else { return nil }
     witnessCount += 1
     return .writeWitness(BeaconWitness(frame: beacon.bytes, reception: reception))
+  }
+
+  /// By its first byte and length (TS001-1.0.4, section 4.2): of major version 1, no proprietary one, and as long as a
+  /// header with an address and a checksum.
+  private static func isLoRaWAN(_ bytes: Span<UInt8>) -> Bool {
+    bytes.count >= 12 && bytes[0] & 0x03 == 0 && bytes[0] >> 5 < 7
   }
 
   private mutating func count(_ code: FaultCode) {

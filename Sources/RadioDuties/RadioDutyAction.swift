@@ -7,6 +7,9 @@ import Records
 public enum RadioDutyAction: Equatable, Sendable {
   case writeWitness(BeaconWitness)
   case writeListen(ListenRecord)
+  case writeFrame(ForwardedFrame)
+  /// What became of the transmission that the duty was given.
+  case transmissionEnded(number: UInt32, TransmissionOutcome)
   case writeFramesRefused(FrameRefusal, count: UInt64)
   case writeDeaf(sinceMilliseconds: Int64)
   case writeReset(RadioResetReason, count: UInt64)

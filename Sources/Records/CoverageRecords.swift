@@ -258,6 +258,8 @@ public enum BeaconReason: UInt8, Sendable {
   case radioFailed = 11
   /// The plan or the radio has no such power or frequency.
   case notAllowed = 12
+  /// The agent was started anew after it had handed it to the radio, and before it was told what became of it.
+  case outcomeUnknown = 13
 }
 
 /// Why frames became no leaves, in events of code 13. Numbers never change their meaning.

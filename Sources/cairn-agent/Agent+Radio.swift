@@ -125,6 +125,14 @@ extension Agent {
       isKept = record {
         LeafEncoding.listen(schema: schema, milliseconds: milliseconds, listen, into: $0)
       }
+    case .writeFrame(let frame):
+      isKept = record {
+        LeafEncoding.frame(
+          schema: schema, milliseconds: milliseconds, frame, receipt: Span(), into: $0)
+      }
+    case .transmissionEnded(let number, let outcome):
+      take(outcome, of: number)
+      isKept = true
     case .writeFramesRefused(let reason, let count):
       isKept = recordRadio(.framesRefused, UInt64(reason.rawValue), count)
     case .writeDeaf(let since): isKept = recordRadio(.radioDeaf, UInt64(since), nil)
@@ -202,13 +210,5 @@ extension Agent {
     status.lastFaultNumber = UInt16(duty.lastFault?.rawValue ?? 0)
     radio = consume duty
     return status
-  }
-
-  /// A challenge whose hash stands in the log; nil for one that asks for no beacons.
-  mutating func take(_ order: BeaconOrder?) {
-    guard let order else { return }
-    let time = nodeTime
-    radio?.take(order, at: time)
-    nextRadioStep = now
   }
 }

@@ -144,7 +144,7 @@ extension Agent {
       guard version >= enrolmentVersion(paths, key.publicKey) else {
         throw Refusal(.enrolmentOutdated)
       }
-      keepEnrolment(paths, files.site, key: &key, learnt: message)
+      keepEnrolment(paths, files.site, key: &key, anchor: anchorWanted, learnt: message)
       return nil
     } catch { return error }
   }

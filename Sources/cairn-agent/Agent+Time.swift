@@ -175,6 +175,7 @@ extension Agent {
         let isDue =
           candidate.milliseconds - mapping.milliseconds
           >= files.site.clock.repeatIntervalMilliseconds
+          || isClockWanted && candidate.uncertaintyMilliseconds <= known
         let tolerance =
           UInt64(files.site.clock.toleranceMilliseconds) + candidate.uncertaintyMilliseconds
         guard isDue || shift > tolerance else { return }
@@ -190,6 +191,9 @@ extension Agent {
         utcMilliseconds: told.utcMilliseconds,
         uncertaintyMilliseconds: told.uncertaintyMilliseconds, into: $0)
     }
-    if isKept { mapping = told }
+    if isKept {
+      mapping = told
+      isClockWanted = false
+    }
   }
 }

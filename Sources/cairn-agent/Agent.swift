@@ -1,5 +1,6 @@
 import AgentMessages
 import Buses
+import Coverage
 import DeviceLog
 import FixedMemory
 import LinuxPlatform
@@ -67,7 +68,18 @@ struct Agent: ~Copyable {
   var radioChanges = DeviceChanges()
   /// What its schema leaf said in this boot.
   var toldRadio: RadioKind?
+  /// Nil where nothing is transmitted; then `airtime` is nil too.
+  var beacons: BeaconNode?
+  var airtime: AirtimeLedger?
+  var anchorWanted: AnchorWanted
+  /// False: the chain's file can't be read, and is left alone.
+  var mayBeginChain: Bool
+  var nextBeaconStep: Int64 = 0
+  /// Why the last beacon was not sent.
+  var lastBeaconReason: BeaconReason?
   var mapping: ClockMapping?
+  /// The next measurement of the clock becomes a leaf.
+  var isClockWanted = false
   var nextClockLook: Int64 = 0
   var isNoClockTold = false
   var nextPosition: Int64 = 0
@@ -103,13 +115,18 @@ struct Agent: ~Copyable {
   init(
     files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
     log: consuming AgentLog, owedEpoch: OwedEpoch?, gatewayKeys: GatewayKeys,
-    socket: consuming AgentSocket
+    beacons start: consuming BeaconStart, socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
     sensors = InlineArray<16, AgentSensor?> { _ in nil }
     devices = DeviceFolders(files)
     lines = AgentLines(files)
     radio = Self.radioDuty(files, keyHash: key.publicKey.hash)
+    anchorWanted = start.anchor
+    mayBeginChain = true
+    if case .unchanged = start.anchor { mayBeginChain = false }
+    airtime = start.airtime
+    beacons = start.node.take()
     self.socket = socket
     self.owedEpoch = owedEpoch
     self.gatewayKeys = gatewayKeys
@@ -137,6 +154,7 @@ struct Agent: ~Copyable {
       followDevices()
       takeReceiver()
       takeRadio()
+      followBeacons()
       takeLines()
       measureWhatIsDue()
       lookAtClock()
@@ -169,7 +187,7 @@ struct Agent: ~Copyable {
     if let due = faults.nextDueMilliseconds { wake = min(wake, due) }
     if let due = nextDeviceLeaf { wake = min(wake, due) }
     wake = min(wake, devices.nextLookMilliseconds)
-    wake = min(wake, nextRadioStep)
+    wake = min(wake, min(nextRadioStep, nextBeaconStep))
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
     if let descriptor = receiverPort?.pollDescriptor {

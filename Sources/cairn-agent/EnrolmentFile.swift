@@ -14,7 +14,7 @@ import Signers
 ///   the site file says, it is the file from here on; else the version after it is signed.
 func keepEnrolment(
   _ paths: NodePaths, _ site: borrowing SiteConfiguration, key: inout FileKey,
-  learnt: Span<UInt8> = Span()
+  anchor: AnchorWanted, learnt: Span<UInt8> = Span()
 ) {
   var authorization = InlineArray<512, UInt8>(repeating: 0)
   var authorizationSpan = authorization.mutableSpan
@@ -27,6 +27,7 @@ func keepEnrolment(
   var wanted = Enrolment(
     version: 1, previous: nil, deviceKey: key.publicKey, storage: .file, anchor: nil,
     place: place(site), radio: radio(site), validFromUTCMilliseconds: nil)
+  if case .anchor(let known) = anchor { wanted.anchor = known }
   var file = InlineArray<1024, UInt8>(repeating: 0)
   var fileSpan = file.mutableSpan
   var fileCount = learnt.count
@@ -41,6 +42,7 @@ func keepEnrolment(
     if kept.enrolment.deviceKey == key.publicKey, kept.enrolment.version < UInt64(Int64.max) {
       wanted.version = kept.enrolment.version
       wanted.previous = kept.enrolment.previous
+      if case .unchanged = anchor { wanted.anchor = kept.enrolment.anchor }
       if wanted == kept.enrolment,
         message.extracting(kept.authorization).equals(
           authorizationSpan.span.extracting(0..<authorizationCount))

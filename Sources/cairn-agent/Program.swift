@@ -2,6 +2,7 @@ import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
 import NodeFiles
+import Proofs
 import Signers
 
 /// The version that boot leaves and `--version` give.
@@ -42,13 +43,14 @@ struct Program {
     if start.isAdopted || (!start.isKeyNew && !isFormatted(paths)) {
       start.head = room.waitForHead(signals)
     }
-    keepEnrolment(paths, files.site, key: &key)
+    let beacons = openBeacons(paths, files.site, keyHash: key.publicKey.hash)
+    keepEnrolment(paths, files.site, key: &key, anchor: beacons.anchor)
     let gatewayKeys = room.gatewayKeys
     var owed: OwedEpoch?
     let log = openLog(paths, files.site, start, key: &key, owed: &owed)
     var agent = Agent(
       files: files, paths: paths, key: key, log: log, owedEpoch: owed, gatewayKeys: gatewayKeys,
-      socket: room.leave())
+      beacons: beacons, socket: room.leave())
     agent.run(signals)
     keyLock?.release()
     lock.release()

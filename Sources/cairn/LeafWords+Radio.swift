@@ -17,6 +17,7 @@ extension LeafWords {
     case .notDurable: "the log could not make it durable first"
     case .radioFailed: "the radio could not send it"
     case .notAllowed: "the plan or the radio has no such power or frequency"
+    case .outcomeUnknown: "the agent ended while the radio had it; it may have been sent"
     case nil: "for a reason that this program does not know"
     }
   }

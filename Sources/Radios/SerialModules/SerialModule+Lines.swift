@@ -81,7 +81,10 @@ extension SerialModule {
 
   private mutating func busy(_ current: Exchange, atMilliseconds now: Int64) {
     if current.script == .poll, dialect == .rn2483 { return advance(current, atMilliseconds: now) }
-    guard current.busyCount < Self.busyAttempts else { return fail(.busy, atMilliseconds: now) }
+    // When it would be sent later is the caller's to decide.
+    guard current.busyCount < Self.busyAttempts, !current.isSending else {
+      return fail(.busy, atMilliseconds: now)
+    }
     exchange?.busyCount += 1
     exchange?.phase = .pausing(until: now + Self.quietMilliseconds, isRepeated: true)
   }

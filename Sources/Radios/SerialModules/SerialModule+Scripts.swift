@@ -44,7 +44,10 @@ extension SerialModule {
   mutating func handOver(_ count: Int, atMilliseconds now: Int64) {
     handedOverCount += count
     guard handedOverCount >= output.byteCount, let current = exchange else { return }
-    if current.script == .send { handedOverAt = now }
+    if current.script == .send {
+      handedOverAt = now
+      if current.isSending { frameHandedOverAt = now }
+    }
     // The command's own way over a line of 9600 baud, and that of an answer that repeats it.
     let transfer = Int64(output.byteCount) * 3
     exchange?.phase = .waiting(until: now + current.command.answerMilliseconds + transfer)

@@ -41,6 +41,8 @@ struct SerialModule: ~Copyable {
     var sawGarbage = false
     /// A frame came meanwhile: the module was in reception.
     var sawFrame = false
+    /// The command is the one that sends: it is said once.
+    var isSending: Bool { script == .send && command.attempts == 1 }
   }
 
   /// What is known of a frame whose lines have not all come.
@@ -75,6 +77,8 @@ struct SerialModule: ~Copyable {
   var payload = FixedBytes<255>()
   var payloadCount = 0
   var handedOverAt: Int64 = 0
+  /// The same, nil until the command that sends has left as a whole.
+  var frameHandedOverAt: Int64?
 
   var held = ReceivedFrame()
   var part = PartOfFrame.none
@@ -173,6 +177,7 @@ struct SerialModule: ~Copyable {
     if let first = capabilities.fixedFirstByte, bytes[0] != first { throw .firstByteNotPossible }
     for index in bytes.indices { payload[index] = bytes[index] }
     payloadCount = bytes.count
+    frameHandedOverAt = nil
     (request, isWaiting) = (.transmit, true)
   }
 

@@ -28,6 +28,8 @@ public struct SerialRadio<Port: SerialPort & ~Copyable>: LoRaRadio, ~Copyable {
   public var state: RadioState { module.state }
   public var setting: RadioSetting? { module.setting }
   public var counts: RadioCounts { module.counts }
+  /// When all of the command of the last transmission had left; nil: the module can't have sent it.
+  public var frameHandedOverMilliseconds: Int64? { module.frameHandedOverAt }
 
   public mutating func begin(atMilliseconds now: Int64) {
     (inboxOffset, inboxCount) = (0, 0)
