@@ -111,7 +111,10 @@ test: ship outside ## every test
 	$(MAKE) test-optimised
 	$(MAKE) test-cross
 	$(MAKE) test-image
-	@# `make board-test` stands apart until all of its scenarios have passed in one run (Tests/BoardTests).
+	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES) $(BOARD_TEST_PACKAGES)"
+	@# QEMU translates code while it runs, and is reached by loopback: some sandboxes forbid that.
+	@if why=$$(python3 Tests/BoardTests/board_test.py --possible); then $(MAKE) board-test; \
+	else echo "board-test: NOT RUN: $$why"; fi
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(PYTHON) Tests/Outside/coverage.py
@@ -180,16 +183,18 @@ check: ## style, imports, dependency graph, links
 bench: ship ## measures what docs/measurements.md speaks of
 	Tests/Bench/bench.sh
 
-board-test: ## the image in emulated boards: I2C, GPIO, USB, first boot, delivery; ONLY=name runs one scenario
+board-test: ## the image in emulated boards: I2C, GPIO, USB, first boot, delivery, power cuts; ONLY=name runs one scenario
+	@mkdir -p $(BUILD) && date +%s >$(BUILD)/board-test.begun
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(BOARD_TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory image BOARD=raspberry-pi-3
 	@swift build --product cairn-gateway
 	@swift build --product cairn-simulate
 	@Tests/BoardTests/modules.sh $(BUILD)/image/kernel $(BUILD)/board-test/modules
+	@echo "the image is there after $$(($$(date +%s) - $$(cat $(BUILD)/board-test.begun))) s"
 	python3 Tests/BoardTests/board_test.py $(ONLY)
 	@# Power cuts, failing flushes, full disks: CUTS=n, SEED=n repeats a run.
-	$(if $(ONLY),,@$(MAKE) --no-print-directory ship ARCH=arm64)
 	$(if $(ONLY),,CUTS=$(or $(CUTS),200) SEED=$(or $(SEED),0) python3 Tests/BoardTests/powercut.py)
+	@echo "board-test: $$(($$(date +%s) - $$(cat $(BUILD)/board-test.begun))) s in all"
 
 idle: ship ## processor time and wake-ups of agent and uplink with nothing to do, in five minutes
 	@swift build --product cairn-gateway

@@ -17,6 +17,8 @@ NEXT_VERSION = "99.1"
 PROGRAMS = ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt", "cairn-usb", "cairn"]
 PROMPT = r"root@[^\n]*# |\n# |bash[^\n]*# "
 PROFILE = "[board]\nname = emulated\nserial_file = /none\ncard_file = /none\n"
+# A gateway's, for nodes that need not reach one.
+KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 I2C = "[i2c.usb]\ndevice = /dev/cairn/i2c-tiny-usb-RIG1\ntimeout = 2 s\n"
 
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 
-from emulator import PATIENCE_SECONDS, ROOT, Trouble
+from emulator import PATIENCE_SECONDS, ROOT, Trouble, ended_machine
 
 PROGRAMS = ROOT / ".build/debug"
 WEATHER = ROOT / "Data/weather/weather-jfk-2013.csv"
@@ -23,6 +23,9 @@ def wait_until(found, what, seconds=PATIENCE_SECONDS):
         value = found()
         if value:
             return value
+        ended = ended_machine()
+        if ended:
+            raise Trouble(f"{what}: {ended.name} has ended with {ended.process.returncode}: {ended.console.last()}")
         if time.monotonic() > end:
             raise Trouble(f"{what}: not within {seconds} s")
         time.sleep(0.05)

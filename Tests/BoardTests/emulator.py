@@ -20,9 +20,20 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/board-test"
-# How long a command may take whose end is sure: software emulation on a loaded machine is slow by a factor of ten.
-PATIENCE_SECONDS = 120
-BOOT_SECONDS = 600
+# How long something may take whose end is sure: software emulation on a loaded machine is slow by a factor of ten. What
+# waits ends early where the machine has ended.
+PATIENCE_SECONDS = 300
+BOOT_SECONDS = 900
+
+
+class Opened(threading.local):
+    """What this thread's scenario has opened: machines that nobody has ended, and transcripts."""
+
+    def __init__(self):
+        self.machines, self.transcripts = [], []
+
+
+OPENED = Opened()
 
 
 class Trouble(Exception):
@@ -34,6 +45,11 @@ def disk(path, name="disk0", form="qcow2", read_only=False, snapshot=False):
     options = f"file={path},format={form},if=none,id={name}"
     options += (",readonly=on" if read_only else "") + (",snapshot=on" if snapshot else "")
     return ["-drive", options, "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
+
+def ended_machine():
+    """A machine of this thread that has ended by itself, if there is one."""
+    return next((machine for machine in OPENED.machines if machine.process.poll() is not None), None)
 
 
 class Board:
@@ -185,6 +201,7 @@ class Machine:
             command += options_of_disk
         command += list(options) + (["-loadvm", snapshot] if snapshot else [])
         self.transcript = open(self.console_path, "wb", buffering=0)
+        OPENED.transcripts.append(self.console_path)
         self.transcript.write((" ".join(map(str, command)) + "\n").encode())
         self.started = time.monotonic()
         # QEMU's own words come on the console, so that they are in the transcript.
@@ -194,6 +211,7 @@ class Machine:
         self.console = Line(self.transcript, lambda count: os.read(output, count), self.process.stdin.write)
         self.shell = self.console
         self.qmp = None
+        OPENED.machines.append(self)
         try:
             self.qmp = QMP(self.folder / "qmp", lambda: self.process.poll() is None)
         except Trouble as trouble:
@@ -211,7 +229,9 @@ class Machine:
         """A serial line or character device of the host's side, whose socket has this name."""
         found = socket.socket(socket.AF_UNIX)
         found.connect(str(self.folder / name))
-        transcript = open(self.console_path.with_suffix(f".{name}"), "wb", buffering=0)
+        path = self.console_path.with_suffix(f".{name}")
+        transcript = open(path, "wb", buffering=0)
+        OPENED.transcripts.append(path)
 
         def end():
             # Closed alone it would stay open as long as the other thread reads.
@@ -307,6 +327,8 @@ class Machine:
 
     def kill(self):
         """As a pulled plug; what QEMU was given by then, the host has."""
+        if self in OPENED.machines:
+            OPENED.machines.remove(self)
         if self.qmp:
             self.qmp.close()
         if self.process.poll() is None:

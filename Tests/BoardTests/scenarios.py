@@ -19,14 +19,15 @@ def check(sentence, holds, detail=""):
         raise Failure(f"{sentence}" + (f": {detail}" if detail != "" else ""))
 
 
-def scenario(sentence, apart=False):
-    """A function of (image, desk) that returns what is worth telling, or nothing. `apart`: runs when it is named only."""
+def scenario(sentence, long=False):
+    """A function of (image, desk) that returns what is worth telling, or nothing. `long`: begun before the others, so that
+    none of them is left over at the end of a run."""
     def kept(function):
         @functools.wraps(function)
         def run(image):
             with Desk(function.__name__) as desk:
                 return function(image, desk)
-        run.sentence, run.name, run.apart = sentence, function.__name__, apart
+        run.sentence, run.name, run.long = sentence, function.__name__, long
         SCENARIOS.append(run)
         return run
     return kept

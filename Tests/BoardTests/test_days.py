@@ -41,20 +41,23 @@ def settled(image, desk):
     return said.strip().split("\n")[-1].strip()
 
 
-@scenario("packages of a higher version are installed while the agent runs: key and log stay, and the log goes on",
-          apart=True)
+@scenario("packages of a higher version are installed while the agent runs: key and log stay, and the log goes on", long=True)
 def package_upgrade(image, desk):
     gateway, simulator, machine, plugged = start_with_chips(image, desk, sensor("air", "bme280"))
     device = one_device(gateway)
     before = later(gateway, device, "BME280", "reading", -1)[-1]["leaf"]
     agent = machine.must("systemctl show --value -p MainPID cairn-agent").strip()
     key, batch = machine.must("sha256sum /var/lib/cairn/agent/agent.key"), last_batch(machine)
+    uplinks = "systemctl is-enabled cairn-uplink-https cairn-uplink-mqtt || true"
+    enabled = machine.must(uplinks)
+    check("the image leaves it to the gateway's address which uplink starts", "enabled" not in enabled, enabled)
     machine.must("mount -o remount,rw /")
     said = machine.must("dpkg --install /mnt/cairn*.deb 2>&1", 600)
     machine.must("mount -o remount,ro /")
     check("the package is the new one", NEXT_VERSION in machine.must("dpkg-query -W cairn-agent"), said)
     machine.until(f"systemctl is-active cairn-agent && [ $(systemctl show --value -p MainPID cairn-agent) != {agent} ]",
                   what="the new agent")
+    check("what was disabled stays so", machine.must(uplinks) == enabled, machine.must(uplinks))
     check("the key is the same", machine.must("sha256sum /var/lib/cairn/agent/agent.key") == key)
     wait_for_batch(machine, batch)
     later(gateway, device, "BME280", "reading", before)
@@ -68,8 +71,7 @@ def package_upgrade(image, desk):
     return f"batch {batch[0]}/{batch[1]} before, {'/'.join(map(str, last_batch(machine)))} after"
 
 
-@scenario("a clock that stands in 1970 stops no log: its leaves say that no clock is known, the status too, and it is delivered later",
-          apart=True)
+@scenario("a clock that stands in 1970 stops no log: its leaves say that no clock is known, the status too, and it is delivered later")
 def clock_in_1970(image, desk):
     gateway, simulator, machine, plugged = start_with_chips(
         image, desk, sensor("air", "bme280"), before="systemctl stop systemd-timesyncd; date -u -s @86400")

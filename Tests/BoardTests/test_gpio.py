@@ -49,6 +49,12 @@ def line(number, value):
     return f"echo pull-{'up' if value else 'down'} >$(cat /run/chip)/sim_gpio{number}/pull"
 
 
+def bounce(number, value, times=1):
+    """Levels that come after each other as quick as a shell writes them, the last of them `value`."""
+    levels = [f"echo pull-{'up' if level else 'down'} >$chip" for level in (not value, value)]
+    return f"chip=$(cat /run/chip)/sim_gpio{number}/pull; for _ in $(seq {times}); do {'; '.join(levels)}; done"
+
+
 def leaves(gateway, device, kind):
     return [leaf for leaf in gateway.leaves(device) if leaf["kind"] == kind]
 
@@ -70,7 +76,7 @@ def gpio_pulses(image, desk):
     device = one_device(gateway)
     sent = 0
     for burst in (1, 25, 200):
-        machine.must(f"chip=$(cat /run/chip)/sim_gpio3/pull; for _ in $(seq {burst}); do echo pull-up >$chip; echo pull-down >$chip; done")
+        machine.must(bounce(3, False, burst))
         sent += burst
         wait_until(lambda: counted(gateway, device) >= sent, f"{sent} pulses")
         check(f"{sent} pulses are counted and no more", counted(gateway, device) == sent, counted(gateway, device))
@@ -85,8 +91,9 @@ def gpio_contacts(image, desk):
     gateway, machine = start(image, desk, "[contact.lid]\nline = lid\ndebounce = 1 s\ntamper = yes\n")
     device = one_device(gateway)
     events = lambda: [event for batch in logged(machine) for event in batch if "lid" in event or "contact" in event]
+    wait_until(lambda: [event for event in events() if "as it was found" in event], "the contact's first state")
     before = len(events())
-    machine.must(f"{line(4, True)}; {line(4, False)}")
+    machine.must(bounce(4, False))
     machine.must("sleep 3")
     check("a bounce of microseconds is no change", len(events()) == before, events()[before:])
     machine.must(line(4, True))
@@ -148,7 +155,7 @@ def gpio_debounce(image, desk):
     for count in (1, 2, 3):
         # Bounces within milliseconds, then a level that holds until it is counted.
         for value in (True, False):
-            machine.must(f"for _ in 1 2 3 4 5; do {line(3, not value)}; {line(3, value)}; done; sleep 2")
+            machine.must(f"{bounce(3, value, 5)}; sleep 2")
         wait_until(lambda: counted(gateway, device) >= count, f"pulse {count}")
     check("thirty edges of three pulses are three", counted(gateway, device) == 3, counted(gateway, device))
     return "3 pulses of 30 edges"

@@ -89,7 +89,7 @@ def kernel_bus_faults(image, desk):
     return "; ".join(told)
 
 
-@scenario("an hour of readings, batches and receipts is less than 8 MiB on the card")
+@scenario("an hour of readings, batches and receipts is less than 8 MiB on the card", long=True)
 def card_writes(image, desk):
     # Sixty times as fast: a reading of six values each second, sealed each second. What a reading, a batch and a
     # receipt write is the same; what systemd and clock leaves write in an hour is in it for a minute only.

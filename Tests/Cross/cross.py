@@ -14,6 +14,10 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "Tests"))
+
+from checks import Checks
+
 OUT = ROOT / "build/cross"
 PROGRAMS = ["cairn-agent", "cairn-uplink-https", "cairn", "cairn-transcript"]
 CROSS = ["arm64", "armhf"]
@@ -30,25 +34,6 @@ SPOOL_LINES = ["large spool", "large spool, read back"]
 RUN_SECONDS = 8
 # Longer than any step takes on a busy machine of two cores.
 PATIENCE_SECONDS = 900
-
-
-class Checks:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, what, problems):
-        """`problems` is a list: empty when all is well."""
-        if problems:
-            self.failed += 1
-            print(f"FAILED  {what}")
-            for problem in problems[:8]:
-                print(f"        {problem}")
-            if len(problems) > 8:
-                print(f"        and {len(problems) - 8} more")
-        else:
-            self.passed += 1
-            print(f"ok      {what}")
-        sys.stdout.flush()
 
 
 def output(*command, **options):
