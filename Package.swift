@@ -199,11 +199,13 @@ let benchPrograms: [Target] = [
 
 /// Host code without packages from outside: in every build but the ship build.
 let simulationTargets: [Target] = [
+  module("Air", ["LoRa"], strict),
   module(
     "Simulation",
     [
-      "Buses", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux", "LinuxGPIO",
-    ], strict)
+      "Air", "Buses", "Records", "Spool", "CBOR", "FixedMemory", "LinuxPlatform", "CLinux",
+      "LinuxGPIO",
+    ], strict),
 ]
 
 let hostTargets: [Target] = [
@@ -330,10 +332,12 @@ let boardTests: [Target] = [
       "cairn-uplink-https", "DeviceLog", "Delivery", "AgentMessages", "Records", "Proofs", "Spool",
       "Signers", "CBOR", "FixedMemory", "LinuxPlatform", "TestSupport", "Identity",
     ]),
+  tests("Air", ["Air", "LoRa"]),
   tests(
     "Simulation",
     [
-      "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "CLinux", "LinuxPlatform",
+      "Air", "LoRa", "Simulation", "Sensors", "Records", "Buses", "Spool", "CBOR", "CLinux",
+      "LinuxPlatform",
     ]),
 ]
 
