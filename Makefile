@@ -34,7 +34,7 @@ DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev lib
 	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils python3 python3-venv openssl ca-certificates
 
-.PHONY: help setup outside build ship deb run archive test test-optimised test-cross test-services test-packages test-boot image flash imager test-image board-test idle resident check bench size format clean
+.PHONY: help setup outside build ship deb run archive test attack-test test-optimised test-cross test-services test-packages test-boot image flash imager test-image board-test idle resident check bench size format clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -174,6 +174,12 @@ imager: ## compresses the images, and writes the list that Raspberry Pi Imager r
 test-image: setup ## what of image, flash and first boot needs no emulated board
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
 	@python3 Tests/ImageTests/selftest.py
+
+# Twenty minutes on one core; SEEDS=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1.
+attack-test: setup ## attacks on coverage over 100 seeds, beside an older network's rules: SEEDS=n, CHANNEL=plain|hilly
+	swift build -c release --scratch-path .build-release --product cairn-attack
+	.build-release/release/cairn-attack --seeds $(or $(SEEDS),100) $(if $(CHANNEL),--channel $(CHANNEL)) \
+	  $(if $(ATTACK),--attack $(ATTACK)) $(if $(JSON),--json)
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

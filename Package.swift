@@ -225,6 +225,14 @@ let hostTargets: [Target] = [
   module(
     "CoverageVerifier",
     ["Coverage", "LoRa", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict),
+  module("CoverageStatistics", ["CoverageVerifier", "LoRa", "Identity", "Proofs"], strict),
+  module(
+    "Attackers",
+    [
+      "CoverageStatistics", "CoverageVerifier", "Coverage", "LoRa", "Simulation", "Identity",
+      "Signers", "Verifier",
+      "Proofs", "Records", "FixedMemory",
+    ], strict),
   module(
     "GatewayStore",
     [
@@ -254,6 +262,9 @@ let hostTargets: [Target] = [
       "Simulation", "AgentMessages", "LinuxPlatform", "CBOR", "FixedMemory", "CLinux",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
+  program(
+    "cairn-attack",
+    ["Attackers", .product(name: "ArgumentParser", package: "swift-argument-parser")], strict),
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -347,6 +358,11 @@ let hostTests: [Target] = [
     [
       "CoverageVerifier", "Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory",
     ]),
+  tests(
+    "CoverageStatistics",
+    ["CoverageStatistics", "CoverageVerifier", "Identity", "Proofs", "FixedMemory"]),
+  // The short form of `make attack-test`.
+  tests("Attackers", ["Attackers", "CoverageVerifier"]),
   tests(
     "GatewayStore",
     [

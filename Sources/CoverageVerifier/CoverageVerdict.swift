@@ -40,16 +40,15 @@ public enum CoverageVerdict {
   private static func witnessVerdicts(
     _ evidence: BeaconEvidence, _ sender: SenderJudgement, isSound: Bool
   ) -> [WitnessVerdict] {
-    let ordered = evidence.witnesses.sorted { left, right in
-      let (first, second) = (left.node.keyHash.hexadecimal, right.node.keyHash.hexadecimal)
-      guard first == second else { return first < second }
-      return left.leaf.isBefore(right.leaf)
-    }
+    let ordered = evidence.witnesses.map { (key: $0.node.keyHash.hexadecimal, witness: $0) }
+      .sorted { left, right in
+        guard left.key == right.key else { return left.key < right.key }
+        return left.witness.leaf.isBefore(right.witness.leaf)
+      }
     var seen: Set<String> = []
     var verdicts: [WitnessVerdict] = []
-    for witness in ordered {
+    for (key, witness) in ordered {
       var judgement = WitnessJudgement(witness, of: sender, in: evidence)
-      let key = witness.node.keyHash.hexadecimal
       let verdict = judgement.verdict(beaconIsSound: isSound, isDuplicate: seen.contains(key))
       // Only one that would count makes the others copies: a rebroadcast may have been heard first.
       if verdict.counts { seen.insert(key) }

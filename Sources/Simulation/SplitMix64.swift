@@ -1,6 +1,6 @@
 /// Random numbers that a seed determines (Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014). Not for keys.
-public struct SplitMix64: RandomNumberGenerator {
+public struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
   public init(seed: UInt64) { state = seed }

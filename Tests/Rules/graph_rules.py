@@ -28,6 +28,7 @@ FORBIDDEN = [
     ("RadioDuties", ["Signers", "LinuxPlatform", "Spool", "NodeConfiguration"], "a duty is cranked by hand"),
     ("Coverage", ["Signers", "LinuxPlatform", "Spool", "Sensors", "Radios"], "node and gateway compute the same from bytes and times"),
     ("CoverageVerifier", ["Signers", "LinuxPlatform", "Spool", "Gateway*"], "a verdict is a function of archived bytes alone"),
+    ("CoverageStatistics", ["Signers", "LinuxPlatform", "Spool", "Gateway*"], "statistics are a function of archived leaves alone"),
     ("GatewayStore", ["LinuxPlatform", "Sensors", "Spool"], "a gateway knows nothing of boards"),
     ("Archive", ["Signers", "Gateway*", "LinuxPlatform", "Spool"], "an archive is judged from its files alone, without key and store"),
 ]

@@ -1,0 +1,139 @@
+import CoverageVerifier
+import LoRa
+
+/// Whether those whom a node says to hear hear it too. The way from one to the other is the way back: who hears a
+/// neighbour well, and stands where it says, is heard by it, when that one listens.
+enum MissingHearers {
+  static let name = "those whom it hears hear it"
+  /// Above the least S, by the way back: so much that fading takes little of it.
+  static let margin: Int32 = 1_000
+  /// Half of such frames may be lost to collisions and a radio's own sending.
+  static let lostPermille = 500
+  /// Of a link: the chance that so few were heard.
+  static let leastChance = 0.001
+  /// So many links of this kind, and more than half of all that can be looked at.
+  static let leastLinks = 3
+
+  static func check(_ node: Int, _ links: Links) -> VerdictCheck {
+    var (looked, missing, owners) = (0, 0, Set<Int>())
+    for index in links.byWitness[node] {
+      let back = links.links[index]
+      // What it says to hear, and how well.
+      guard let loss = back.lossCentidecibels, !links.areOfOneOwner(node, back.sender),
+        let way = links.link(from: node, to: back.sender)
+      else { continue }
+      let gain =
+        links.nodes[node].gainCentidecibels + links.nodes[back.sender].gainCentidecibels
+      var (count, heard) = (0, 0)
+      for observation in links.observations[way.range] {
+        let signal = observation.powerCentidecibelMilliwatts + gain - loss
+        guard signal >= links.least(observation) + margin else { continue }
+        count += 1
+        heard += observation.reception == nil ? 0 : 1
+      }
+      guard count >= 10 else { continue }
+      looked += 1
+      let chance = Ranks.chance(
+        ofAtLeast: count - heard, of: count, permille: lostPermille)
+      if chance <= leastChance {
+        missing += 1
+        owners.insert(back.sender)
+      }
+    }
+    let figures = [
+      VerdictCheck.Figure("links", looked), VerdictCheck.Figure("missing", missing),
+      VerdictCheck.Figure("leastMissing", leastLinks),
+    ]
+    guard looked >= leastLinks else { return VerdictCheck(name, .notMade, figures) }
+    let isMissed = missing >= leastLinks && missing * 2 > looked
+    return VerdictCheck(name, isMissed ? .failed : .passed, figures)
+  }
+}
+
+/// Whether a node is heard near the place it claims, by nodes that are not its friends. Who belongs together is found
+/// from links in both directions between nodes of different owners; of several such groups in one neighbourhood the
+/// one with most owners is believed.
+struct Neighbourhoods {
+  static let name = "heard by independent nodes near the place"
+  static let leastHeard = 3
+  static let leastHearers = 2
+  /// A group of fewer owners says nothing of others.
+  static let leastOwners = 5
+
+  private let links: Links
+  /// Of each node: the group that it belongs to.
+  private var groups: [Int]
+  private var owners: [Int: Int] = [:]
+  /// Up to here more than half of the area's links are heard (`Distances`).
+  let metres: Int64
+
+  init(_ links: Links, reachMetres: Int64) {
+    self.links = links
+    metres = reachMetres
+    groups = Array(links.nodes.indices)
+    for link in links.links where link.heardCount >= Self.leastHeard {
+      guard let back = links.link(from: link.witness, to: link.sender),
+        back.heardCount >= Self.leastHeard, !links.areOfOneOwner(link.sender, link.witness)
+      else { continue }
+      let (first, second) = (Self.root(link.sender, groups), Self.root(link.witness, groups))
+      groups[max(first, second)] = min(first, second)
+    }
+    for node in groups.indices { groups[node] = Self.root(node, groups) }
+    owners = Self.owners(groups, links.nodes)
+  }
+
+  /// At most as many steps as there are nodes: each leads to a smaller one.
+  private static func root(_ node: Int, _ groups: [Int]) -> Int {
+    var node = node
+    while groups[node] < node { node = groups[node] }
+    return node
+  }
+
+  private static func owners(_ groups: [Int], _ nodes: [CoveragePeriod.Node]) -> [Int: Int] {
+    var found: [Int: Int] = [:]
+    var seen: [Int: Set<[UInt8]>] = [:]
+    for (node, group) in groups.enumerated() {
+      guard let owner = nodes[node].owner else {
+        found[group, default: 0] += 1
+        continue
+      }
+      let bytes = (0..<32).map { owner[$0] }
+      if seen[group, default: []].insert(bytes).inserted { found[group, default: 0] += 1 }
+    }
+    return found
+  }
+
+  /// The group with most owners among those that have a node near.
+  private func group(near node: Int) -> Int? {
+    var best: (group: Int, owners: Int)?
+    guard let place = links.nodes[node].place else { return nil }
+    for other in links.nodes.indices {
+      guard let there = links.nodes[other].place, let count = owners[groups[other]],
+        count > best?.owners ?? 0, Geometry.distanceMetres(place, there) <= metres
+      else { continue }
+      best = (groups[other], count)
+    }
+    return best?.group
+  }
+
+  func check(_ node: Int) -> VerdictCheck {
+    let group = group(near: node)
+    let around = group.flatMap { owners[$0] } ?? 0
+    var hearers = 0
+    for index in links.bySender[node] {
+      let link = links.links[index]
+      guard link.heardCount >= Self.leastHeard, groups[link.witness] == group,
+        !links.areOfOneOwner(node, link.witness), link.metres ?? .max <= metres
+      else { continue }
+      hearers += 1
+    }
+    let figures = [
+      VerdictCheck.Figure("hearers", hearers),
+      VerdictCheck.Figure("leastHearers", Self.leastHearers),
+      VerdictCheck.Figure("withinMetres", metres), VerdictCheck.Figure("ownersAround", around),
+    ]
+    guard around >= Self.leastOwners else { return VerdictCheck(Self.name, .notMade, figures) }
+    let isHeard = hearers >= Self.leastHearers
+    return VerdictCheck(Self.name, isHeard ? .passed : .failed, figures)
+  }
+}
