@@ -225,6 +225,7 @@ let hostTargets: [Target] = [
   module(
     "CoverageVerifier",
     ["Coverage", "LoRa", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict),
+  module("HeliumFormats", ["Proofs", "Records", "FixedMemory"], strict),
   module("CoverageStatistics", ["CoverageVerifier", "LoRa", "Identity", "Proofs"], strict),
   module(
     "Attackers",
@@ -361,8 +362,13 @@ let hostTests: [Target] = [
   tests(
     "CoverageStatistics",
     ["CoverageStatistics", "CoverageVerifier", "Identity", "Proofs", "FixedMemory"]),
+  tests(
+    "HeliumFormats",
+    ["HeliumFormats", "Signers", "Proofs", "Records", "FixedMemory", "TestSupport"]),
   // The short form of `make attack-test`.
-  tests("Attackers", ["Attackers", "CoverageVerifier"]),
+  tests(
+    "Attackers",
+    ["Attackers", "CoverageStatistics", "CoverageVerifier", "Records", "FixedMemory"]),
   tests(
     "GatewayStore",
     [

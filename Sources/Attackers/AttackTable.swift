@@ -72,6 +72,9 @@ public enum AttackTable {
         "honest words refused, nobody attacking", tallies[0].honestRefused,
         tallies[0].honestClaims),
       line(
+        "honest words refused by the baseline, nobody attacking",
+        tallies[0].honestRefusedByBaseline, tallies[0].honestClaims),
+      line(
         "honest nodes lowered, nobody attacking", tallies[0].honestLowered, tallies[0].honestNodes),
       line(
         "honest words refused, under attack", attacked.reduce(0) { $0 + $1.honestRefused },

@@ -17,6 +17,7 @@ public struct AttackTally: Codable, Sendable {
   /// Words of honest nodes that the attack was there to hear.
   public var honestClaims = 0
   public var honestRefused = 0
+  public var honestRefusedByBaseline = 0
   public var honestNodes = 0
   public var honestLowered = 0
   public var reasons: [String: Int] = [:]
@@ -75,6 +76,7 @@ extension AttackTally {
   mutating func addHonest(_ outcome: Outcome) {
     guard outcome.reason != .tooNear else { return }
     honestClaims += 1
+    honestRefusedByBaseline += outcome.countsInBaseline ? 0 : 1
     if outcome.weight == 0 {
       honestRefused += 1
       reasons["honest: " + (outcome.reason?.rawValue ?? ""), default: 0] += 1

@@ -76,8 +76,8 @@ public struct VerdictCheck: Codable, Equatable, Sendable {
 }
 
 extension FixedBytes {
-  /// Lower case, two digits a byte.
-  var hexadecimal: String {
+  /// Lower case, two digits a byte, as verdicts write it.
+  public var hexadecimal: String {
     let digits = Array("0123456789abcdef")
     var text = ""
     for index in 0..<count {

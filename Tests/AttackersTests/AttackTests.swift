@@ -1,4 +1,7 @@
+import CoverageStatistics
 import CoverageVerifier
+import FixedMemory
+import Records
 import Testing
 
 @testable import Attackers
@@ -52,6 +55,40 @@ import Testing
       // One of 70 may be lowered; two are more than chance.
       #expect(tally.honestLowered <= 1, "\(tally.attack): \(tally.honestFailed)")
     }
+  }
+
+  @Test func whatAVerdictSaysIsWhatTheStatisticsGet() throws {
+    let world = HonestWorld(
+      seed: 9, model: .plain, size: .init(nodes: 30, windows: 2, sideMetres: 12_000))
+    var fleet = world.fleet
+    var places: [String: Int] = [:]
+    for (index, node) in fleet.nodes.enumerated() { places[node.keyHash.hexadecimal] = index }
+    var observed = 0
+    for transmission in world.transmissions.prefix(20) {
+      var trial = fleet.trial(transmission)
+      let expected = trial.judge(fleet).observations
+      trial.evidence.witnesses = trial.claims.map(\.evidence)
+      for node in trial.silent {
+        var slots = SlotSet()
+        slots.insert(transmission.slot)
+        let record = try #require(
+          ListenRecord(
+            number: FleetCourse.firstNumber + UInt32(transmission.window), mode: .rendezvous,
+            slots: slots, noiseCentidecibelMilliwatts: nil))
+        trial.evidence.listeners.append(
+          ListenEvidence(
+            keyHash: fleet.nodes[node].keyHash,
+            leaf: Fleet.leaf(7, record, at: transmission.endUTC, receipt: transmission.endUTC)))
+      }
+      var period = CoveragePeriod(nodes: [], observations: [], draws: [])
+      period.add(CoverageVerdict.judge(trial.evidence), of: trial.evidence, places: places)
+      func named(_ all: [CoveragePeriod.Observation]) -> [String] {
+        all.map { "\($0)" }.sorted()
+      }
+      #expect(named(period.observations) == named(expected))
+      observed += expected.count
+    }
+    #expect(observed > 100)
   }
 
   @Test func theSameSeedGivesTheSameNumbers() throws {
