@@ -135,11 +135,12 @@ func program(
     name: name, dependencies: dependencies, exclude: ["README.md"],
     swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
     // One file for any distribution, and nothing to load at start. Bodies that are equal, as generics of like layout
-    // have them, are there once.
+    // have them, are there once; nothing unwinds a stack, so that no index of tables for it is.
     linkerSettings: isEmbedded && isStatic
       ? [
         .unsafeFlags([
           "-Xclang-linker", "-static", "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all",
+          "-Xlinker", "--no-eh-frame-hdr",
         ])
       ] + crossLink
       : crossLink)

@@ -34,6 +34,14 @@ extension AgentMessage {
     do throws(CBORDecoder.Failure) {
       switch type {
       case .statusRequest: self = .statusRequest
+      case .heardRequest: self = .heardRequest
+      case .heard: self = .heard(try HeardFrames(reading: &decoder))
+      case .radioTest:
+        let channel = try decoder.unsigned(as: UInt8.self)
+        let factor = try decoder.unsigned(as: UInt8.self)
+        self = .radioTest(channel: channel, spreadingFactor: factor)
+      case .radioTestAnswer:
+        self = .radioTestAnswer(reason: try decoder.unsigned(as: UInt8.self))
       case .subscribe: self = .subscribe
       case .status: self = .status(try AgentStatus(reading: &decoder))
       case .receipt:

@@ -43,6 +43,15 @@ public enum AgentMessage: ~Escapable {
   /// tell of it, with the count.
   case consoleAnswer(isTold: Bool)
 
+  /// To the agent: send a test frame on this channel of the region's plan, as its rules and the hour's airtime allow.
+  case radioTest(channel: UInt8, spreadingFactor: UInt8)
+  /// From the agent, to `radioTest`: 0 when the radio has it, else a `BeaconReason`.
+  case radioTestAnswer(reason: UInt8)
+  /// To the agent: what has the radio heard?
+  case heardRequest
+  /// From the agent.
+  case heard(HeardFrames)
+
   /// What happened at a console; the numbers are those of event leaves.
   public enum ConsoleAction: UInt8, Sendable {
     case unlocked = 8
@@ -55,6 +64,8 @@ public enum AgentMessage: ~Escapable {
     case headWanted, head, challenge, adopt, answer, keyChange, enrolment
     case consoleAction = 15
     case consoleAnswer = 16
+    case radioTest = 21
+    case radioTestAnswer, heardRequest, heard
   }
 
   /// Why the agent did not take a message.
@@ -108,6 +119,10 @@ public enum AgentMessage: ~Escapable {
     case .enrolment: .enrolment
     case .consoleAction: .consoleAction
     case .consoleAnswer: .consoleAnswer
+    case .radioTest: .radioTest
+    case .radioTestAnswer: .radioTestAnswer
+    case .heardRequest: .heardRequest
+    case .heard: .heard
     }
   }
 
@@ -117,7 +132,12 @@ public enum AgentMessage: ~Escapable {
     encoder.unsigned(Self.version)
     encoder.unsigned(UInt64(type.rawValue))
     switch self {
-    case .statusRequest, .subscribe, .headWanted, .adopt: break
+    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest: break
+    case .radioTest(let channel, let factor):
+      encoder.unsigned(UInt64(channel))
+      encoder.unsigned(UInt64(factor))
+    case .radioTestAnswer(let reason): encoder.unsigned(UInt64(reason))
+    case .heard(let heard): heard.encode(into: &encoder)
     case .status(let status): status.encode(into: &encoder)
     case .receipt(let sequence, let bytes):
       precondition(
@@ -162,7 +182,9 @@ public enum AgentMessage: ~Escapable {
   /// Items of the array after version and type.
   static func fieldCount(of type: MessageType) -> Int {
     switch type {
-    case .statusRequest, .subscribe, .headWanted, .adopt: 0
+    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest: 0
+    case .radioTestAnswer: 1
+    case .radioTest, .heard: 2
     case .released, .head, .challenge, .keyChange, .enrolment: 1
     case .receipt, .receiptAnswer, .denied, .answer: 2
     case .consoleAction: 3

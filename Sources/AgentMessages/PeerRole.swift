@@ -28,13 +28,15 @@ public enum PeerRole: Equatable, Sendable {
   /// True when this peer may send the agent a message of this type. Answers are the agent's own.
   public func maySend(_ type: AgentMessage.MessageType) -> Bool {
     switch type {
-    case .statusRequest: true
+    case .statusRequest, .heardRequest: true
     // The agent verifies every receipt: this keeps strangers from making it work.
     case .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment:
       self == .owner || self == .uplink
     // What decides who this node is, is the owner's alone; an unlocked console speaks for them.
-    case .adopt, .consoleAction: self == .owner || self == .console
-    case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer: false
+    case .adopt, .consoleAction, .radioTest: self == .owner || self == .console
+    case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer,
+      .radioTestAnswer, .heard:
+      false
     }
   }
 }

@@ -2,7 +2,7 @@ import CBOR
 
 /// How the agent's radio is, as flat numbers: an item of the status (docs/agent-socket.md).
 public struct RadioStatus: Equatable, Sendable {
-  static var fieldCount: Int { 11 }
+  static var fieldCount: Int { 15 }
 
   /// Its line is open.
   public var isAttached = false
@@ -24,6 +24,15 @@ public struct RadioStatus: Equatable, Sendable {
   /// A `FaultCode`; 0: none in this boot.
   public var lastFaultNumber: UInt16 = 0
 
+  /// The site lets it transmit.
+  public var transmits = false
+  /// Sent leaves of this boot.
+  public var sentCount: UInt64 = 0
+  /// A `BeaconReason`: why the last beacon of this boot that was not sent was not; 0: each was sent, or none was due.
+  public var lastReasonNumber: UInt8 = 0
+  /// What is left of the hour in the sub-band that it is set to, in microseconds; nil: no such limit, or not set.
+  public var airtimeLeftMicroseconds: UInt64?
+
   /// Not there, nothing heard.
   public init() {}
 
@@ -40,6 +49,10 @@ public struct RadioStatus: Equatable, Sendable {
     encoder.optional(lastRSSICentidecibelMilliwatts.map { Int64($0) })
     encoder.optional(lastSNRCentidecibels.map { Int64($0) })
     encoder.unsigned(UInt64(lastFaultNumber))
+    encoder.boolean(transmits)
+    encoder.unsigned(sentCount)
+    encoder.unsigned(UInt64(lastReasonNumber))
+    if let left = airtimeLeftMicroseconds { encoder.unsigned(left) } else { encoder.null() }
   }
 
   init(reading decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
@@ -58,19 +71,23 @@ public struct RadioStatus: Equatable, Sendable {
     lastRSSICentidecibelMilliwatts = try decoder.optionalInt32()
     lastSNRCentidecibels = try decoder.optionalInt32()
     lastFaultNumber = try decoder.unsigned(as: UInt16.self)
+    transmits = try decoder.boolean()
+    sentCount = try decoder.unsigned()
+    lastReasonNumber = try decoder.unsigned(as: UInt8.self)
+    airtimeLeftMicroseconds = try decoder.skipNull() ? nil : try decoder.unsigned()
   }
 }
 
 extension CBOREncoder {
   @_lifetime(self: copy self)
-  fileprivate mutating func optional(_ value: Int64?) {
+  mutating func optional(_ value: Int64?) {
     if let value { integer(value) } else { null() }
   }
 }
 
 extension CBORDecoder {
   @_lifetime(self: copy self)
-  fileprivate mutating func optionalInt32() throws(Failure) -> Int32? {
+  mutating func optionalInt32() throws(Failure) -> Int32? {
     if try skipNull() { return nil }
     guard let value = Int32(exactly: try integer()) else { throw .outOfRange }
     return value

@@ -53,17 +53,18 @@ extension BeaconNode {
         plan: setup.plan, policy: beacon.order.policy)
     else { return drop(place, .notAllowed, &actions) }
     let startMilliseconds = now.milliseconds + max(0, start - utc)
+    // A frame that fills its slot may be a little late, as a verifier allows; else it ends within the slot.
+    let latestMilliseconds = max(
+      now.milliseconds + limit - Int64(airtime) / 1_000 - 1 - utc,
+      startMilliseconds + (utc <= start ? Self.latenessMilliseconds : 0))
     beacons[place]?.stage = .transmitting(
-      deadlineMilliseconds: startMilliseconds + Int64(airtime) / 1_000 + Self.answerMilliseconds)
+      deadlineMilliseconds: latestMilliseconds + Int64(airtime) / 1_000 + Self.answerMilliseconds)
     actions.append(
       .transmit(
         BeaconTransmission(
           number: beacon.order.number, isRetry: beacon.isRetry,
           startMilliseconds: startMilliseconds,
-          // By the verifier's tolerance a frame may be as late as this where it fills its slot.
-          latestMilliseconds: startMilliseconds
-            + max(Self.latenessMilliseconds, limit - Int64(airtime) / 1_000 - 1 - start),
-          frame: beacon.draw.frame,
+          latestMilliseconds: latestMilliseconds, frame: beacon.draw.frame,
           frequencyHertz: beacon.place.frequencyHertz,
           spreadingFactor: beacon.place.spreadingFactor, timeOnAirMicroseconds: airtime,
           powerCentidecibelMilliwatts: power)))

@@ -145,6 +145,9 @@ public struct BeaconNode: ~Copyable {
     return actions
   }
 
+  /// A beacon waits for its slot, or has it.
+  public var isInHand: Bool { beacons[0] != nil || beacons[1] != nil }
+
   /// True while the radio is wanted for a beacon: other duties wait.
   public var isTransmitting: Bool {
     for place in beacons.indices where beacons[place]?.stage.isTransmitting ?? false {

@@ -69,7 +69,14 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
 
   public private(set) var heardCount: UInt64 = 0
   public private(set) var witnessCount: UInt64 = 0
-  public private(set) var lastFrame: HeardFrame?
+  public var lastFrame: HeardFrame? {
+    heardFrames.isEmpty ? nil : heardFrames[heardFrames.count - 1]
+  }
+  /// The last ones, the oldest first.
+  public private(set) var heardFrames = FixedArray<8, HeardFrame>(
+    filler: HeardFrame(
+      milliseconds: 0, frequencyHertz: 0, spreadingFactor: 0, byteCount: 0, firstByte: 0,
+      rssiCentidecibelMilliwatts: nil, snrCentidecibels: nil))
   public private(set) var lastFault: FaultCode?
 
   /// - `expected`: the module that is configured; nil asks for each in turn.
@@ -253,10 +260,17 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
 
   private mutating func hear(_ now: NodeTime) -> RadioDutyAction? {
     heardCount += 1
-    lastFrame = HeardFrame(
-      milliseconds: frame.receivedMilliseconds,
-      rssiCentidecibelMilliwatts: frame.packetRSSICentidecibelMilliwatts,
-      snrCentidecibels: frame.snrCentidecibels)
+    if heardFrames.isFull {
+      for index in 1..<heardFrames.count { heardFrames[index - 1] = heardFrames[index] }
+      _ = heardFrames.removeLast()
+    }
+    heardFrames.append(
+      HeardFrame(
+        milliseconds: frame.receivedMilliseconds, frequencyHertz: frame.frequencyHertz,
+        spreadingFactor: frame.spreadingFactor, byteCount: frame.byteCount,
+        firstByte: frame.bytes.isEmpty ? 0 : frame.bytes[0],
+        rssiCentidecibelMilliwatts: frame.packetRSSICentidecibelMilliwatts,
+        snrCentidecibels: frame.snrCentidecibels))
     guard frame.checksum != .wrong,
       let reception = Reception(
         frame,

@@ -37,9 +37,13 @@ public enum RadioResetReason: UInt8, Sendable {
   }
 }
 
-/// The last frame of any kind, for whoever asks how the radio is.
+/// A frame of any kind, for whoever asks how the radio is.
 public struct HeardFrame: Equatable, Sendable {
   public let milliseconds: Int64
+  public let frequencyHertz: UInt32
+  public let spreadingFactor: UInt8
+  public let byteCount: UInt8
+  public let firstByte: UInt8
   public let rssiCentidecibelMilliwatts: Int32?
   public let snrCentidecibels: Int32?
 }

@@ -15,8 +15,18 @@ import Signers
 ///
 ///     challenge ─▶ intent leaf, committed ─▶ airtime, durable ─▶ radio ─▶ sent leaf ─ … ─▶ reveal leaf
 extension Agent {
-  /// Follow-ups of one event, and theirs: an intent that is durable, an order that is refused.
-  private static var followLimit: Int { 16 }
+  /// What follows at once from what the node wanted.
+  private struct Follow {
+    let number: UInt32
+    /// Nil: the intent is durable. Not durable: it could not be written, or another reason why the radio does not send.
+    var reason: BeaconReason?
+    var isIntent = false
+
+    var event: BeaconEvent {
+      guard let reason else { return .intentDurable(number: number) }
+      return isIntent ? .intentFailed(number: number) : .refused(number: number, reason)
+    }
+  }
 
   /// What only time brings about.
   mutating func followBeacons() {
@@ -26,23 +36,25 @@ extension Agent {
   }
 
   mutating func tellBeacons(_ event: BeaconEvent) {
-    var events = FixedArray<16, BeaconEvent>(filler: .tick)
-    events.append(event)
+    // An intent, its order and what becomes of that, for two beacons: with room to spare.
+    var follows = FixedArray<16, Follow>(filler: Follow(number: 0))
+    tell(event, &follows)
     var index = 0
-    while index < events.count, index < Self.followLimit {
-      let time = nodeTime
-      guard var node = beacons.take() else {
-        nextBeaconStep = .max
-        return
-      }
-      if let lead = radio?.leadMilliseconds { node.leadMilliseconds = lead }
-      let actions = node.handle(events[index], at: time)
-      nextBeaconStep = node.nextStep(at: time)
-      beacons = consume node
-      for place in actions.indices {
-        if let follow = perform(actions[place]) { _ = events.offer(follow) }
-      }
+    while index < follows.count {
+      tell(follows[index].event, &follows)
       index += 1
+    }
+  }
+
+  @inline(never)
+  private mutating func tell(_ event: BeaconEvent, _ follows: inout FixedArray<16, Follow>) {
+    let time = nodeTime
+    nextBeaconStep = .max
+    if let lead = radio?.leadMilliseconds { beacons?.leadMilliseconds = lead }
+    guard let actions = beacons?.handle(event, at: time) else { return }
+    if let next = beacons?.nextStep(at: time) { nextBeaconStep = next }
+    for place in actions.indices {
+      if let follow = perform(actions[place]) { _ = follows.offer(follow) }
     }
   }
 
@@ -53,7 +65,7 @@ extension Agent {
     radio?.take(order, at: time)
     nextRadioStep = now
     // The verdict counts by the clock leaf before the beacon: a fresh one.
-    isClockWanted = true
+    isClockWanted = radio != nil
     nextClockLook = now
     guard beacons != nil else { return }
     tellBeacons(.challenge(order))
@@ -79,7 +91,7 @@ extension Agent {
     keepEnrolment(paths, files.site, key: &key, anchor: anchorWanted)
   }
 
-  private mutating func perform(_ action: BeaconAction) -> BeaconEvent? {
+  private mutating func perform(_ action: BeaconAction) -> Follow? {
     let milliseconds = now
     switch action {
     case .writeIntent(let intent):
@@ -88,15 +100,16 @@ extension Agent {
       }
       guard isKept else {
         missedWhileFull += 1
-        return .intentFailed(number: intent.number)
+        return Follow(number: intent.number, reason: .notDurable, isIntent: true)
       }
       // On the card before anything of it is on the air.
       commit()
-      return .intentDurable(number: intent.number)
+      return Follow(number: intent.number)
     case .transmit(let transmission):
       guard let reason = order(transmission) else { return nil }
-      return .refused(number: transmission.number, reason)
+      return Follow(number: transmission.number, reason: reason)
     case .writeSent(let sent):
+      sentCount += 1
       keep {
         LeafEncoding.sent(
           schema: Self.radioSchema, milliseconds: milliseconds, sent, into: $0)
@@ -135,9 +148,10 @@ extension Agent {
 
   /// The one way to the air: by the region's rules and the hour's budget, whoever asks.
   mutating func send(_ order: RadioTransmission) -> BeaconReason? {
-    guard radioLine != nil, let modulation = Modulation(spreadingFactor: order.spreadingFactor),
-      let site = files.site.radio
-    else { return .radioGone }
+    guard radioLine != nil, let site = files.site.radio else { return .radioGone }
+    guard let modulation = Modulation(spreadingFactor: order.spreadingFactor) else {
+      return .notAllowed
+    }
     if let reason = radio?.reasonAgainst(order) { return reason }
     do throws(AirtimeLedger.Refusal) {
       let power = order.powerCentidecibelMilliwatts
@@ -162,6 +176,37 @@ extension Agent {
     nextRadioStep = now
     return reason
   }
+
+  /// A frame of eight bytes that is no beacon, and no LoRaWAN: as strong as a beacon of the first step. Nil: the radio
+  /// has it.
+  mutating func sendTest(channel: UInt8, spreadingFactor: UInt8) -> BeaconReason? {
+    guard let ledger = airtime, let node = beacons.take() else { return .notAllowed }
+    let transmitter = node.setup.transmitter
+    let keyHash = node.setup.keyHash
+    // A beacon that has its slot soon comes first.
+    let isNear = nextBeaconStep - now < Self.testMilliseconds && node.isInHand
+    beacons = consume node
+    guard !isNear else { return .radioBusy }
+    guard let hertz = ledger.plan.frequencyHertz(channel: Int(channel)),
+      let power = transmitter.output(
+        step: 0, frequencyHertz: hertz, plan: ledger.plan, policy: CoveragePolicy())
+    else { return .noChannel }
+    var bytes = FixedBytes<24>()
+    bytes[0] = 0xe0
+    for index in 0..<4 { bytes[2 + index] = keyHash[index] }
+    testCount &+= 1
+    bytes[6] = UInt8(truncatingIfNeeded: testCount >> 8)
+    bytes[7] = UInt8(truncatingIfNeeded: testCount)
+    let start = now + (radio?.leadMilliseconds ?? 0)
+    return send(
+      RadioTransmission(
+        bytes: bytes, byteCount: 8, number: 0, startMilliseconds: start,
+        latestMilliseconds: start + 5_000, frequencyHertz: hertz,
+        spreadingFactor: spreadingFactor, powerCentidecibelMilliwatts: power))
+  }
+
+  /// A test is over by then, whatever the radio.
+  private static var testMilliseconds: Int64 { 15_000 }
 
   private mutating func tellAirtime() {
     guard let arguments = airtime?.refusalToTell(now: now) else { return }

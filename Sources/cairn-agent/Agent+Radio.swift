@@ -193,6 +193,27 @@ extension Agent {
     }
   }
 
+  /// What it heard last.
+  mutating func heardFrames() -> HeardFrames {
+    var heard = HeardFrames()
+    guard let duty = radio.take() else { return heard }
+    heard.count = duty.heardCount
+    let known = duty.heardFrames
+    radio = consume duty
+    for index in known.indices {
+      var frame = HeardFrames.Frame()
+      frame.milliseconds = known[index].milliseconds
+      frame.frequencyHertz = known[index].frequencyHertz
+      frame.spreadingFactor = known[index].spreadingFactor
+      frame.byteCount = known[index].byteCount
+      frame.firstByte = known[index].firstByte
+      frame.rssiCentidecibelMilliwatts = known[index].rssiCentidecibelMilliwatts
+      frame.snrCentidecibels = known[index].snrCentidecibels
+      heard.frames.append(frame)
+    }
+    return heard
+  }
+
   /// What the socket's status says of it.
   mutating func radioStatus() -> RadioStatus? {
     guard let duty = radio.take() else { return nil }
@@ -208,6 +229,13 @@ extension Agent {
     status.lastRSSICentidecibelMilliwatts = duty.lastFrame?.rssiCentidecibelMilliwatts
     status.lastSNRCentidecibels = duty.lastFrame?.snrCentidecibels
     status.lastFaultNumber = UInt16(duty.lastFault?.rawValue ?? 0)
+    status.transmits = airtime != nil
+    status.sentCount = sentCount
+    status.lastReasonNumber = lastBeaconReason?.rawValue ?? 0
+    if let hertz = status.frequencyHertz {
+      status.airtimeLeftMicroseconds = airtime?.leftMicroseconds(
+        frequencyHertz: hertz, now: now + startBootMilliseconds)
+    }
     radio = consume duty
     return status
   }

@@ -69,6 +69,11 @@ extension Agent {
         socket.consoleEvents.add(action, terminal, count)
         tellConsoles()
         return client.send(.consoleAnswer(isTold: !socket.consoleEvents.hasUntold))
+      case .heardRequest: return client.send(.heard(heardFrames()))
+      case .radioTest(let channel, let factor):
+        let reason = sendTest(channel: channel, spreadingFactor: factor)
+        return client.send(.radioTestAnswer(reason: reason?.rawValue ?? 0))
+      case .radioTestAnswer, .heard: return true
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer:
         return true
       }

@@ -75,6 +75,8 @@ struct Agent: ~Copyable {
   /// False: the chain's file can't be read, and is left alone.
   var mayBeginChain: Bool
   var nextBeaconStep: Int64 = 0
+  var sentCount: UInt64 = 0
+  var testCount: UInt16 = 0
   /// Why the last beacon was not sent.
   var lastBeaconReason: BeaconReason?
   var mapping: ClockMapping?

@@ -22,8 +22,8 @@ struct AirtimeLedger {
   private var nextTold: Int64 = 0
   private static var tellMilliseconds: Int64 { 60_000 }
 
-  /// - `isNew`: this node has no chain yet, so that it has never sent. Else a file that is missing or damaged means that
-  ///   nobody knows what was sent: an hour passes first.
+  /// - `isNew`: this node has no chain yet, so that it has never sent. Else a file that is missing or damaged means
+  ///   that nobody knows what was sent: an hour passes first.
   init(_ path: FixedPath, plan: RegionPlan, isNew: Bool) {
     self.path = path
     self.plan = plan
@@ -50,9 +50,8 @@ struct AirtimeLedger {
     text.append("cairn-agent: ")
     text.append(path.span)
     text.append(
-      ": is missing or damaged, so that nobody knows what was sent: where the hour's share is limited,"
-    )
-    text.append(" nothing is sent for an hour")
+      ": is missing or damaged, so that nobody knows what was sent: ")
+    text.append("where the hour's share is limited, nothing is sent for an hour")
     tellOperator(&text)
   }
 
@@ -83,6 +82,14 @@ struct AirtimeLedger {
     } catch { throw .rule(error) }
     if let number { attemptedNumber = number }
     guard write(now) else { throw .notDurable }
+  }
+
+  /// What is left of the hour where this channel lies; nil: it has no such limit.
+  mutating func leftMicroseconds(frequencyHertz: UInt32, now: Int64) -> UInt64? {
+    guard let band = plan.subBand(frequencyHertz: frequencyHertz, bandwidth: .khz125) else {
+      return nil
+    }
+    return budget.leftMicroseconds(plan, band: band, now: now)
   }
 
   private mutating func write(_ now: Int64) -> Bool {

@@ -12,11 +12,11 @@ enum Command: UInt8 {
   case boardShow, boardCheck
 
   case console
-  case radioShow, radioListen
+  case radioShow, radioListen, radioWatch, radioTest
 
   case bootFileApply
 
-  static var count: Int { 25 }
+  static var count: Int { 27 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -33,7 +33,7 @@ enum Command: UInt8 {
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
     case .bootFileApply: "boot-file"
-    case .radioShow, .radioListen: "radio"
+    case .radioShow, .radioListen, .radioWatch, .radioTest: "radio"
     }
   }
 
@@ -60,6 +60,8 @@ enum Command: UInt8 {
     case .bootFileApply: "apply"
     case .radioShow: "show"
     case .radioListen: "listen"
+    case .radioWatch: "watch"
+    case .radioTest: "test"
     }
   }
 
@@ -75,6 +77,8 @@ enum Command: UInt8 {
     case .boardShow, .boardCheck: nil
     case .bootFileApply: "FOLDER"
     case .radioShow, .radioListen: "DEVICE"
+    case .radioWatch: nil
+    case .radioTest: "CHANNEL"
     }
   }
 
@@ -87,7 +91,8 @@ enum Command: UInt8 {
     case .bootFileApply: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
     case .boardShow, .boardCheck: false
-    case .radioShow, .radioListen: true
+    case .radioShow, .radioListen, .radioTest: true
+    case .radioWatch: false
     }
   }
 
@@ -96,7 +101,9 @@ enum Command: UInt8 {
     case .json: self != .bootFileApply
     case .tty: self == .console
     case .baud: self == .console || self == .radioShow || self == .radioListen
-    case .frequency, .factor, .seconds: self == .radioListen
+    case .frequency: self == .radioListen
+    case .factor: self == .radioListen || self == .radioTest
+    case .seconds: self == .radioListen || self == .radioWatch
     case .last: self == .logList
     case .from: self == .verify
     case .to: self == .logExport || self == .enrol || self == .keyBackup || signsForOwner
@@ -119,7 +126,8 @@ enum Command: UInt8 {
     case .keyBackup, .keyRestore, .doctor: true
     case .status, .keyShow, .keyAdopt, .logList, .logShow, .logExport, .verify, .configCheck,
       .configShow, .enrol, .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed,
-      .ownerRevoke, .boardShow, .boardCheck, .console, .bootFileApply, .radioShow, .radioListen:
+      .ownerRevoke, .boardShow, .boardCheck, .console, .bootFileApply, .radioShow, .radioListen,
+      .radioWatch, .radioTest:
       false
     }
   }
@@ -129,7 +137,8 @@ enum Command: UInt8 {
     case .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: true
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
       .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
-      .boardCheck, .console, .bootFileApply, .radioShow, .radioListen:
+      .boardCheck, .console, .bootFileApply, .radioShow, .radioListen,
+      .radioWatch, .radioTest:
       false
     }
   }

@@ -1,3 +1,4 @@
+import AgentMessages
 import FixedMemory
 import LinuxPlatform
 import NodeConfiguration
@@ -49,7 +50,53 @@ extension ConsolePages {
     }
   }
 
+  /// The agent's radio, what it heard, and what the board wires.
   static func radios(_ arguments: borrowing Arguments, _ output: inout Output) {
+    agentRadio(arguments, &output)
+    wiredRadios(arguments, &output)
+  }
+
+  private static func agentRadio(_ arguments: borrowing Arguments, _ output: inout Output) {
+    let report = NodeReport(arguments)
+    if case .silent = report.agent { StatusPage.writeAgent(report, &output) }
+    guard let live = report.live else { return }
+    guard live.radio != nil else {
+      output.row("radio")
+      output.write("the agent has none: [radio] port names its line")
+      output.newLine()
+      return
+    }
+    StatusPage.writeRadio(report, &output)
+    AgentRadioCommand.writeFrames(report.paths.agentSocket, &output)
+  }
+
+  /// A new page after so long, and the prompt again after that.
+  private static var livePauseMilliseconds: Int64 { 2_000 }
+  private static var livePages: Int { 1_800 }
+
+  /// The agent's radio, until a key is pressed.
+  static func radiosLive(
+    _ arguments: borrowing Arguments, isTerminal: Bool, _ output: inout Output
+  ) -> ConsoleTerminal.Wait {
+    guard isTerminal else {
+      agentRadio(arguments, &output)
+      return .over
+    }
+    let clears = Console.understandsControls()
+    for _ in 0..<livePages {
+      if clears { output.clearScreen() }
+      agentRadio(arguments, &output)
+      output.write("live, every 2 s; any key ends it", .dim)
+      output.newLine()
+      output.flush()
+      guard !output.isGone else { return .ended }
+      let wait = ConsoleTerminal.waitForKey(milliseconds: livePauseMilliseconds)
+      guard wait == .over else { return wait }
+    }
+    return .over
+  }
+
+  private static func wiredRadios(_ arguments: borrowing Arguments, _ output: inout Output) {
     guard let files = files(arguments, &output) else { return }
     output.row("radios")
     guard !files.board.loRaWirings.isEmpty else {
@@ -65,7 +112,7 @@ extension ConsolePages {
     output.emphasise(.warning)
     output.paragraph(
       """
-      what the profile wires, and whether the kernel has the bus: no program of this version       drives a radio, so none of them has been heard
+      what the profile wires behind SPI, and whether the kernel has the bus: the agent drives radios on serial lines
       """)
     output.plain()
     output.newLine()

@@ -18,9 +18,9 @@ enum ConsolePages {
       output.pad(to: 16)
       output.write(word.meaning)
       output.newLine()
-      guard word == .sensors else { continue }
+      guard word.hasLivePage else { continue }
       output.write("  ")
-      output.write("sensors live", .heading)
+      output.write(word == .sensors ? "sensors live" : "radios live", .heading)
       output.pad(to: 16)
       output.write("the same, again and again until a key is pressed")
       output.newLine()
@@ -32,7 +32,8 @@ enum ConsolePages {
     output.newLine()
     output.write("State is ")
     output.write(isUnlocked ? "unlocked" : "locked", isUnlocked ? .warning : .good)
-    output.write(isUnlocked ? ": `adopt` is heard." : ": nothing here changes the node.")
+    output.write(
+      isUnlocked ? ": `adopt` and `test` are heard." : ": nothing here changes the node.")
     output.newLine()
   }
 

@@ -1,3 +1,4 @@
+import AgentMessages
 import CLibEdit
 import CLinux
 import FixedMemory
@@ -135,12 +136,16 @@ struct ConsoleSession: ~Copyable {
       if ConsoleSensors.live(arguments, isTerminal: isTerminal, &output) == .ended {
         hasEnded = true
       }
+    case .word(.radios, isLive: true):
+      if ConsolePages.radiosLive(arguments, isTerminal: isTerminal, &output) == .ended {
+        hasEnded = true
+      }
     case .word(let word, _): take(word, arguments, &output)
     case .tooMany(let word):
       output.write("`")
       output.write(word.text)
       output.write(
-        word == .sensors ? "` takes nothing behind it but `live`." : "` takes nothing behind it.")
+        word.hasLivePage ? "` takes nothing behind it but `live`." : "` takes nothing behind it.")
       output.newLine()
     case .unknown(let nearest):
       output.write("There is no command \"")
@@ -177,6 +182,7 @@ struct ConsoleSession: ~Copyable {
       output.newLine()
       isUnlocked = false
     case .adopt: adopt(&output)
+    case .test: test(&output)
     case .quit: hasEnded = true
     }
   }
@@ -194,6 +200,22 @@ struct ConsoleSession: ~Copyable {
       lastLineMilliseconds = cairn_clock_boot()
     case .locked: break
     case .ended: hasEnded = true
+    }
+  }
+
+  private func test(_ output: inout Output) {
+    guard isUnlocked else {
+      output.write("This sends: `unlock` first.")
+      output.newLine()
+      return
+    }
+    do throws(SocketFailure) {
+      let answer = try AgentRadioCommand.ask(
+        .radioTest(channel: 0, spreadingFactor: 9), at: paths.agentSocket)
+      AgentRadioCommand.tell(answer, isJSON: false, &output)
+    } catch {
+      output.write("No agent answers on the socket, and it has the radio. Start it first.")
+      output.newLine()
     }
   }
 

@@ -4,9 +4,9 @@ import NodeConfiguration
 /// What can be asked for at the console.
 enum ConsoleWord: UInt8 {
   case help, status, sensors, radios, log, delivery, clock, board, errors, key
-  case unlock, lock, adopt, quit
+  case unlock, lock, adopt, test, quit
 
-  static var count: UInt8 { 14 }
+  static var count: UInt8 { 15 }
 
   var text: StaticString {
     switch self {
@@ -23,6 +23,7 @@ enum ConsoleWord: UInt8 {
     case .unlock: "unlock"
     case .lock: "lock"
     case .adopt: "adopt"
+    case .test: "test"
     case .quit: "quit"
     }
   }
@@ -32,7 +33,7 @@ enum ConsoleWord: UInt8 {
     case .help: "this list"
     case .status: "all of this node on one screen, and what is wrong with it"
     case .sensors: "each sensor's values and how they went lately"
-    case .radios: "radios that the board's profile wires, and whether they are there"
+    case .radios: "the agent's radio and the last frames that it heard; what the board wires"
     case .log: "the newest leaves of the log, in words"
     case .delivery: "how far delivery has come, and what holds it up"
     case .clock: "time, its source and its uncertainty; position"
@@ -42,6 +43,7 @@ enum ConsoleWord: UInt8 {
     case .unlock: "asks for the passphrase; then state can be changed"
     case .lock: "takes that back at once"
     case .adopt: "this hardware is the node from here on (unlocked only)"
+    case .test: "sends a test frame on the plan's first channel (unlocked only)"
     case .quit: "ends this session"
     }
   }
@@ -54,6 +56,7 @@ enum ConsoleWord: UInt8 {
     sensors
     sensors live
     radios
+    radios live
     log
     delivery
     clock
@@ -63,10 +66,13 @@ enum ConsoleWord: UInt8 {
     unlock
     lock
     adopt
+    test
     quit
     \0
     """
   }
+
+  var hasLivePage: Bool { self == .sensors || self == .radios }
 
   static func find(_ word: Span<UInt8>) -> ConsoleWord? {
     if word.equals("exit") || word.equals("logout") { return .quit }
@@ -104,7 +110,7 @@ struct ConsoleLine {
     let second = nextWord(line, &position)
     let third = nextWord(line, &position)
     if second.isEmpty { return .word(word, isLive: false) }
-    guard word == .sensors, line.extracting(second).equals("live"), third.isEmpty else {
+    guard word.hasLivePage, line.extracting(second).equals("live"), third.isEmpty else {
       return .tooMany(word)
     }
     return .word(word, isLive: true)

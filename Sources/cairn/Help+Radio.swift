@@ -27,4 +27,31 @@ extension Help {
 
     """
   }
+
+  static var radioWatch: StaticString {
+    """
+    cairn radio watch [--seconds N] [--json]
+
+      The last eight frames that the agent's radio has heard, and then each one
+      that comes, with what the radio told of it. Ends with ^C, or after --seconds.
+
+      Exit status 0, or 69 when no agent answers.
+
+    """
+  }
+
+  static var radioTest: StaticString {
+    """
+    cairn radio test CHANNEL [--factor N] [--json]
+
+      Has the agent send one test frame of 8 bytes on a channel of the region's
+      plan, the first being 0, with SF9 unless told otherwise. It goes by the same
+      rules and the same hour's airtime as beacons, and only where the site has
+      `transmit = yes`. For root and the agent's own user.
+
+      Exit status 0 when the radio has it, 69 when no agent answers, 77 when it is
+      not sent, with the reason.
+
+    """
+  }
 }

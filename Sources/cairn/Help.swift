@@ -28,6 +28,8 @@ enum Help {
     case .bootFileApply: bootFileApply
     case .radioShow: radioShow
     case .radioListen: radioListen
+    case .radioWatch: radioWatch
+    case .radioTest: radioTest
     }
   }
 

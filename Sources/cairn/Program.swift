@@ -50,6 +50,8 @@ struct Program {
     case .bootFileApply: status = BootFileCommand.run(arguments)
     case .radioShow: status = RadioCommand.show(arguments, &output)
     case .radioListen: status = RadioCommand.listen(arguments, &output)
+    case .radioWatch: status = AgentRadioCommand.watch(arguments, &output)
+    case .radioTest: status = AgentRadioCommand.test(arguments, &output)
     }
     output.finish(status)
   }

@@ -42,10 +42,32 @@ extension StatusPage {
       }
     }
     output.newLine()
+    writeBeacons(radio, &output)
     guard let fault = radio.fault else { return }
     output.pad(to: Output.indentation)
     output.write("last fault: ")
     output.write(fault.explanation)
+    output.newLine()
+  }
+
+  private static func writeBeacons(_ radio: RadioStatus, _ output: inout Output) {
+    output.pad(to: Output.indentation)
+    guard radio.transmits else {
+      output.write("transmits nothing: the site has no `transmit = yes`")
+      output.newLine()
+      return
+    }
+    output.write(radio.sentCount, "beacon sent", "beacons sent")
+    if let left = radio.airtimeLeftMicroseconds {
+      output.write(", ")
+      output.write(Int64(min(left, 3_600_000_000) / 1_000), powerOfTen: -3)
+      output.write(" s of this hour left on the air")
+    }
+    output.newLine()
+    guard radio.lastReasonNumber > 0 else { return }
+    output.pad(to: Output.indentation)
+    output.write("last not sent: ")
+    output.write(LeafWords.name(ofBeaconReason: UInt64(radio.lastReasonNumber)))
     output.newLine()
   }
 }
@@ -90,6 +112,10 @@ extension Output {
     number("lastRSSI", radio.lastRSSICentidecibelMilliwatts.map { Int64($0) })
     number("lastSNR", radio.lastSNRCentidecibels.map { Int64($0) })
     number("lastFault", radio.lastFaultNumber == 0 ? nil : Int64(radio.lastFaultNumber))
+    member("transmits", radio.transmits)
+    member("beaconsSent", radio.sentCount)
+    number("lastReason", radio.lastReasonNumber == 0 ? nil : Int64(radio.lastReasonNumber))
+    number("airtimeLeftMicroseconds", radio.airtimeLeftMicroseconds.map { Int64(clamping: $0) })
     endObject()
   }
 

@@ -21,6 +21,10 @@ enum Copied: Equatable {
   case enrolment([UInt8])
   case consoleAction(AgentMessage.ConsoleAction, [UInt8], UInt16)
   case consoleAnswer(Bool)
+  case radioTest(UInt8, UInt8)
+  case radioTestAnswer(UInt8)
+  case heardRequest
+  case heard(HeardFrames)
 
   init(_ message: AgentMessage) {
     switch message {
@@ -44,6 +48,10 @@ enum Copied: Equatable {
     case .consoleAction(let action, let terminal, let count):
       self = .consoleAction(action, terminal.indices.map { terminal[$0] }, count)
     case .consoleAnswer(let isTold): self = .consoleAnswer(isTold)
+    case .radioTest(let channel, let factor): self = .radioTest(channel, factor)
+    case .radioTestAnswer(let reason): self = .radioTestAnswer(reason)
+    case .heardRequest: self = .heardRequest
+    case .heard(let heard): self = .heard(heard)
     }
   }
 
@@ -67,6 +75,11 @@ enum Copied: Equatable {
     case .consoleAction(let action, let terminal, let count):
       packet(.consoleAction(action, terminal: terminal.span, count: count))
     case .consoleAnswer(let isTold): packet(.consoleAnswer(isTold: isTold))
+    case .radioTest(let channel, let factor):
+      packet(.radioTest(channel: channel, spreadingFactor: factor))
+    case .radioTestAnswer(let reason): packet(.radioTestAnswer(reason: reason))
+    case .heardRequest: packet(.heardRequest)
+    case .heard(let heard): packet(.heard(heard))
     }
   }
 }
@@ -122,6 +135,10 @@ func status(_ version: String, _ number: UInt64, lastBatch: UInt64?) -> AgentSta
   radio.lastRSSICentidecibelMilliwatts = number == 1 ? nil : -Int32(number >> 33)
   radio.lastSNRCentidecibels = number == 24 ? nil : Int32(number >> 33)
   radio.lastFaultNumber = UInt16(truncatingIfNeeded: number)
+  radio.transmits = number % 2 == 0
+  radio.sentCount = number
+  radio.lastReasonNumber = UInt8(truncatingIfNeeded: number)
+  radio.airtimeLeftMicroseconds = number == 255 ? nil : number
   status.radio = radio
   return status
 }
@@ -149,6 +166,24 @@ let messages: [Copied] = {
     }
   }
   messages += [.consoleAnswer(true), .consoleAnswer(false)]
+  messages += [.heardRequest, .radioTest(0, 7), .radioTest(95, 12), .radioTest(255, 255)]
+  messages += [.radioTestAnswer(0), .radioTestAnswer(13), .radioTestAnswer(255)]
+  for count in 0...8 {
+    var heard = HeardFrames()
+    heard.count = numbers[count]
+    for index in 0..<count {
+      var frame = HeardFrames.Frame()
+      frame.milliseconds = Int64(numbers[index] >> 1)
+      frame.frequencyHertz = UInt32(truncatingIfNeeded: numbers[index])
+      frame.spreadingFactor = UInt8(index)
+      frame.byteCount = 255
+      frame.firstByte = 0xe0
+      frame.rssiCentidecibelMilliwatts = index == 1 ? nil : -11_300
+      frame.snrCentidecibels = index == 2 ? nil : 700
+      heard.frames.append(frame)
+    }
+    messages.append(.heard(heard))
+  }
   for number in numbers {
     messages.append(.released(number))
     let small = number
@@ -319,21 +354,25 @@ let messages: [Copied] = {
   let all: [AgentMessage.MessageType] = [
     .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .denied,
     .headWanted, .head, .challenge, .adopt, .answer, .keyChange, .enrolment, .consoleAction,
-    .consoleAnswer,
+    .consoleAnswer, .radioTest, .radioTestAnswer, .heardRequest, .heard,
   ]
   let allowed: [(PeerRole, Set<AgentMessage.MessageType>)] = [
     (
       .owner,
       [
         .statusRequest, .receipt, .subscribe, .head, .challenge, .adopt, .keyChange, .enrolment,
-        .consoleAction,
+        .consoleAction, .radioTest, .heardRequest,
       ]
     ),
-    (.console, [.statusRequest, .adopt, .consoleAction]),
+    (.console, [.statusRequest, .adopt, .consoleAction, .radioTest, .heardRequest]),
     (
-      .uplink, [.statusRequest, .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment]
+      .uplink,
+      [
+        .statusRequest, .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment,
+        .heardRequest,
+      ]
     ),
-    (.other, [.statusRequest]),
+    (.other, [.statusRequest, .heardRequest]),
   ]
   for (role, types) in allowed {
     for type in all { #expect(role.maySend(type) == types.contains(type)) }

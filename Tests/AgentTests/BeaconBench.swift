@@ -19,7 +19,7 @@ final class BeaconBench {
   let node: AgentNode
   let model = RAK3172Model()
   private var end: ModuleTerminal
-  private let receiver: PseudoTerminal
+  private var receiver: VirtualTerminal
   private var nextSentence: Int64 = 0
   private(set) var agent: Agent
   private(set) var connection: UnixConnection
@@ -29,7 +29,6 @@ final class BeaconBench {
   var onTransmit: (() -> Void)?
 
   init(site: String = "", region: String = "EU868", fillsAirtime: Bool = false) throws {
-    receiver = try PseudoTerminal()
     node = try AgentNode(
       site: """
         [place]
@@ -52,12 +51,13 @@ final class BeaconBench {
       device = \(node.path("dev/radio"))
       baud = 115200
       [serial.usb1]
-      device = \(receiver.path)
+      device = \(node.path("dev/gnss"))
       baud = 9600
       """)
     try FileManager.default.createDirectory(
       atPath: node.path("dev"), withIntermediateDirectories: true)
     end = try ModuleTerminal(model: model, path: node.path("dev/radio"))
+    receiver = try VirtualTerminal(path: node.path("dev/gnss"), baudRate: 9_600)
     agent = try node.startAgent()
     _ = agent.words()
     connection = try node.connect()
@@ -67,6 +67,9 @@ final class BeaconBench {
       onTransmit?()
     }
   }
+
+  // An agent that lived on would take the lines of the next test, which may have the same names.
+  deinit { if agent.isRunning { agent.kill() } }
 
   /// The bytes stand in the spool's file, committed or not.
   func spoolHas(_ bytes: [UInt8]) -> Bool {
@@ -87,7 +90,8 @@ final class BeaconBench {
     let now = SystemClock().bootMilliseconds()
     if now >= nextSentence {
       nextSentence = now + 1_000
-      _ = receiver.write(Self.sentence(Self.utc)[...])
+      try receiver.forgetExclusiveUse()
+      _ = try receiver.send(Self.sentence(Self.utc))
     }
   }
 
@@ -125,23 +129,40 @@ final class BeaconBench {
     return Array(("$" + body + String(format: "*%02X\r\n", sum)).utf8)
   }
 
+  struct NotReady: Error {
+    let isRunning: Bool
+    let status: AgentStatus
+    let commands: ArraySlice<String>
+    let lostByteCount: Int
+    /// Of leaves.
+    let kinds: [UInt8]
+  }
+
   func untilReady() throws {
     let isReady = try untilLog { leaves in
       try connection.send(.statusRequest)
       // 4: listening.
-      let radio = try connection.receiveStatus().radio
-      return try radio?.stateNumber == 4 && leaves.contains { try $0.clock() != nil }
+      let status = try connection.receiveStatus()
+      return try status.radio?.stateNumber == 4
+        && leaves.contains { try $0.boot == status.boot && $0.clock() != nil }
     }
-    try #require(isReady, "\(agent.isRunning)")
+    guard !isReady else { return }
+    try connection.send(.statusRequest)
+    let status = try connection.receiveStatus()
+    throw NotReady(
+      isRunning: agent.isRunning, status: status, commands: model.commands.suffix(8),
+      lostByteCount: end.lostByteCount, kinds: try leaves().map { $0.bytes[1] })
   }
 
   // MARK: The agent
 
   func kill() { agent.kill() }
 
-  func restart() throws {
+  /// - `words`: what it says before it runs.
+  func restart(expecting words: String? = nil) throws {
     agent = try node.startAgent()
-    _ = agent.words()
+    let said = agent.words()
+    if let words { #expect(said.contains(words), "\(said)") }
     connection = try node.connect()
     try untilReady()
   }

@@ -14,6 +14,8 @@ public final class RAK3172Model: SerialModuleModel {
   /// 0 point to point, 1 LoRaWAN; kept without power.
   public private(set) var networkMode: Int
   private var receiveMode = 0
+  /// The command that sends is refused, and no other.
+  public var refusesToSend = false
 
   public init(
     version: String = "RUI_4.0.6_RAK3172-E", eventForm: EventForm = .rui3, networkMode: Int = 0,
@@ -122,6 +124,7 @@ public final class RAK3172Model: SerialModuleModel {
 
   private func send(_ value: String, now: Int64) {
     guard receiveMode == 0 || receiveMode == 65533 else { return say("AT_BUSY_ERROR", now: now) }
+    guard !refusesToSend else { return say("AT_ERROR", now: now) }
     guard value.count <= 500, let bytes = Self.bytes(hex: value) else {
       return parameterError(now)
     }
