@@ -118,6 +118,7 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/selftest.py
 	$(PYTHON) Tests/Outside/documents.py
 	$(PYTHON) Tests/Outside/coverage.py
+	$(PYTHON) Tests/Outside/coverage_archive.py Tests/Outside/beacons
 	$(MAKE) test-services
 	@# A sandbox that allows no mounts at all can't have a Debian root of its own.
 	@if unshare --mount true || unshare --user --map-root-user --mount true; then $(MAKE) test-packages; \

@@ -255,7 +255,7 @@ let hostTargets: [Target] = [
     "cairn-gateway",
     [
       "GatewayServer", "GatewayStore", "Archive", "HostCryptography", "Identity", "Signers", "LoRa",
-      "Verifier", "Proofs", "Records", "CBOR", "FixedMemory",
+      "Coverage", "CoverageVerifier", "Verifier", "Proofs", "Records", "CBOR", "FixedMemory",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(
@@ -359,6 +359,7 @@ let hostTests: [Target] = [
     "CoverageVerifier",
     [
       "CoverageVerifier", "Coverage", "LoRa", "Identity", "Proofs", "Records", "FixedMemory",
+      "Simulation",
     ]),
   tests(
     "CoverageStatistics",
@@ -374,15 +375,15 @@ let hostTests: [Target] = [
     "GatewayStore",
     [
       "Archive", "GatewayStore", "Verifier", "Identity", "Proofs", "Records", "Signers",
-      "CoverageVerifier", "Coverage", "LoRa",
+      "CoverageVerifier", "Coverage", "LoRa", "Simulation",
       "CBOR", "FixedMemory", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
     ]),
   tests(
     "GatewayServer",
     [
-      "GatewayServer", "GatewayStore", "CoverageVerifier", "Verifier", "Identity", "Proofs",
-      "Records", "Signers", "CBOR",
-      "FixedMemory",
+      "GatewayServer", "GatewayStore", "Coverage", "CoverageVerifier", "Verifier", "Identity",
+      "Proofs", "Records", "Signers", "CBOR", "FixedMemory",
+      .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdTesting", package: "hummingbird"),
     ]),
   // The gateway as systemd would start it, and as a power cut would end it.

@@ -9,6 +9,7 @@ import Proofs
 ///     log.cbor-seq        leaf, leaf, …                                        RFC 8742
 ///     keys.cbor-seq       [1, algorithm, public key], …                        by SHA-256 of the key
 ///     batches.cbor-seq    [1, index of the receipt's leaf or null, batch], …   in the log's order
+///                         [1, index or null, batch, [leaf, …]], …              with leaves that are not shown yet
 ///     verdicts.cbor-seq   [1, key hash, number, verdict], …                    by number and key; may be missing
 public enum ArchiveFormat {
   public static var version: Int64 { 1 }
@@ -25,13 +26,13 @@ public enum ArchiveFormat {
     public static var allCases: [File] { [.head, .log, .keys, .batches] }
 
     /// The largest item: a head 159, a leaf of the log 587, a key 1 + 1 + 1 + 35, a batch 1 + 1 + 9 + 5 and its
-    /// bytes.
+    /// bytes, and 3 and 9 for each leaf that is withheld.
     public var maximumItemByteCount: Int {
       switch self {
       case .head: 159
       case .log: 587
       case .keys: 38
-      case .batches: 16 + Batch.maximumByteCountWithSubtrees
+      case .batches: 19 + Batch.maximumByteCountWithSubtrees + 9 * Batch.maximumLeafCount
       case .verdicts: ArchiveFormat.maximumVerdictByteCount
       }
     }
@@ -77,13 +78,17 @@ public enum ArchiveFormat {
   }
 
   /// A batch as an item of `batches.cbor-seq`. `leaf`: index of the leaf with its receipt; nil when the
-  /// log has none.
-  public static func item(ofBatch batch: [UInt8], leaf: UInt64?) -> [UInt8] {
-    encoded(16 + batch.count) { encoder in
-      encoder.arrayHead(count: 3)
+  /// log has none. `withheld`: leaves, ascending, in whose place a hash stands until they may be shown.
+  public static func item(ofBatch batch: [UInt8], leaf: UInt64?, withheld: [UInt64] = []) -> [UInt8]
+  {
+    encoded(19 + batch.count + 9 * withheld.count) { encoder in
+      encoder.arrayHead(count: withheld.isEmpty ? 3 : 4)
       encoder.integer(version)
       if let leaf { encoder.unsigned(leaf) } else { encoder.null() }
       encoder.byteString(batch.span)
+      guard !withheld.isEmpty else { return }
+      encoder.arrayHead(count: withheld.count)
+      for index in withheld { encoder.unsigned(index) }
     }
   }
 
@@ -119,22 +124,42 @@ public enum ArchiveFormat {
 
   /// Reads an item of `batches.cbor-seq` strictly, apart from the batch in it.
   static func batch(decoding item: Span<UInt8>) throws(CBORDecoder.Failure) -> (
-    leaf: UInt64?, bytes: Range<Int>
+    leaf: UInt64?, bytes: Range<Int>, withheld: [UInt64]
   ) {
     var decoder = CBORDecoder(item)
-    try expectHead(&decoder)
+    let count = try head(&decoder)
+    guard count == 3 || count == 4 else { throw .outsideFormat }
     let leaf = try decoder.skipNull() ? nil : decoder.unsigned()
-    let count = try decoder.byteString().count
-    let range = decoder.offset - count..<decoder.offset
+    let byteCount = try decoder.byteString().count
+    let range = decoder.offset - byteCount..<decoder.offset
+    let withheld = count == 4 ? try leaves(&decoder) : []
     try decoder.finish()
-    return (leaf, range)
+    return (leaf, range, withheld)
+  }
+
+  /// Indexes of leaves, at least one, ascending.
+  private static func leaves(_ decoder: inout CBORDecoder) throws(CBORDecoder.Failure) -> [UInt64] {
+    let count = try decoder.arrayHead()
+    guard (1...Batch.maximumLeafCount).contains(count) else { throw .outOfRange }
+    var leaves: [UInt64] = []
+    for _ in 0..<count {
+      let index = try decoder.unsigned()
+      if let last = leaves.last, last >= index { throw .outsideFormat }
+      leaves.append(index)
+    }
+    return leaves
   }
 
   private static func expectHead(_ decoder: inout CBORDecoder, count expected: Int = 3)
     throws(CBORDecoder.Failure)
   {
+    guard try head(&decoder) == expected else { throw .outsideFormat }
+  }
+
+  /// How many elements the item has; its version is read.
+  private static func head(_ decoder: inout CBORDecoder) throws(CBORDecoder.Failure) -> Int {
     let count = try decoder.arrayHead()
     guard try decoder.integer() == version else { throw .unknownVersion }
-    guard count == expected else { throw .outsideFormat }
+    return count
   }
 }

@@ -28,7 +28,8 @@ extension ArchiveReport {
     [
       ("leaves", "\(counts.leaves)"), ("receipts", "\(counts.receipts)"),
       ("batches", "\(counts.batches)"), ("deviceLeaves", "\(counts.deviceLeaves)"),
-      ("withheldLeaves", "\(counts.withheldLeaves)"), ("keys", "\(counts.keys)"),
+      ("withheldLeaves", "\(counts.withheldLeaves)"),
+      ("undueLeaves", "\(counts.undueLeaves)"), ("keys", "\(counts.keys)"),
       ("nodes", "\(counts.nodes)"), ("enrolments", "\(counts.enrolments)"),
       ("revocations", "\(counts.revocations)"), ("challenges", "\(counts.challenges)"),
       ("keyChanges", "\(counts.keyChanges)"), ("forkCount", "\(counts.forks)"),

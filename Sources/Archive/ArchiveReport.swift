@@ -21,6 +21,8 @@ public struct ArchiveReport: Sendable {
     public var batches = 0
     public var deviceLeaves = 0
     public var withheldLeaves: UInt64 = 0
+    /// Of them, those whose reveal was not due when the archive was made.
+    public var undueLeaves: UInt64 = 0
     public var enrolments = 0
     public var revocations = 0
     public var forks = 0

@@ -50,7 +50,7 @@ extension ArchiveVerifier {
       batch, verified.checkpoint, extent, before, follows, of: index, given, at)
     if peaks != nil, follows, let start = extent.start {
       gatherCoverage(
-        batch.bytes, verified.checkpoint, start: start, of: index,
+        batch, verified.checkpoint, start: start, of: index,
         receiptUTCMilliseconds: given?.receipt.receivedUTCMilliseconds, at)
     }
     // A batch of before its place changes nothing of where the log ends.

@@ -7,9 +7,13 @@ import Records
 
 /// Beacons, judged from what the archive holds, and compared with what the gateway says of them.
 extension ArchiveVerifier {
+  /// No reveal is due later after a receipt: a window begins within a day, lasts one, and is revealed 30 windows later.
+  private static let longestDelayMilliseconds: Int64 =
+    (2 + Int64(CoveragePolicy.maximumRevealWindows)) * 86_400_000
+
   /// Leaves of a batch whose signature, place and root are right.
   func gatherCoverage(
-    _ batch: [UInt8], _ checkpoint: Checkpoint, start: UInt64, of index: Int,
+    _ batch: WaitingBatch, _ checkpoint: Checkpoint, start: UInt64, of index: Int,
     receiptUTCMilliseconds: Int64?, _ at: Finding.Place
   ) {
     let source = CoverageBook.Source(
@@ -17,12 +21,22 @@ extension ArchiveVerifier {
       boot: checkpoint.boot, isSimulated: checkpoint.isSimulated,
       receiptUTCMilliseconds: receiptUTCMilliseconds)
     do throws(CBORDecoder.Failure) {
-      for leaf in try CoverageLeaf.all(in: batch.span, start: start) {
+      let withheld = Set(batch.withheld)
+      for leaf in try CoverageLeaf.all(in: batch.bytes.span, start: start, withheld: withheld) {
         try book.add(leaf, of: source)
       }
     } catch {
       findings.add(.batchDamaged, error.words, at: at)
     }
+    guard let oldest = batch.withheld.first else { return }
+    report.counts.undueLeaves += UInt64(batch.withheld.count)
+    let (end, isOutside) = (receiptUTCMilliseconds ?? .min).addingReportingOverflow(
+      Self.longestDelayMilliseconds)
+    guard !isOutside, let headUTC, end <= headUTC else { return }
+    findings.add(
+      .withheldLong,
+      "leaf \(oldest) of batch \(checkpoint.epoch)/\(checkpoint.batch) of device "
+        + "\(devices[index].keyHash.short)", at: at)
   }
 
   func gatherChallenge(_ message: Span<UInt8>, _ leaf: UInt64) {
@@ -40,23 +54,34 @@ extension ArchiveVerifier {
       book.setNode(
         of: devices[index].keyHash, node: nodes[node].id, owner: nodes[node].ownerKey?.hash)
     }
-    var told: [BeaconName: ToldVerdict] = [:]
-    if let reader = try SequenceReader(optional: .verdicts, in: folder) {
-      told = try readVerdicts(reader)
-    }
+    var told = try ToldVerdicts(SequenceReader(optional: .verdicts, in: folder))
+    let links = VerifiedLinks()
     for name in book.beacons {
-      let verdict = CoverageVerdict.judge(book.evidence(name))
+      let verdict = CoverageVerdict.judge(book.evidence(name), links: links)
       report.counts.beacons += 1
       if verdict.outcome == .sound { report.counts.soundBeacons += 1 }
       report.counts.countedWitnesses += verdict.witnesses.count(where: \.counts)
-      compare(verdict, name, told[name])
-      told[name] = nil
+      while let item = try next(&told), BeaconName.precedes(item.name, name) {
+        tellUnknown(item)
+        told.take()
+      }
+      guard let item = told.waiting, item.name == name else {
+        compare(verdict, name, nil)
+        continue
+      }
+      compare(verdict, name, item)
+      told.take()
     }
-    for name in told.keys.sorted(by: BeaconName.precedes) {
-      guard let place = told[name]?.place else { continue }
-      findings.add(
-        .verdictDiffers, "\(name.text): nothing in the archive speaks of this beacon", at: place)
+    while let item = try next(&told) {
+      tellUnknown(item)
+      told.take()
     }
+  }
+
+  private func tellUnknown(_ told: ToldVerdict) {
+    findings.add(
+      .verdictDiffers, "\(told.name.text): nothing in the archive speaks of this beacon",
+      at: told.place)
   }
 
   private func compare(_ verdict: BeaconVerdict, _ name: BeaconName, _ told: ToldVerdict?) {
@@ -77,31 +102,46 @@ extension ArchiveVerifier {
 
   /// What the gateway says of a beacon.
   struct ToldVerdict {
+    let name: BeaconName
     let json: [UInt8]
     let place: Finding.Place
   }
 
-  private func readVerdicts(_ reader: SequenceReader) throws(ArchiveFailure)
-    -> [BeaconName: ToldVerdict]
-  {
-    var told: [BeaconName: ToldVerdict] = [:]
-    while true {
+  /// Verdicts of the file, one at a time.
+  private struct ToldVerdicts {
+    var reader: SequenceReader?
+    var waiting: ToldVerdict?
+    var last: BeaconName?
+
+    init(_ reader: SequenceReader?) { self.reader = reader }
+
+    mutating func take() { waiting = nil }
+  }
+
+  /// The first one that was not taken; nil at the end, or where the file can't be read on.
+  private func next(_ told: inout ToldVerdicts) throws(ArchiveFailure) -> ToldVerdict? {
+    while told.waiting == nil, let reader = told.reader {
       switch try reader.step() {
-      case .end: return told
+      case .end: told.reader = nil
       case .damage(let offset, let why, let isTooLong):
         tellDamage(.verdictsDamaged, .verdicts, offset, why, isTooLong)
-        return told
+        told.reader = nil
       case .item(let bytes, let offset):
         let at = place(.verdicts, offset)
         do throws(CBORDecoder.Failure) {
           let (name, json) = try ArchiveFormat.verdict(decoding: bytes.span)
-          if told.updateValue(ToldVerdict(json: json, place: at), forKey: name) != nil {
-            findings.add(.verdictsDamaged, "\(name.text) is there twice", at: at)
+          if let last = told.last, !BeaconName.precedes(last, name) {
+            findings.add(
+              .verdictsDamaged, "\(name.text) stands out of order, or twice", at: at)
+            continue
           }
+          told.last = name
+          told.waiting = ToldVerdict(name: name, json: json, place: at)
         } catch {
           findings.add(.verdictsDamaged, "no verdict: \(error.words)", at: at)
         }
       }
     }
+    return told.waiting
   }
 }

@@ -12,6 +12,8 @@ struct WaitingBatch {
   let bytes: [UInt8]
   /// SHA-256 of its checkpoint's Sig_structure; nil when there is none to be read.
   let hash: Digest?
+  /// Leaves in whose place a hash stands since they are not to be shown yet, as the archive says.
+  let withheld: [UInt64]
 
   var place: Finding.Place {
     Finding.Place(file: ArchiveFormat.File.batches.rawValue, offset: offset)
@@ -170,10 +172,12 @@ extension ArchiveVerifier {
         batchReader = nil
       case .item(let bytes, let offset):
         do throws(CBORDecoder.Failure) {
-          let (leaf, range) = try ArchiveFormat.batch(decoding: bytes.span)
+          let (leaf, range, withheld) = try ArchiveFormat.batch(decoding: bytes.span)
           let batch = Array(bytes[range])
           waiting.append(
-            WaitingBatch(offset: offset, leaf: leaf, bytes: batch, hash: Self.hash(of: batch)))
+            WaitingBatch(
+              offset: offset, leaf: leaf, bytes: batch, hash: Self.hash(of: batch),
+              withheld: withheld))
         } catch {
           findings.add(.batchesDamaged, "no batch: \(error.words)", at: place(.batches, offset))
         }

@@ -63,8 +63,9 @@ public final class ArchiveVerifier {
   var challenges: [HashName: (leaf: UInt64, issuedUTC: Int64, message: [UInt8])] = [:]
   var lastChallenge: UInt64?
 
-  // What speaks of beacons.
+  // What speaks of beacons, and the head's time.
   var book = CoverageBook()
+  var headUTC: Int64?
 
   // Batches that have been read and not yet met their receipt.
   var batchReader: SequenceReader?
@@ -85,6 +86,7 @@ public final class ArchiveVerifier {
   /// Verifies everything. To be called once.
   public func run() throws(ArchiveFailure) -> ArchiveReport {
     let head = try readHead()
+    headUTC = head?.head.nowUTCMilliseconds
     try readKeys()
     try readChallenges()
     batchReader = try SequenceReader(.batches, in: folder)

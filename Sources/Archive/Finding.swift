@@ -62,6 +62,7 @@ public struct Finding: Equatable, Sendable {
     case backdated = "backdated"
     case verdictsDamaged = "verdicts-damaged"
     case verdictDiffers = "verdict-differs"
+    case withheldLong = "withheld-long"
     // Heads that somebody kept.
     case twoHistories = "two-histories"
     case headBeyond = "head-beyond"
@@ -115,7 +116,7 @@ extension Finding.Name {
     case .forkUnlogged: .device
     case .keyUnused, .batchUnchecked, .receiptEarly, .receiptsBeforeLog, .receiptBeforeClock,
       .receiptResult, .notEnrolled, .enrolmentRepeated, .revocationRepeated, .challengeStale,
-      .challengeUnknown, .headBeyond, .headForeign, .headOldKey:
+      .challengeUnknown, .headBeyond, .headForeign, .headOldKey, .withheldLong:
       .warning
     }
   }
@@ -175,6 +176,7 @@ extension Finding.Name {
       "the batch holds a challenge that did not exist yet at the time or place of its receipt"
     case .verdictsDamaged: "what the gateway says of a beacon can't be read"
     case .verdictDiffers: "what the archive shows of a beacon is not what the gateway says of it"
+    case .withheldLong: "leaves that it had to show by then are only hashes: verdicts may be others"
     case .twoHistories: "the gateway signed two logs that can't be one"
     case .headBeyond: "it was signed for a later state of the log: a newer archive tells"
     case .headForeign: "it is no head by a key of this gateway, and proves nothing"

@@ -8,9 +8,15 @@ import Records
 /// What of a book is about one beacon (docs/coverage-protocol.md, "Evidence").
 extension CoverageBook {
   /// A witness leaf whose receipt is later than this after the reveal was due is not looked at: it could not count.
-  static let lateMilliseconds: Int64 = 86_400_000
-  private static let hourMilliseconds: Int64 = 3_600_000
-  private static let linkCount: UInt32 = 65_536
+  public static let lateMilliseconds: Int64 = 86_400_000
+  public static let hourMilliseconds: Int64 = 3_600_000
+  /// Numbers that one chain serves.
+  public static let linkCount: UInt32 = 65_536
+  /// Witness leaves, and listen leaves, of one beacon: those with the earliest receipts.
+  public static let maximumWitnessCount = 1_024
+  /// Fixes around one moment, and sent leaves before one.
+  public static let maximumFixCount = 1_024
+  public static let maximumAirtimeCount = 4_096
 
   /// Everything that decides about a beacon. Of a number that the log has no challenge of it says that.
   public func evidence(_ name: BeaconName) -> BeaconEvidence {
@@ -19,27 +25,22 @@ extension CoverageBook {
     let order = challenge.flatMap { BeaconOrder($0.challenge) }
     let sender = device(name.keyHash) ?? Device(keyHash: name.keyHash)
     let own = sender.sents.filter { $0.value.number == name.number }
-    let last = UInt32(clamping: UInt64(name.number) + UInt64(Self.linkCount) - 1)
     let node = nodeEvidence(
-      sender, order, own.map { (boot($0.source), $0.value.startMilliseconds) })
+      sender, order, own.map { (Boot($0.source), $0.value.startMilliseconds) })
+    let hashes = logged.flatMap { challenge in
+      (sender.challenges[CoverageLeaf.challengeName(challenge.hash)] ?? [])
+        .filter { $0.value == challenge.hash }
+    }
     return BeaconEvidence(
       challenge: challengeEvidence(name.number, logged),
       plan: Self.plan(node.radio, challenge?.challenge), sender: node,
-      challengeLeaves: sender.challenges.filter { held in
-        logged.contains { $0.hash == held.value }
-      }.map { archived($0, sender) },
-      intents: sender.intents.filter { $0.value.number == name.number }
+      challengeLeaves: hashes.sorted(by: Held.precedes).map { archived($0, sender) },
+      intents: (sender.intents[name.number] ?? []).sorted(by: Held.precedes)
         .map { archived($0, sender) },
       sents: own.map { archived($0, sender) },
-      reveals: sender.reveals.filter { (name.number...last).contains($0.value.number) }
-        .map { archived($0, sender) },
+      reveals: reveals(sender, name.number, order).map { archived($0, sender) },
       airtimes: airtimes(sender, name.number, before: own.first),
-      witnesses: witnesses(of: name, order),
-      listeners: (listeners[name.number] ?? []).map { entry in
-        let listener = devices[entry.device]
-        return ListenEvidence(
-          keyHash: listener.keyHash, leaf: archived(entry.held, listener))
-      })
+      witnesses: witnesses(of: name, order), listeners: listeners(of: name))
   }
 
   private func challengeEvidence(_ number: UInt32, _ logged: [LoggedChallenge])
@@ -67,6 +68,56 @@ extension CoverageBook {
     return RegionPlan(.eu868)
   }
 
+  // MARK: - Reveals
+
+  /// Those that decide: of the number itself; the nearest later one that stands in the log, or, where none does, the
+  /// nearest; and the one with the earliest receipt, when that is before the reveal was due.
+  private func reveals(_ device: Device, _ number: UInt32, _ order: BeaconOrder?)
+    -> [Held<BeaconReveal>]
+  {
+    let all = laterReveals(device, number)
+    var chosen = Array(all.prefix { $0.value.number == number })
+    let later = all.dropFirst(chosen.count)
+    if let nearest = later.first(where: { standing($0, device) == .sound }) ?? later.first {
+      chosen.append(nearest)
+    }
+    let due = order?.window.revealUTCMilliseconds ?? .min
+    var earliest: Held<BeaconReveal>?
+    for reveal in later {
+      guard let receipt = reveal.source.receiptUTCMilliseconds, receipt < due,
+        receipt < earliest?.source.receiptUTCMilliseconds ?? .max
+      else { continue }
+      earliest = reveal
+    }
+    if let earliest,
+      !chosen.contains(where: {
+        $0.source.epoch == earliest.source.epoch && $0.leaf.index == earliest.leaf.index
+      })
+    {
+      chosen.append(earliest)
+    }
+    return chosen
+  }
+
+  /// Of this number and the ones after it that the same chain may serve.
+  private func laterReveals(_ device: Device, _ number: UInt32) -> ArraySlice<Held<BeaconReveal>> {
+    let first = device.reveals.prefixCount { $0.value.number < number }
+    let end = device.reveals.prefixCount {
+      UInt64($0.value.number) < UInt64(number) + UInt64(Self.linkCount)
+    }
+    return device.reveals[first..<end]
+  }
+
+  /// A reveal of a later number of the same chain stands in the log.
+  public func hasSoundReveal(behind name: BeaconName) -> Bool {
+    guard let device = device(name.keyHash) else { return false }
+    return laterReveals(device, name.number).contains {
+      $0.value.number > name.number && standing($0, device) == .sound
+    }
+  }
+
+  // MARK: - Others
+
   private func witnesses(of name: BeaconName, _ order: BeaconOrder?) -> [WitnessEvidence] {
     guard let order, let logged = challenge(name.number) else { return [] }
     let (last, isOutside) = order.window.revealUTCMilliseconds.addingReportingOverflow(
@@ -74,36 +125,62 @@ extension CoverageBook {
     let first = logged.challenge.issuedUTCMilliseconds
     guard !isOutside, first <= last else { return [] }
     let frame = CoverageLeaf.frameName(keyHash: name.keyHash, number: name.number)
-    return (witnesses[frame] ?? []).compactMap { entry in
-      guard let receipt = entry.held.source.receiptUTCMilliseconds,
-        (first...last).contains(receipt)
-      else { return nil }
+    let within = (witnesses[frame] ?? []).filter { entry in
+      entry.held.source.receiptUTCMilliseconds.map { (first...last).contains($0) } ?? false
+    }
+    return earliest(within).map { entry in
       let device = devices[entry.device]
-      let moment = (boot(entry.held.source), entry.held.value.reception.endMilliseconds)
+      let moment = (Boot(entry.held.source), entry.held.value.reception.endMilliseconds)
       return WitnessEvidence(
         node: nodeEvidence(device, order, [moment]), leaf: archived(entry.held, device))
     }
   }
 
-  /// What the node sent of other numbers in the hour before.
-  private func airtimes(
-    _ device: Device, _ number: UInt32, before sent: Held<SentBeacon>?
-  ) -> [SentAirtime] {
-    guard let sent,
-      let begin = utc(device, boot(sent.source), sent.value.startMilliseconds)
-    else { return [] }
-    return device.sents.compactMap { other in
-      guard other.value.number != number,
-        let start = utc(device, boot(other.source), other.value.startMilliseconds),
-        start <= begin, start > begin - Self.hourMilliseconds
-      else { return nil }
-      return SentAirtime(
-        startUTCMilliseconds: start, frequencyHertz: other.value.frequencyHertz,
-        microseconds: other.value.timeOnAirMicroseconds)
+  private func listeners(of name: BeaconName) -> [ListenEvidence] {
+    earliest(listeners[name.number] ?? []).map { entry in
+      let listener = devices[entry.device]
+      return ListenEvidence(keyHash: listener.keyHash, leaf: archived(entry.held, listener))
     }
   }
 
-  private func boot(_ source: Source) -> Boot { Boot(epoch: source.epoch, boot: source.boot) }
+  /// At most `maximumWitnessCount`: by receipt, key and place.
+  private func earliest<Value>(_ all: [(device: Int, held: Held<Value>)]) -> [(
+    device: Int, held: Held<Value>
+  )] {
+    let ordered = all.sorted { left, right in
+      let first = left.held.source.receiptUTCMilliseconds ?? .max
+      let second = right.held.source.receiptUTCMilliseconds ?? .max
+      guard first == second else { return first < second }
+      guard left.device == right.device else {
+        return devices[left.device].keyHash.hexadecimal
+          < devices[right.device].keyHash.hexadecimal
+      }
+      return Held.precedes(left.held, right.held)
+    }
+    return Array(ordered.prefix(Self.maximumWitnessCount))
+  }
+
+  /// What the node sent of other numbers in the hour before: back through its log, to what began earlier.
+  private func airtimes(
+    _ device: Device, _ number: UInt32, before sent: Held<SentBeacon>?
+  ) -> [SentAirtime] {
+    guard let sent, let begin = utc(device, Boot(sent.source), sent.value.startMilliseconds)
+    else { return [] }
+    let end = device.sents.prefixCount { Held.precedes($0, sent) }
+    var airtimes: [SentAirtime] = []
+    for other in device.sents[..<end].reversed().prefix(Self.maximumAirtimeCount) {
+      guard let start = utc(device, Boot(other.source), other.value.startMilliseconds) else {
+        continue
+      }
+      guard start > begin - Self.hourMilliseconds else { break }
+      guard other.value.number != number, start <= begin else { continue }
+      airtimes.append(
+        SentAirtime(
+          startUTCMilliseconds: start, frequencyHertz: other.value.frequencyHertz,
+          microseconds: other.value.timeOnAirMicroseconds))
+    }
+    return airtimes.reversed()
+  }
 
   // MARK: - Nodes
 
@@ -114,10 +191,12 @@ extension CoverageBook {
     let begin = order?.window.startUTCMilliseconds ?? .max
     let enrolled = device.enrolments.last { $0.loggedUTCMilliseconds <= begin }
     var clocks: [ClockFix] = []
+    var positions: [PositionFix] = []
     for moment in moments {
       guard let clock = clock(device, moment.boot, moment.milliseconds), !clocks.contains(clock)
       else { continue }
       clocks.append(clock)
+      positions += fixes(device, moment.boot, moment.milliseconds, clock)
     }
     return NodeEvidence(
       keyHash: device.keyHash, node: enrolled == nil ? nil : device.node, owner: device.owner,
@@ -127,50 +206,47 @@ extension CoverageBook {
         entry.enrolment.anchor.map {
           EnrolledAnchor(anchor: $0, loggedUTCMilliseconds: entry.loggedUTCMilliseconds)
         }
-      }, clocks: clocks, positions: positions(device, order))
+      }, clocks: clocks,
+      positions: positions.sorted {
+        ($0.utcMilliseconds, $0.latitudeE7, $0.longitudeE7, $0.accuracyCentimetres ?? -1)
+          < ($1.utcMilliseconds, $1.latitudeE7, $1.longitudeE7, $1.accuracyCentimetres ?? -1)
+      })
   }
 
   /// The last one before the moment, or the first behind it.
   private func clock(_ device: Device, _ boot: Boot, _ milliseconds: Int64) -> ClockFix? {
     guard let all = device.clocks[boot], !all.isEmpty else { return nil }
-    // The number of fixes that are not behind the moment.
-    var (low, high) = (0, all.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if all[middle].milliseconds <= milliseconds { low = middle + 1 } else { high = middle }
-    }
-    return all[max(low, 1) - 1]
+    let before = all.prefixCount { $0.milliseconds <= milliseconds }
+    return all[max(before, 1) - 1].value
   }
 
   private func utc(_ device: Device, _ boot: Boot, _ milliseconds: Int64) -> Int64? {
-    guard let clock = clock(device, boot, milliseconds) else { return nil }
+    clock(device, boot, milliseconds).flatMap { Self.utc(milliseconds, by: $0) }
+  }
+
+  private static func utc(_ milliseconds: Int64, by clock: ClockFix) -> Int64? {
     let (passed, isFar) = milliseconds.subtractingReportingOverflow(clock.milliseconds)
     let (utc, isOutside) = clock.utcMilliseconds.addingReportingOverflow(passed)
     return isFar || isOutside || !(0..<1 << 53).contains(utc) ? nil : utc
   }
 
-  /// A receiver's fixes from an hour before the window to an hour behind it.
-  private func positions(_ device: Device, _ order: BeaconOrder?) -> [PositionFix] {
-    guard let window = order?.window else { return [] }
-    let (first, _) = window.startUTCMilliseconds.subtractingReportingOverflow(Self.hourMilliseconds)
-    let (last, isOutside) = window.endUTCMilliseconds.addingReportingOverflow(Self.hourMilliseconds)
-    guard !isOutside else { return [] }
-    var fixes: [PositionFix] = []
-    for (boot, held) in device.positions {
-      for entry in held {
-        guard let utc = utc(device, boot, entry.milliseconds), utc >= first, utc <= last,
-          let latitude = Int32(exactly: entry.fix.latitudeE7),
-          let longitude = Int32(exactly: entry.fix.longitudeE7)
-        else { continue }
-        fixes.append(
-          PositionFix(
-            utcMilliseconds: utc, latitudeE7: latitude, longitudeE7: longitude,
-            accuracyCentimetres: entry.fix.accuracyCentimetres))
-      }
-    }
-    return fixes.sorted {
-      ($0.utcMilliseconds, $0.latitudeE7, $0.longitudeE7, $0.accuracyCentimetres ?? -1)
-        < ($1.utcMilliseconds, $1.latitudeE7, $1.longitudeE7, $1.accuracyCentimetres ?? -1)
+  /// A receiver's fixes of the same boot, from an hour before the moment to an hour behind it, by the moment's clock.
+  private func fixes(
+    _ device: Device, _ boot: Boot, _ milliseconds: Int64, _ clock: ClockFix
+  ) -> [PositionFix] {
+    let all = device.positions[boot] ?? []
+    let (earliest, isBefore) = milliseconds.subtractingReportingOverflow(Self.hourMilliseconds)
+    let (latest, isBehind) = milliseconds.addingReportingOverflow(Self.hourMilliseconds)
+    let first = all.prefixCount { $0.milliseconds < (isBefore ? .min : earliest) }
+    let within = all[first...].prefix { $0.milliseconds <= (isBehind ? .max : latest) }
+    return within.prefix(Self.maximumFixCount).compactMap { entry in
+      guard let utc = Self.utc(entry.milliseconds, by: clock),
+        let latitude = Int32(exactly: entry.value.latitudeE7),
+        let longitude = Int32(exactly: entry.value.longitudeE7)
+      else { return nil }
+      return PositionFix(
+        utcMilliseconds: utc, latitudeE7: latitude, longitudeE7: longitude,
+        accuracyCentimetres: entry.value.accuracyCentimetres)
     }
   }
 

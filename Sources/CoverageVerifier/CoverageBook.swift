@@ -44,8 +44,8 @@ public struct BeaconName: Hashable, Sendable {
   }
 }
 
-/// What archived bytes tell about beacons, gathered in any order of devices, and in the log's order of each: from it
-/// the evidence about one beacon is taken. Whoever fills it has checked signatures, positions and roots.
+/// What archived bytes tell about beacons, each leaf once and in any order; enrolments in that of the gateway's log.
+/// From it the evidence about one beacon is taken. Whoever fills it has checked signatures, positions and roots.
 public struct CoverageBook: Sendable {
   /// The batch in which a leaf stands.
   public struct Source: Sendable {
@@ -81,6 +81,11 @@ public struct CoverageBook: Sendable {
   struct Boot: Hashable {
     let epoch: UInt64
     let boot: UInt64
+
+    init(_ source: Source) {
+      epoch = source.epoch
+      boot = source.boot
+    }
   }
 
   /// A leaf with its batch.
@@ -89,6 +94,11 @@ public struct CoverageBook: Sendable {
     let leaf: CoverageLeaf
     let milliseconds: Int64
     let value: Value
+
+    /// By place in the log.
+    static func precedes(_ left: Self, _ right: Self) -> Bool {
+      (left.source.epoch, left.leaf.index) < (right.source.epoch, right.leaf.index)
+    }
   }
 
   struct Gap {
@@ -111,13 +121,27 @@ public struct CoverageBook: Sendable {
     var enrolments: [Enrolled] = []
     var forks: [(epoch: UInt64, batch: UInt64)] = []
     var gaps: [Gap] = []
-    /// In the order of the log.
-    var clocks: [Boot: [ClockFix]] = [:]
-    var positions: [Boot: [(milliseconds: Int64, fix: Leaf.Position)]] = [:]
-    var challenges: [Held<Digest>] = []
-    var intents: [Held<BeaconIntent>] = []
+    /// By time, then by place.
+    var clocks: [Boot: [Timed<ClockFix>]] = [:]
+    var positions: [Boot: [Timed<Leaf.Position>]] = [:]
+    /// By the first eight bytes of the hash.
+    var challenges: [UInt64: [Held<Digest>]] = [:]
+    var intents: [UInt32: [Held<BeaconIntent>]] = [:]
+    /// By place in the log.
     var sents: [Held<SentBeacon>] = []
+    /// By number, then by place.
     var reveals: [Held<BeaconReveal>] = []
+  }
+
+  /// What a boot's time is counted from, or placed by.
+  struct Timed<Value: Sendable>: Sendable {
+    let milliseconds: Int64
+    let leaf: UInt64
+    let value: Value
+
+    static func precedes(_ left: Self, _ right: Self) -> Bool {
+      (left.milliseconds, left.leaf) < (right.milliseconds, right.leaf)
+    }
   }
 
   private(set) var devices: [Device] = []
@@ -192,7 +216,7 @@ public struct CoverageBook: Sendable {
     func name(_ number: UInt32) {
       named.insert(BeaconName(keyHash: source.keyHash, number: number))
     }
-    let boot = Boot(epoch: source.epoch, boot: source.boot)
+    let boot = Boot(source)
     switch leaf.kind {
     case .event:
       let event = try decoded.event()
@@ -201,30 +225,33 @@ public struct CoverageBook: Sendable {
       devices[index].gaps.append(Gap(epoch: epoch, from: gap.from, to: gap.to))
     case .clock:
       let clock = try decoded.clock()
-      guard clock.sourceNumber != UInt64(FixSource.none.rawValue) else { return }
-      devices[index].clocks[boot, default: []].append(
-        ClockFix(
-          epoch: source.epoch, boot: source.boot, milliseconds: milliseconds,
-          sourceNumber: clock.sourceNumber, utcMilliseconds: clock.utcMilliseconds,
-          uncertaintyMilliseconds: clock.uncertaintyMilliseconds))
+      let fix = ClockFix(
+        epoch: source.epoch, boot: source.boot, milliseconds: milliseconds,
+        sourceNumber: clock.sourceNumber, utcMilliseconds: clock.utcMilliseconds,
+        uncertaintyMilliseconds: clock.uncertaintyMilliseconds)
+      devices[index].clocks[boot, default: []].insert(
+        Timed(milliseconds: milliseconds, leaf: leaf.index, value: fix), by: Timed.precedes)
     case .position:
-      let fix = try decoded.position()
-      guard fix.sourceNumber == UInt64(FixSource.gnss.rawValue) else { return }
-      devices[index].positions[boot, default: []].append((milliseconds, fix))
+      devices[index].positions[boot, default: []].insert(
+        Timed(milliseconds: milliseconds, leaf: leaf.index, value: try decoded.position()),
+        by: Timed.precedes)
     case .challenge:
       guard let hash = Digest(try decoded.challengeHash()) else { return }
-      devices[index].challenges.append(held(hash))
+      devices[index].challenges[leaf.name, default: []].append(held(hash))
     case .intent:
       let value = try decoded.intent()
-      devices[index].intents.append(held(value))
+      devices[index].intents[value.number, default: []].append(held(value))
       name(value.number)
     case .sent:
       let value = try decoded.sent()
-      devices[index].sents.append(held(value))
+      devices[index].sents.insert(held(value), by: Held.precedes)
       name(value.number)
     case .reveal:
       let value = try decoded.reveal()
-      devices[index].reveals.append(held(value))
+      devices[index].reveals.insert(held(value)) {
+        ($0.value.number, $0.source.epoch, $0.leaf.index)
+          < ($1.value.number, $1.source.epoch, $1.leaf.index)
+      }
       name(value.number)
     case .witness:
       witnesses[leaf.name, default: []].append((index, held(try decoded.witness())))
@@ -237,4 +264,28 @@ public struct CoverageBook: Sendable {
 
   /// The challenge of this number that the log had first.
   public func challenge(_ number: UInt32) -> LoggedChallenge? { challenges[number]?.first }
+
+  /// A leaf of kinds 8 to 10 speaks of this beacon.
+  public func has(_ name: BeaconName) -> Bool { named.contains(name) }
+}
+
+extension Array {
+  /// At its place; nearly always that is the end.
+  mutating func insert(_ element: Element, by precedes: (Element, Element) -> Bool) {
+    guard let last, precedes(element, last) else {
+      append(element)
+      return
+    }
+    insert(element, at: prefixCount { !precedes(element, $0) })
+  }
+
+  /// How many there are at the beginning for which this is true, where it is false for all behind them.
+  func prefixCount(_ isBefore: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
 }

@@ -41,9 +41,10 @@ public struct CoverageLeaf: Equatable, Sendable {
     (0..<8).reduce(0) { $0 << 8 | UInt64(hash[$1]) }
   }
 
-  /// All of a batch whose form is right. `start` is the first leaf that its items speak of.
-  public static func all(in batch: Span<UInt8>, start: UInt64) throws(CBORDecoder.Failure)
-    -> [CoverageLeaf]
+  /// All of a batch whose form is right. `start` is the first leaf that its items speak of; hashes stand for `withheld`
+  /// leaves since they are not to be shown yet, and nothing is missing there.
+  public static func all(in batch: Span<UInt8>, start: UInt64, withheld: Set<UInt64> = [])
+    throws(CBORDecoder.Failure) -> [CoverageLeaf]
   {
     var found: [CoverageLeaf] = []
     var reader = try BatchReader(batch)
@@ -52,12 +53,12 @@ public struct CoverageLeaf: Equatable, Sendable {
     while !reader.isAtEnd {
       switch try reader.next() {
       case .subtree(let count, _):
-        if let last = found.last, last.index + 1 == index {
+        if let last = found.last, last.index &+ 1 == index, !withheld.contains(index) {
           found[found.count - 1] = last.beforeHash
         }
         // The caller has compared the sum with the checkpoint.
         index &+= count
-        wasHash = true
+        wasHash = !withheld.contains(index &- 1)
       case .leaf(let bytes):
         if let leaf = try CoverageLeaf(bytes, index, isBehindHash: wasHash) { found.append(leaf) }
         index &+= 1
@@ -96,7 +97,11 @@ public struct CoverageLeaf: Equatable, Sendable {
       case .leavesDropped, .olderLeavesDropped: return 0
       default: return nil
       }
-    case .clock, .position: return 0
+    // Without a source it tells nothing, and a place that was typed in is that of the enrolment.
+    case .clock:
+      return try leaf.clock().sourceNumber == UInt64(FixSource.none.rawValue) ? nil : 0
+    case .position:
+      return try leaf.position().sourceNumber == UInt64(FixSource.gnss.rawValue) ? 0 : nil
     case .challenge: return Digest(try leaf.challengeHash()).map { challengeName($0) }
     case .intent: return UInt64(try leaf.intent().number)
     case .sent: return UInt64(try leaf.sent().number)

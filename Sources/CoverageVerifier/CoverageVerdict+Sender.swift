@@ -9,6 +9,7 @@ struct SenderJudgement {
   typealias Figure = VerdictCheck.Figure
 
   let evidence: BeaconEvidence
+  private let links: VerifiedLinks
   private(set) var order: BeaconOrder?
   var draw: BeaconDraw?
   var derived: BeaconVerdict.Derived?
@@ -18,8 +19,9 @@ struct SenderJudgement {
   private(set) var readableUTCMilliseconds: Int64?
   let isSimulated: Bool
 
-  init(_ evidence: BeaconEvidence) {
+  init(_ evidence: BeaconEvidence, _ links: VerifiedLinks) {
     self.evidence = evidence
+    self.links = links
     isSimulated =
       evidence.intents.contains(where: \.isSimulated)
       || evidence.sents.contains(where: \.isSimulated)
@@ -130,9 +132,9 @@ struct SenderJudgement {
     try list.standing("reveal", nearest)
     let distance = Int(nearest.value.number - order.number)
     let link = HashChain.before(nearest.value.link, by: distance)
-    let end = link.flatMap { HashChain.before($0, by: place.link) }
+    let leads = link.map { links.leads($0, at: place.link, to: place.anchor) } ?? false
     try list.check(
-      "link leads to the anchor", end == place.anchor, else: .chainMismatch,
+      "link leads to the anchor", leads, else: .chainMismatch,
       [Figure("link", place.link), Figure("anchor", place.anchor)])
     guard let link else { return }
     draw = BeaconDraw(

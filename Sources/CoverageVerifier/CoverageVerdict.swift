@@ -14,9 +14,12 @@ public enum CoverageVerdict {
   /// Of a witness whose radio tells no SNR: half of the checks can't be made.
   static let withoutSNRPermille = 500
 
-  public static func judge(_ evidence: BeaconEvidence) -> BeaconVerdict {
+  /// `links` makes it quicker where it is the same one for many beacons, and changes nothing.
+  public static func judge(
+    _ evidence: BeaconEvidence, links: VerifiedLinks = VerifiedLinks()
+  ) -> BeaconVerdict {
     var list = CheckList()
-    var sender = SenderJudgement(evidence)
+    var sender = SenderJudgement(evidence, links)
     let outcome: BeaconVerdict.Outcome
     var reason: VerdictReason?
     do throws(CheckList.Failed) {
@@ -49,9 +52,11 @@ public enum CoverageVerdict {
     var verdicts: [WitnessVerdict] = []
     for (key, witness) in ordered {
       var judgement = WitnessJudgement(witness, of: sender, in: evidence)
-      let verdict = judgement.verdict(beaconIsSound: isSound, isDuplicate: seen.contains(key))
+      // A node that has had two keys is one witness.
+      let name = witness.node.node?.hexadecimal ?? key
+      let verdict = judgement.verdict(beaconIsSound: isSound, isDuplicate: seen.contains(name))
       // Only one that would count makes the others copies: a rebroadcast may have been heard first.
-      if verdict.counts { seen.insert(key) }
+      if verdict.counts { seen.insert(name) }
       verdicts.append(verdict)
     }
     return verdicts

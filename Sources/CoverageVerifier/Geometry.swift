@@ -28,7 +28,8 @@ public enum Geometry {
     let up = sin((high - low) / 2)
     let side = sin(across / 2)
     let haversine = up * up + cos(low) * cos(high) * side * side
-    return 2 * radiusMetres * asin(min(1, haversine.squareRoot()))
+    // Rounding leads out of 0 to 1 at the poles and at the other end of the world.
+    return 2 * radiusMetres * asin(max(0, min(1, haversine)).squareRoot())
   }
 
   /// 20·log10(4π·d·f/c), 0 or more; a distance of at least 1 m is taken.

@@ -16,6 +16,56 @@ enum CoverageJSON {
     ])
   }
 
+  /// A beacon in a list; before its reveal is due no more than that there is one.
+  static func beacon(_ judged: JudgedBeacon, isOpen: Bool) -> JSONText {
+    guard isOpen else {
+      return .object([
+        ("id", .text(judged.name.text)), ("due", due(judged)), ("outcome", .text("not-due")),
+      ])
+    }
+    let verdict = judged.verdict
+    let counted = verdict.witnesses.filter(\.counts)
+    return .object([
+      ("id", .text(judged.name.text)), ("due", due(judged)),
+      ("outcome", .text(verdict.outcome.rawValue)),
+      ("reason", verdict.reason.map { .text($0.rawValue) } ?? .null),
+      ("words", verdict.reason.map { .text($0.words) } ?? .null),
+      ("simulated", .boolean(verdict.isSimulated)),
+      ("witnesses", .integer(Int64(counted.count))),
+      ("weightPermille", .integer(Int64(counted.reduce(0) { $0 + $1.weightPermille }))),
+      ("refusedWitnesses", counts(verdict.witnesses.compactMap { $0.reason?.rawValue })),
+      ("silentListeners", .integer(Int64(verdict.silentListeners.count))),
+      ("heard", .array(judged.heard.map { heard($0) })),
+    ])
+  }
+
+  static func counts(_ reasons: [String]) -> JSONText {
+    let counted = Dictionary(grouping: reasons) { $0 }.mapValues(\.count)
+    return .object(counted.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })
+  }
+
+  /// Powers in dBm, ratios in dB, as decimals.
+  private static func heard(_ heard: HeardBeacon) -> JSONText {
+    func decibels(_ value: Int32?) -> JSONText {
+      .optional(value.map { ScaledInteger(Int64($0), powerOfTen: -2) })
+    }
+    let witness = heard.witness
+    return .object([
+      ("device", .text(witness.key)), ("node", witness.node.map { .text($0) } ?? .null),
+      ("rssi", decibels(heard.reception.rssiCentidecibelMilliwatts)),
+      ("snr", decibels(heard.reception.snrCentidecibels)),
+      ("frequencyError", heard.reception.frequencyErrorHertz.map { .integer(Int64($0)) } ?? .null),
+      ("metres", witness.distanceMetres.map { .integer($0) } ?? .null),
+      ("signal", decibels(witness.signalCentidecibelMilliwatts)),
+      ("freeSpace", decibels(witness.freeSpaceCentidecibelMilliwatts)),
+      ("counts", .boolean(witness.counts)),
+      ("weightPermille", .integer(Int64(witness.weightPermille))),
+      ("reason", witness.reason.map { .text($0.rawValue) } ?? .null),
+      ("words", witness.reason.map { .text($0.words) } ?? .null),
+      ("simulated", .boolean(witness.isSimulated)),
+    ])
+  }
+
   static func due(_ judged: JudgedBeacon) -> JSONText {
     judged.window.map { DeviceJSON.utc($0.revealUTCMilliseconds) } ?? .null
   }

@@ -46,12 +46,12 @@ struct CoverageRoutes: Sendable {
 
   /// The reveal is due: before that nothing of a beacon is shown.
   private func isOpen(_ judged: JudgedBeacon) -> Bool {
-    judged.window.map { $0.revealUTCMilliseconds <= now() } ?? true
+    CoverageList.isOpen(judged, at: now())
   }
 
   private func coverage(_ request: Request) throws -> Response {
     let reader = try QueryReader(
-      request, allowed: ["device", "from", "to", "after", "limit"])
+      request, allowed: ["device", "from", "to", "after", "limit", "order"])
     _ = try request.negotiated([MediaType.json])
     var query = CoverageQuery()
     query.fromUTCMilliseconds = try reader.time("from")
@@ -65,13 +65,18 @@ struct CoverageRoutes: Sendable {
       }
       query.after = name
     }
+    switch reader.text("order") {
+    case nil, "oldest": break
+    case "newest": query.isNewestFirst = true
+    default: throw RequestProblem(.badRequest, "order= is oldest or newest.")
+    }
     if let device = reader.text("device") { query.keys = try keys(device) }
     let found = try store.beacons(query)
     let shown = Array(found.prefix(limit))
     return .json(
       .object([
         ("nodes", .array(try nodes(shown, query))),
-        ("beacons", .array(shown.map { beacon($0) })),
+        ("beacons", .array(shown.map { CoverageJSON.beacon($0, isOpen: isOpen($0)) })),
         ("next", found.count > limit ? shown.last.map { .text($0.name.text) } ?? .null : .null),
       ]))
   }
@@ -79,7 +84,8 @@ struct CoverageRoutes: Sendable {
   /// A device, or all keys of the node that has this id.
   private func keys(_ name: String) throws -> [Digest] {
     switch try store.device(named: name) {
-    case .found(let device): return [device.keyHash]
+    case .found(let device):
+      return try store.keys(of: device, askedAs: name).devices.map(\.keyHash)
     case .unknown, .ambiguous:
       throw RequestProblem(.notFound, "No device with this id is known.")
     case .malformed:
@@ -88,38 +94,10 @@ struct CoverageRoutes: Sendable {
     }
   }
 
-  private func beacon(_ judged: JudgedBeacon) -> JSONText {
-    let verdict = judged.verdict
-    guard isOpen(judged) else {
-      return .object([
-        ("id", .text(judged.name.text)), ("due", CoverageJSON.due(judged)),
-        ("outcome", .text("not-due")),
-      ])
-    }
-    let counted = verdict.witnesses.filter(\.counts)
-    return .object([
-      ("id", .text(judged.name.text)), ("due", CoverageJSON.due(judged)),
-      ("outcome", .text(verdict.outcome.rawValue)),
-      ("reason", verdict.reason.map { .text($0.rawValue) } ?? .null),
-      ("simulated", .boolean(verdict.isSimulated)),
-      ("witnesses", .integer(Int64(counted.count))),
-      ("weightPermille", .integer(Int64(counted.reduce(0) { $0 + $1.weightPermille }))),
-      (
-        "refusedWitnesses",
-        Self.counts(verdict.witnesses.compactMap { $0.reason?.rawValue })
-      ),
-      ("silentListeners", .integer(Int64(verdict.silentListeners.count))),
-    ])
-  }
-
-  private static func counts(_ reasons: [String]) -> JSONText {
-    let counted = Dictionary(grouping: reasons) { $0 }.mapValues(\.count)
-    return .object(counted.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })
-  }
-
   /// One line for each sender of these beacons.
   private func nodes(_ shown: [JudgedBeacon], _ query: CoverageQuery) throws -> [JSONText] {
     let byKey = Dictionary(grouping: shown) { $0.verdict.key }
+    var dues: [String: Int] = [:]
     return try byKey.sorted { $0.key < $1.key }.map { key, all in
       let open = all.filter { isOpen($0) }
       let verdicts = open.map(\.verdict)
@@ -128,9 +106,13 @@ struct CoverageRoutes: Sendable {
       }
       let region = all.lazy.compactMap { $0.evidence.sender.radio?.region }.first
       let due = try region.map {
-        try store.beaconChallengeCount(
+        let name = String(decoding: $0.span.array, as: UTF8.self)
+        if let known = dues[name] { return known }
+        let count = try store.beaconChallengeCount(
           fromUTCMilliseconds: query.fromUTCMilliseconds, to: query.toUTCMilliseconds,
-          region: String(decoding: $0.span.array, as: UTF8.self))
+          region: name)
+        dues[name] = count
+        return count
       }
       return .object([
         ("device", .text(key)),
@@ -143,10 +125,10 @@ struct CoverageRoutes: Sendable {
           "witnesses",
           .integer(Int64(verdicts.reduce(0) { $0 + $1.witnesses.count(where: \.counts) }))
         ),
-        ("reasons", Self.counts(verdicts.compactMap { $0.reason?.rawValue })),
+        ("reasons", CoverageJSON.counts(verdicts.compactMap { $0.reason?.rawValue })),
         (
           "witnessReasons",
-          Self.counts(verdicts.flatMap { $0.witnesses.compactMap { $0.reason?.rawValue } })
+          CoverageJSON.counts(verdicts.flatMap { $0.witnesses.compactMap { $0.reason?.rawValue } })
         ),
       ])
     }

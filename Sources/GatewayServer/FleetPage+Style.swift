@@ -36,6 +36,14 @@ extension FleetPage {
     .good { color: var(--good) } .bad strong, .problems b { color: var(--bad) }
     .problems { list-style: none; margin: .5rem 0; padding: .5rem .75rem; background: var(--alarm);
       border-left: .25rem solid var(--bad); border-radius: .3rem }
+    .coverage { overflow-x: auto } .coverage h2 { margin-top: 1.5rem }
+    .coverage > p { margin: .15rem 0 .5rem }
+    table { width: 100%; border-collapse: collapse; background: var(--card);
+      border: 1px solid var(--line); font-size: .9rem; font-variant-numeric: tabular-nums }
+    th, td { text-align: left; vertical-align: top; padding: .4rem .75rem;
+      border-top: 1px solid var(--line) } th { font-size: .8rem; color: var(--soft) }
+    td:first-child { white-space: nowrap } td ul { margin: 0; padding: 0; list-style: none }
+    td .bad { color: var(--bad) } td code, th { white-space: nowrap }
     .refusals h2 { font-size: .95rem; margin-top: 1rem }
     .refusals ul { margin: .15rem 0 0; padding-left: 1.1rem }
     .sensor { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; padding: .4rem 0;

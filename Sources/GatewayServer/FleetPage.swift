@@ -66,6 +66,7 @@ struct FleetPage: Sendable {
       html += "<p class=\"empty\">Shown are those of the \(heard.count) keys heard last of "
       html += "\(totals.devices); <a href=\"/v1/devices\">all of them</a> as JSON.</p>"
     }
+    html += try Self.coverage(gateway.store, now: time)
     html += Self.refusals(verdicts)
     return html + "</main>" + (try footer()) + "</body></html>\n"
   }

@@ -236,7 +236,12 @@ struct PeopleRoutes: Sendable {
     guard let epoch = context.number("epoch"), let batch = context.number("batch"),
       let found = try store.batch(of: device, epoch: epoch, batch: batch)
     else { throw RequestProblem(.notFound, "This batch is not held.") }
-    return .bytes(found.bytes, type: MediaType.cbor)
+    let shown = try store.shown(found, atUTCMilliseconds: now())
+    var response = Response.bytes(shown.bytes, type: MediaType.cbor)
+    if !shown.withheld.isEmpty, let field = HTTPField.Name("Cairn-Withheld") {
+      response.headers[field] = String(shown.withheld.count)
+    }
+    return response
   }
 
   private func receipt(_ request: Request, _ context: GatewayRequestContext) throws -> Response {

@@ -8,7 +8,7 @@ import Verifier
 /// Joins two batches of one signed checkpoint, of which each may have leaves that the other has only as hashes
 /// (docs/gateway.md, "Planted batches").
 struct BatchFilling {
-  private struct Item {
+  struct Item {
     let from: UInt64
     let count: UInt64
     /// Nil: only the hash is there.
@@ -31,7 +31,13 @@ struct BatchFilling {
     return encode(try held.message, ours.filter { $0.from < first } + finest)
   }
 
-  private static func items(of batch: [UInt8], from start: UInt64) throws -> [Item] {
+  /// The checkpoint message of a batch.
+  static func message(of batch: [UInt8]) throws -> [UInt8] {
+    let reader = try BatchReader(batch.span)
+    return Array(batch[reader.checkpoint])
+  }
+
+  static func items(of batch: [UInt8], from start: UInt64) throws -> [Item] {
     var reader = try BatchReader(batch.span)
     var result: [Item] = []
     var index = start
@@ -83,7 +89,7 @@ struct BatchFilling {
     return nil
   }
 
-  private static func encode(_ message: [UInt8], _ items: [Item]) -> [UInt8]? {
+  static func encode(_ message: [UInt8], _ items: [Item]) -> [UInt8]? {
     // Array 1, checkpoint's head 3, items' head 3.
     var head = [UInt8](repeating: 0, count: message.count + 7)
     let headCount = Batch.encodeHead(

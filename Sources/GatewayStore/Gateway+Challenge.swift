@@ -1,3 +1,4 @@
+import Coverage
 import FixedMemory
 import Foundation
 import GRDB
@@ -8,6 +9,9 @@ import Signers
 ///
 ///     issued ──────── interval ────────▶ a new one is made when somebody asks
 ///        └─────────── valid: 2 × interval ───────────────────────────▶ not in force any more
+///
+/// One that asks for beacons is followed by the next as soon as its window has begun: a node that asks once in a window
+/// has each window's challenge before it begins.
 public struct ChallengeRules: Equatable, Sendable {
   public static let intervalRange: ClosedRange<UInt32> = 10...86_400
   /// Regions with a challenge in force: each costs a leaf for each interval.
@@ -122,6 +126,8 @@ extension Gateway {
     let interval = min(challengeRules.intervalSeconds, challenge.validSeconds / 2)
     guard !overflow, age > -ChallengeRules.clockStepMilliseconds, age < Int64(interval) * 1000
     else { return nil }
+    // Once its window has begun it is too late for it, and time for the next.
+    if let order = BeaconOrder(challenge), now >= order.window.startUTCMilliseconds { return nil }
     return IssuedChallenge(challenge: challenge, message: message, leaf: leaf, isNew: false)
   }
 
@@ -146,12 +152,12 @@ extension Gateway {
     let place = try log.append(.message(.challenge, message), utcMilliseconds: now, in: database)
     try database.execute(
       sql: """
-        INSERT INTO challenge (number, region, issued_utc, valid_seconds, leaf)
-        VALUES (?, ?, ?, ?, ?)
+        INSERT INTO challenge (number, region, issued_utc, valid_seconds, leaf, reveal_utc)
+        VALUES (?, ?, ?, ?, ?, ?)
         """,
       arguments: [
         Int64(challenge.number), region.text, challenge.issuedUTCMilliseconds,
-        Int64(challenge.validSeconds), Int64(place.index),
+        Int64(challenge.validSeconds), Int64(place.index), challenge.revealUTCMilliseconds,
       ])
     return IssuedChallenge(
       challenge: challenge, message: message, leaf: place.index, isNew: true)

@@ -188,6 +188,7 @@ public final class GatewayLog: Sendable {
     let statement = try database.cachedStatement(
       sql: "INSERT INTO log (id, kind, utc, bytes) VALUES (?, ?, ?, ?)")
     try statement.execute(arguments: [Int64(index), Int64(kind.rawValue), utc, Data(leaf)])
+    if kind != .receipt { try database.insertLogDevice(leaf, index: Int64(index)) }
     let hash = OpenSSLTreeHash.leafHash(leaf.span)
     if (index + 1).isMultiple(of: 1 << UInt64(Self.levelStep)) {
       try writeSubtrees(completedBy: hash, at: index, end.frontier, database)

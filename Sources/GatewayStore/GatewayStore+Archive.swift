@@ -31,19 +31,27 @@ extension GatewayStore {
     storeAt path: String, to writer: ArchiveWriter, signingWith key: inout FileKey,
     progress: @escaping ExportProgress = { _, _ in }
   ) throws {
+    try reading(storeAt: path, "cairn-gateway export") { database in
+      try Exporter(database, writer, progress).write(signingWith: &key)
+    }
+  }
+
+  /// One transaction that reads the store at `path`, and nothing else.
+  static func reading<Value>(
+    storeAt path: String, _ label: String, _ read: (Database) throws -> Value
+  ) throws -> Value {
     var configuration = Configuration()
     configuration.readonly = true
-    configuration.label = "cairn-gateway export"
+    configuration.label = label
     configuration.busyMode = .timeout(5)
     do {
       let database = try DatabaseQueue(path: path, configuration: configuration)
       guard try database.read(migrator().hasCompletedMigrations),
         try !database.read(migrator().hasBeenSuperseded)
       else { throw ExportFailure.otherVersion }
-      try database.read { database in
-        try Exporter(database, writer, progress).write(signingWith: &key)
-      }
+      let value = try database.read(read)
       try database.close()
+      return value
     } catch let error as DatabaseError {
       throw ExportFailure.notUsable(error.message ?? error.description)
     }
@@ -84,8 +92,8 @@ private struct Exporter {
     guard try keyInForce() == key.publicKey else { throw ExportFailure.otherKey }
     let end = try writeLog()
     try writeKeys()
-    try writeBatches()
-    try writeVerdicts()
+    let hidden = try writeBatches(end)
+    try writeVerdicts(hidden)
     try writer.begin(.head)
     try writer.append(try Self.head(end, signedWith: &key))
     try writer.finish()
@@ -136,13 +144,16 @@ private struct Exporter {
     }
   }
 
-  /// Batches in the order of their receipts in the log, which is that in which they were stored.
-  private func writeBatches() throws {
+  /// Batches in the order of their receipts in the log, which is that in which they were stored; of what is not to be
+  /// shown at the time of the newest leaf the hashes. Gives those leaves.
+  private func writeBatches(_ end: GatewayLog.End) throws -> HiddenLeaves {
     try writer.begin(.batches)
+    var withholding = Withholding(database, atUTCMilliseconds: end.utcMilliseconds)
+    var hidden = HiddenLeaves()
     let leaves = try Row.fetchCursor(
       database, sql: "SELECT id, bytes FROM log WHERE kind = 1 ORDER BY id")
     let batches = try Row.fetchCursor(
-      database, sql: "SELECT id, receipt, bytes FROM batch ORDER BY id")
+      database, sql: "SELECT id, receipt, bytes, \(BatchSummary.columns) FROM batch ORDER BY id")
     var leaf = try leaves.next()
     var done = leafCount
     while let batch = try batches.next() {
@@ -158,26 +169,34 @@ private struct Exporter {
         if try isReceiptOfLaterBatch(candidate[1], than: batch[0]) { break }
         leaf = try leaves.next()
       }
-      try writer.append(ArchiveFormat.item(ofBatch: Array(batch[2] as Data), leaf: index))
+      let summary = try BatchSummary(batch)
+      let shown = try withholding.shown(Array(batch[2] as Data), summary)
+      hidden.add(shown.withheld, device: summary.device, epoch: summary.epoch)
+      try writer.append(
+        ArchiveFormat.item(ofBatch: shown.bytes, leaf: index, withheld: shown.withheld))
       done += 1
       if done.isMultiple(of: 1024) { progress(done, leafCount + batchCount) }
     }
+    return hidden
   }
 
   /// What the gateway says of every beacon, by number and key: what is recomputed can be compared with it.
-  private func writeVerdicts() throws {
+  private func writeVerdicts(_ hidden: HiddenLeaves) throws {
     var query = CoverageQuery()
     query.limit = 256
+    var hasBegun = false
+    let links = VerifiedLinks()
     while true {
-      let judged = try GatewayStore.beacons(query, database)
-      if !judged.isEmpty, query.after == nil { try writer.begin(.verdicts) }
-      for beacon in judged {
+      let names = try GatewayStore.names(query, database)
+      for beacon in try GatewayStore.judged(names, database, links, hidden: hidden) {
         let json = try beacon.verdict.json
         guard let item = ArchiveFormat.item(ofVerdict: json, of: beacon.name) else { continue }
+        if !hasBegun { try writer.begin(.verdicts) }
+        hasBegun = true
         try writer.append(item)
       }
-      guard judged.count == query.limit, let last = judged.last else { return }
-      query.after = last.name
+      guard names.count == query.limit, let last = names.last else { return }
+      query.after = last
     }
   }
 

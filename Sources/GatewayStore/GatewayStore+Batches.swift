@@ -40,8 +40,8 @@ public struct LogCursor: Equatable, Sendable, CustomStringConvertible {
 /// A batch as the archive holds it.
 public struct ArchivedBatch: Sendable {
   public let summary: BatchSummary
-  /// As it came.
-  public let bytes: [UInt8]
+  /// As it came: to others goes `GatewayStore.shown`.
+  let bytes: [UInt8]
   public let receipt: [UInt8]
   /// The checkpoint message as it was sent.
   public let message: [UInt8]

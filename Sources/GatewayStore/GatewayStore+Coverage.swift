@@ -17,6 +17,33 @@ public struct JudgedBeacon: Sendable {
   public let window: CoverageWindow?
 }
 
+/// Who heard a beacon, and how well: one row of statistics.
+public struct HeardBeacon: Sendable {
+  public let name: BeaconName
+  public let windowUTCMilliseconds: Int64?
+  public let derived: BeaconVerdict.Derived?
+  public let witness: WitnessVerdict
+  public let reception: Reception
+}
+
+extension JudgedBeacon {
+  /// Each witness with what its radio said, in the verdict's order.
+  public var heard: [HeardBeacon] {
+    let receptions = Dictionary(
+      evidence.witnesses.map { entry in
+        let key = entry.node.keyHash.hexadecimal
+        return ("\(key).\(entry.leaf.epoch).\(entry.leaf.index)", entry.leaf.value.reception)
+      }, uniquingKeysWith: { first, _ in first })
+    return verdict.witnesses.compactMap { witness in
+      receptions["\(witness.key).\(witness.epoch).\(witness.leaf)"].map {
+        HeardBeacon(
+          name: name, windowUTCMilliseconds: window?.startUTCMilliseconds,
+          derived: verdict.derived, witness: witness, reception: $0)
+      }
+    }
+  }
+}
+
 /// Which beacons to show.
 public struct CoverageQuery: Sendable {
   /// Beacons of one answer.
@@ -30,103 +57,138 @@ public struct CoverageQuery: Sendable {
   /// Behind this beacon.
   public var after: BeaconName?
   public var limit = 100
+  /// Only those whose reveal is due by then.
+  public var dueUTCMilliseconds: Int64?
+  /// Of the newest numbers first; `after` is then what older ones are behind.
+  public var isNewestFirst = false
 
   public init() {}
 }
 
 extension GatewayStore {
+  public enum CoverageFailure: Error, Equatable {
+    /// No device of this store has this name, or more than one.
+    case noSuchDevice
+  }
+
+  /// Of the store at `path`, on which a gateway runs or not; nothing is written to it. `name` is one that
+  /// `device(named:)` takes; nil: of all devices. Fails as `export` does.
+  public static func beacons(_ query: CoverageQuery, ofDevice name: String?, storeAt path: String)
+    throws -> [JudgedBeacon]
+  {
+    try reading(storeAt: path, "cairn-gateway coverage") { database in
+      var query = query
+      if let name {
+        guard case .found(let device) = try device(named: name, database) else {
+          throw CoverageFailure.noSuchDevice
+        }
+        query.keys = [device.keyHash]
+      }
+      return try judged(names(query, database), database, VerifiedLinks())
+    }
+  }
+
   /// Nil: no leaf speaks of this beacon.
   public func beacon(_ name: BeaconName) throws -> JudgedBeacon? {
-    try database.read { database in
-      guard try Self.exists(name, database) else { return nil }
-      var gatherer = try CoverageGatherer(database)
-      try gatherer.gather(name)
-      return Self.judge(name, gatherer.book)
-    }
+    try database.read { try Self.judged([name], $0, verifiedLinks).first }
   }
 
   /// By number and key.
   public func beacons(_ query: CoverageQuery) throws -> [JudgedBeacon] {
-    try database.read { try Self.beacons(query, $0) }
+    try database.read { try Self.judged(Self.names(query, $0), $0, verifiedLinks) }
   }
 
-  static func beacons(_ query: CoverageQuery, _ database: Database) throws -> [JudgedBeacon] {
-    let names = try names(query, database)
-    var gatherer = try CoverageGatherer(database)
+  /// Without those of which no leaf speaks, hidden ones passed over.
+  static func judged(
+    _ names: [BeaconName], _ database: Database, _ links: VerifiedLinks,
+    hidden: HiddenLeaves = HiddenLeaves()
+  ) throws -> [JudgedBeacon] {
+    var gatherer = CoverageGatherer(database, hidden: hidden)
     for name in names { try gatherer.gather(name) }
-    return names.map { judge($0, gatherer.book) }
+    let book = gatherer.book
+    return names.filter { book.has($0) }.map { name in
+      let evidence = book.evidence(name)
+      let challenge = book.challenge(name.number)
+      return JudgedBeacon(
+        name: name, verdict: CoverageVerdict.judge(evidence, links: links), evidence: evidence,
+        challenge: challenge, window: challenge.flatMap { BeaconOrder($0.challenge)?.window })
+    }
   }
 
-  /// Numbers of challenges for beacons that were issued in this time.
+  /// Challenges for beacons of a region that were issued in this time.
   public func beaconChallengeCount(fromUTCMilliseconds from: Int64?, to: Int64?, region: String)
     throws -> Int
   {
     try database.read { database in
-      let rows = try Row.fetchCursor(
+      try Int.fetchOne(
         database,
         sql: """
-          SELECT challenge.leaf, log.bytes FROM challenge JOIN log ON log.id = challenge.leaf
-          WHERE challenge.region = ? AND challenge.issued_utc >= ? AND challenge.issued_utc < ?
-          """, arguments: [region, from ?? .min, to ?? .max])
-      var count = 0
-      while let row = try rows.next() {
-        guard let leaf = UInt64(exactly: row[0] as Int64) else { throw StoreDamage() }
-        let message = try LogLeaf(index: leaf, bytes: Array(row[1] as Data)).document
-        if try Challenge(decoding: message.span).coverage != nil { count += 1 }
-      }
-      return count
+          SELECT count(*) FROM challenge WHERE region = ? AND reveal_utc IS NOT NULL
+            AND issued_utc >= ? AND issued_utc < ?
+          """, arguments: [region, from ?? .min, to ?? .max]) ?? 0
     }
   }
 
-  static func judge(_ name: BeaconName, _ book: CoverageBook) -> JudgedBeacon {
-    let evidence = book.evidence(name)
-    let challenge = book.challenge(name.number)
-    return JudgedBeacon(
-      name: name, verdict: CoverageVerdict.judge(evidence), evidence: evidence,
-      challenge: challenge, window: challenge.flatMap { BeaconOrder($0.challenge)?.window })
+  static func names(_ query: CoverageQuery, _ database: Database) throws -> [BeaconName] {
+    guard let keys = query.keys else { return try names(query, of: nil, database) }
+    // Each key by its own index, then as one list.
+    let found = try keys.flatMap { try names(query, of: $0, database) }
+    return Array(
+      found.sorted {
+        query.isNewestFirst
+          ? BeaconName.precedes($1, $0) : BeaconName.precedes($0, $1)
+      }.prefix(query.limit))
   }
 
-  /// Kinds whose leaves make a beacon known.
-  static let beaconKinds = "8, 9, 10"
-
-  private static func exists(_ name: BeaconName, _ database: Database) throws -> Bool {
-    guard let device = try Device.find(database, keyHash: name.keyHash) else { return false }
-    return try Int.fetchOne(
-      database,
-      sql: """
-        SELECT 1 FROM coverage_leaf WHERE device = ? AND kind IN (\(beaconKinds)) AND name = ?
-        LIMIT 1
-        """, arguments: [device.id, Int64(name.number)]) != nil
-  }
-
-  private static func names(_ query: CoverageQuery, _ database: Database) throws -> [BeaconName] {
-    var conditions = ["coverage_leaf.kind IN (\(beaconKinds))"]
+  private static func names(_ query: CoverageQuery, of key: Digest?, _ database: Database) throws
+    -> [BeaconName]
+  {
+    var conditions: [String] = []
     var arguments: [(any DatabaseValueConvertible)?] = []
     if let after = query.after {
-      conditions.append("(coverage_leaf.name, device.key_hash) > (?, ?)")
+      conditions.append("(number, key_hash) \(query.isNewestFirst ? "<" : ">") (?, ?)")
       arguments += [Int64(after.number), after.keyHash.data]
     }
     if query.fromUTCMilliseconds != nil || query.toUTCMilliseconds != nil {
+      let period: [Int64] = [query.fromUTCMilliseconds ?? .min, query.toUTCMilliseconds ?? .max]
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT min(number), max(number) FROM challenge WHERE issued_utc >= ? AND issued_utc < ?
+          """, arguments: StatementArguments(period))
+      guard let row, let first = row[0] as Int64?, let last = row[1] as Int64? else { return [] }
+      // Numbers rise with time, but for a clock that went back.
       conditions.append(
         """
-        coverage_leaf.name IN
-          (SELECT number FROM challenge WHERE issued_utc >= ? AND issued_utc < ?)
+        number BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM challenge
+          WHERE challenge.number = beacon.number AND issued_utc >= ? AND issued_utc < ?)
         """)
-      arguments += [query.fromUTCMilliseconds ?? .min, query.toUTCMilliseconds ?? .max]
+      arguments += [first, last] + period
     }
-    if let keys = query.keys {
-      let marks = Array(repeating: "?", count: keys.count).joined(separator: ", ")
-      conditions.append("device.key_hash IN (\(marks))")
-      arguments += keys.map { $0.data }
+    if let due = query.dueUTCMilliseconds {
+      // The newest one that is due bounds the search: behind it nearly none is.
+      conditions.append(
+        """
+        number <= (SELECT ifnull(max(number), 0) FROM (
+          SELECT number FROM challenge INDEXED BY challenge_reveal
+          WHERE reveal_utc IS NOT NULL AND reveal_utc <= ? ORDER BY reveal_utc DESC LIMIT 256))
+        AND EXISTS (SELECT 1 FROM challenge
+          WHERE challenge.number = beacon.number AND reveal_utc <= ?)
+        """)
+      arguments += [due, due]
+    }
+    if let key {
+      conditions.append("device = (SELECT id FROM device WHERE key_hash = ?)")
+      arguments.append(key.data)
     }
     arguments.append(query.limit)
+    let order = query.isNewestFirst ? " DESC" : ""
     let rows = try Row.fetchAll(
       database,
       sql: """
-        SELECT DISTINCT coverage_leaf.name, device.key_hash FROM coverage_leaf
-        JOIN device ON device.id = coverage_leaf.device
-        WHERE \(conditions.joined(separator: " AND "))
-        ORDER BY coverage_leaf.name, device.key_hash LIMIT ?
+        SELECT number, key_hash FROM beacon \(key == nil ? "" : "INDEXED BY beacon_device")
+        \(conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "))
+        ORDER BY number\(order), key_hash\(order) LIMIT ?
         """, arguments: StatementArguments(arguments))
     return try rows.map { row in
       guard let number = UInt32(exactly: row[0] as Int64), let hash = Digest(row[1] as Data) else {

@@ -48,35 +48,37 @@ extension GatewayStore {
   /// The device whose key hash is, or begins with, these hexadecimal digits: 16 at least. A node's id gives
   /// the device whose key the node has now.
   public func device(named name: String) throws -> DeviceLookup {
+    try database.read { try Self.device(named: name, $0) }
+  }
+
+  static func device(named name: String, _ database: Database) throws -> DeviceLookup {
     let even = name.count.isMultiple(of: 2) ? name : String(name.dropLast())
     guard (16...64).contains(name.count), let low = [UInt8](hexadecimal: even) else {
       return .malformed
     }
     let range = [Data(low), Data(low + [UInt8](repeating: 0xff, count: 33 - low.count))]
     let wanted = name.lowercased()
-    return try database.read { database in
-      // Many more than begin alike by chance.
-      var found = try Row.fetchAll(
-        database,
-        sql: """
-          SELECT \(Device.columns), key_hash AS name FROM device
-          WHERE key_hash >= ? AND key_hash < ? LIMIT 64
-          """, arguments: StatementArguments(range))
-      found += try Row.fetchAll(
-        database,
-        sql: """
-          SELECT \(Device.qualifiedColumns), node.hash AS name
-          FROM node JOIN device ON device.id = node.device
-          WHERE node.hash >= ? AND node.hash < ? LIMIT 64
-          """, arguments: StatementArguments(range))
-      let matching = found.filter {
-        Array($0["name"] as Data).hexadecimal.hasPrefix(wanted)
-      }
-      guard let first = matching.first else { return .unknown }
-      let device = try Device(first)
-      let isOne = matching.allSatisfy { ($0["id"] as Int64) == device.id }
-      return isOne ? .found(device) : .ambiguous
+    // Many more than begin alike by chance.
+    var found = try Row.fetchAll(
+      database,
+      sql: """
+        SELECT \(Device.columns), key_hash AS name FROM device
+        WHERE key_hash >= ? AND key_hash < ? LIMIT 64
+        """, arguments: StatementArguments(range))
+    found += try Row.fetchAll(
+      database,
+      sql: """
+        SELECT \(Device.qualifiedColumns), node.hash AS name
+        FROM node JOIN device ON device.id = node.device
+        WHERE node.hash >= ? AND node.hash < ? LIMIT 64
+        """, arguments: StatementArguments(range))
+    let matching = found.filter {
+      Array($0["name"] as Data).hexadecimal.hasPrefix(wanted)
     }
+    guard let first = matching.first else { return .unknown }
+    let device = try Device(first)
+    let isOne = matching.allSatisfy { ($0["id"] as Int64) == device.id }
+    return isOne ? .found(device) : .ambiguous
   }
 
   /// Devices by key hash, from the one after `after` (32 bytes).

@@ -1,3 +1,4 @@
+import CoverageVerifier
 import Foundation
 import GRDB
 
@@ -24,6 +25,8 @@ public final class GatewayStore: Sendable {
 
   let database: any DatabaseWriter
   let closedKeys: ClosedKeys
+  /// Of chains that answers have looked at.
+  let verifiedLinks = VerifiedLinks()
   /// Nil for a store in memory.
   private let lock: StoreLock?
 

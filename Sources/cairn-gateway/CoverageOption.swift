@@ -1,3 +1,4 @@
+import Coverage
 import FixedMemory
 import GatewayStore
 import LoRa
@@ -14,22 +15,36 @@ enum CoverageOption {
     for part in text.split(separator: ";") {
       let words = part.split(separator: ":", maxSplits: 1)
       let name = trimmed(words.first ?? "")
-      guard RegionPlan.Region(name: Array(name.utf8).span) != nil else {
+      guard let region = RegionPlan.Region(name: Array(name.utf8).span) else {
         throw OperatorError(
           .configuration, "coverage: \(name) is no region that there is a plan for, as EU868 is")
       }
       var policy = CoveragePolicy()
+      var keys: Set<String> = []
       if words.count > 1 {
         for setting in words[1].split(separator: ",") {
-          try set(setting, of: &policy, name)
+          let key = try set(setting, of: &policy, name)
+          guard keys.insert(key).inserted else {
+            throw OperatorError(.configuration, "coverage: \(key) of \(name) is there twice")
+          }
         }
       }
+      derive(&policy, told: keys)
       guard policy.isPossible else {
         throw OperatorError(
           .configuration,
           "coverage: nobody can follow these rules of \(name): slots × slot fit into the window, the "
             + "reserve is less than the slots, the delay is 30 windows at most, and the minimum is "
             + "below the maximum")
+      }
+      guard
+        Rendezvous(nonce: Digest(), plan: RegionPlan(region), policy: policy) != nil
+      else {
+        throw OperatorError(
+          .configuration,
+          "coverage: no beacon of \(name) fits into a slot of \(policy.slotMilliseconds) ms with a clock that "
+            + "is \(policy.maximumUncertaintyMilliseconds) ms off either way: a frame lasts 62 ms at least"
+        )
       }
       guard policy.windowSeconds <= intervalSeconds else {
         throw OperatorError(
@@ -44,13 +59,29 @@ enum CoverageOption {
     return policies
   }
 
+  /// What was not told follows the window and the slot as the protocol's defaults do those of 900 s and 2 s: 400 of 450
+  /// slots, 50 of them in reserve, a reveal 24 windows later.
+  private static func derive(_ policy: inout CoveragePolicy, told: Set<String>) {
+    if !told.contains("slots") {
+      let fitting =
+        UInt64(policy.windowSeconds) * 1_000 / UInt64(max(1, policy.slotMilliseconds))
+      policy.slotCount = UInt16(clamping: max(1, min(1_024, fitting * 8 / 9)))
+    }
+    if !told.contains("reserve") { policy.reserveSlotCount = policy.slotCount / 8 }
+    if !told.contains("delay") {
+      policy.revealDelaySeconds = UInt32(
+        clamping: min(2_592_000, 24 * UInt64(policy.windowSeconds)))
+    }
+  }
+
   private static func trimmed(_ text: Substring) -> String {
     String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
   }
 
+  /// Gives the rule's name.
   private static func set(
     _ setting: Substring, of policy: inout CoveragePolicy, _ region: String
-  ) throws(OperatorError) {
+  ) throws(OperatorError) -> String {
     let parts = setting.split(separator: "=", maxSplits: 1)
     let key = trimmed(parts.first ?? "")
     let value = parts.count == 2 ? trimmed(parts[1]) : ""
@@ -83,5 +114,6 @@ enum CoverageOption {
     default:
       throw OperatorError(.configuration, "coverage: \(key) is no rule of \(region)")
     }
+    return key
   }
 }

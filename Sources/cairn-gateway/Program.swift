@@ -8,7 +8,8 @@ struct Program: AsyncParsableCommand {
     abstract: "Receives signed batches, verifies and keeps them, and answers with receipts.",
     version: "cairn-gateway 0.1.0",
     subcommands: [
-      Serve.self, Revoke.self, KeyCommand.self, Export.self, Verify.self, Measure.self,
+      Serve.self, CoverageCommand.self, Revoke.self, KeyCommand.self, Export.self, Verify.self,
+      Measure.self, MeasureCoverage.self,
     ],
     defaultSubcommand: Serve.self)
 }

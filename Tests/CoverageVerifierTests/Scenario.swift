@@ -21,6 +21,12 @@ struct Scenario {
   let airtime: Int64
   let link: Digest
 
+  /// Made once: a chain is 65 536 hashes. The link is that of number 40, when the first is of number 10.
+  private static let chain: (anchor: Digest, link: Digest?) = {
+    let chain = HashChain(secret: hash("chain"))
+    return (chain.anchor, chain.link(31))
+  }()
+
   static func hash(_ text: String) -> Digest { SHA256.hash(Array(text.utf8).span) }
 
   static func place(_ latitude: Int32, _ longitude: Int32) throws -> Place {
@@ -69,12 +75,10 @@ struct Scenario {
     order = try #require(BeaconOrder(challenge))
     let plan = RegionPlan(region)
     var sender = try Self.node("sender", latitude: 473_000_000, longitude: 85_000_000)
-    let chain = HashChain(secret: Self.hash("chain"))
-    let found = chain.link(31)
-    link = try #require(found)
+    link = try #require(Self.chain.link)
     sender.anchors = [
       EnrolledAnchor(
-        anchor: Anchor(firstLink: 10, value: chain.anchor),
+        anchor: Anchor(firstLink: 10, value: Self.chain.anchor),
         loggedUTCMilliseconds: Self.issued - 1)
     ]
     draw = BeaconDraw(

@@ -65,4 +65,37 @@ import Testing
       #expect(second["next"] is NSNull)
     }
   }
+
+  @Test func thePageSaysWhyABeaconDoesNotCount() async throws {
+    let server = try TestServer(
+      challengeRules: ChallengeRules(coverage: ["EU868": CoveragePolicy()]))
+    let node = try TestNode(seed: 1)
+    let region = try #require(ChallengeRegion("EU868"))
+    // Seven hours ago: window and reveal are over.
+    let then = TestServer.now - 7 * 3_600_000
+    _ = try server.gateway.enrol(try node.enrolment(), utcMilliseconds: then)
+    _ = try server.gateway.challenge(for: region, utcMilliseconds: then)
+    _ = server.gateway.receive(try intent(1, of: node), utcMilliseconds: then)
+    let id = node.id
+    try await server.application.test(.router) { client in
+      let page = try await client.get("/", accept: "text/html").text
+      #expect(page.contains("Radio coverage"))
+      #expect(page.contains("/v1/verdicts/\(id).1"))
+      #expect(page.contains("the challenge does not stand in the node&#39;s log before the intent"))
+      let list = try await client.get("/v1/coverage?order=newest&device=\(id)").json()
+      let beacons = list["beacons"] as? [[String: Any]] ?? []
+      #expect(beacons.compactMap { $0["reason"] as? String } == ["challenge-not-logged"])
+      #expect(beacons.compactMap { $0["words"] as? String }.count == 1)
+      #expect((beacons.first?["heard"] as? [Any])?.isEmpty == true)
+      #expect(try await client.get("/v1/coverage?order=sideways").status == .badRequest)
+    }
+  }
+
+  @Test func aPageWithoutBeaconsSaysNothingOfCoverage() async throws {
+    let server = try TestServer()
+    try await server.application.test(.router) { client in
+      let page = try await client.get("/", accept: "text/html").text
+      #expect(!page.contains("Radio coverage"))
+    }
+  }
 }

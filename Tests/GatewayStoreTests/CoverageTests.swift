@@ -112,6 +112,111 @@ import Testing
     #expect(BeaconName("x." + world.name.text) == nil)
   }
 
+  @Test func onlyWhatIsDueIsListedWhenThatIsAskedFor() throws {
+    let world = try CoverageWorld()
+    var query = CoverageQuery()
+    let due = world.order.window.revealUTCMilliseconds
+    query.dueUTCMilliseconds = due - 1
+    #expect(try world.gateway.store.beacons(query).isEmpty)
+    query.dueUTCMilliseconds = due
+    #expect(try world.gateway.store.beacons(query).map(\.name) == [world.name])
+  }
+
+  @Test func whoHeardABeaconIsListedWithItsFigures() throws {
+    let heard = try CoverageWorld().judged().heard
+    #expect(heard.count == 2)
+    for entry in heard {
+      #expect(entry.reception.rssiCentidecibelMilliwatts == -11_450)
+      #expect(entry.witness.counts && entry.derived != nil && entry.windowUTCMilliseconds != nil)
+    }
+  }
+
+  /// The questions that a page of beacons asks the database.
+  @Test func noQuestionAboutBeaconsReadsAWholeTable() throws {
+    let storm = try CoverageStorm(seed: 9)
+    for _ in 0..<8 {
+      try storm.round()
+      try storm.deliverAll()
+    }
+    let store = storm.gateway.store
+    var query = CoverageQuery()
+    query.limit = 5
+    query.isNewestFirst = true
+    query.dueUTCMilliseconds = storm.now
+    let newest = try store.beacons(query)
+    #expect(newest.count == 5)
+    let keys = newest.map(\.name.keyHash)
+    var queries = [query]
+    query.keys = [try #require(keys.first)]
+    queries.append(query)
+    query.fromUTCMilliseconds = TestGateway.now
+    query.after = newest.last?.name
+    query.dueUTCMilliseconds = nil
+    queries.append(query)
+    for query in queries {
+      let plans = try store.database.read { database in
+        let asked = Asked()
+        database.trace { event in
+          if case .statement(let statement) = event {
+            asked.add(statement.sql, statement.expandedSQL)
+          }
+        }
+        _ = try GatewayStore.judged(
+          GatewayStore.names(query, database), database, VerifiedLinks())
+        database.trace()
+        return try asked.all.flatMap { sql, expanded in
+          try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN " + expanded).map {
+            ($0["detail"] as String, sql)
+          }
+        }
+      }
+      #expect(plans.count > 10)
+      for (plan, sql) in plans {
+        // A list is read from its beginning, as far as its limit.
+        let isList = sql.hasPrefix("SELECT number, key_hash FROM beacon")
+        #expect(!plan.hasPrefix("SCAN") || isList || plan.contains("CONSTANT"), "\(plan): \(sql)")
+      }
+    }
+  }
+
+  private final class Asked {
+    /// Each question, and once with what it was asked.
+    private(set) var all: [String: String] = [:]
+
+    func add(_ sql: String, _ expanded: String) {
+      if sql.hasPrefix("SELECT") { all[sql] = expanded }
+    }
+  }
+
+  @Test func aRegionWithRulesHasAChallengeForEachWindow() throws {
+    var policy = CoveragePolicy()
+    (policy.windowSeconds, policy.slotMilliseconds) = (20, 1_000)
+    (policy.slotCount, policy.reserveSlotCount) = (17, 2)
+    policy.revealDelaySeconds = 5
+    // However long the interval of other challenges is.
+    let gateway = try Gateway(
+      store: .inMemory(), key: TestGateway.key(),
+      challengeRules: ChallengeRules(intervalSeconds: 900, coverage: ["EU868": policy]))
+    let region = try #require(ChallengeRegion("EU868"))
+    let start = TestGateway.now / 20_000 * 20_000
+    var windows: [Int64] = []
+    for second in 0..<200 {
+      let now = start + Int64(second) * 1_000
+      let issued = try gateway.challenge(for: region, utcMilliseconds: now)
+      let order = BeaconOrder(issued.challenge)
+      let window = try #require(order).window
+      // Whoever asks has time until it begins, and it is in force then.
+      #expect(window.startUTCMilliseconds > now)
+      #expect(window.startUTCMilliseconds <= now + 20_000)
+      #expect(issued.challenge.isInForce(atUTCMilliseconds: window.startUTCMilliseconds))
+      if windows.last != window.startUTCMilliseconds {
+        windows.append(window.startUTCMilliseconds)
+      }
+    }
+    #expect(windows == (1...10).map { start + Int64($0) * 20_000 })
+    #expect(try gateway.store.challengeCount() == 10)
+  }
+
   @Test func challengesOfARegionWithRulesAskForBeacons() throws {
     let world = try CoverageWorld()
     #expect(world.challenge.challenge.coverage == CoverageWorld.policy)
@@ -153,7 +258,9 @@ import Testing
       try exported(CoverageWorld(change), folder)
       let report = try verify(folder)
       #expect(report.findingCounts[.verdictDiffers] == nil, "world \(number)")
-      #expect(report.counts.beacons == 1, "world \(number)")
+      // Without a reveal the log ends before it is due, and nobody is shown anything yet.
+      #expect(report.counts.beacons == (number == 2 ? 0 : 1), "world \(number)")
+      #expect((report.counts.undueLeaves > 0) == (number == 2), "world \(number)")
       let isSound = [true, false, false, false, true, true, false][number]
       #expect(report.counts.soundBeacons == (isSound ? 1 : 0), "world \(number)")
     }
@@ -196,5 +303,85 @@ import Testing
     let folder = try ArchiveFolder()
     try exported(world, folder)
     #expect(try verify(folder).findingCounts == [.verdictDiffers: 1])
+  }
+}
+
+/// A store reads what a beacon needs by indexes, and an auditor everything: they come to the same.
+@Suite struct CoverageStormTests {
+  private func verify(_ storm: CoverageStorm) throws -> ArchiveReport {
+    let folder = try ArchiveFolder()
+    var key = try TestGateway.key()
+    try storm.gateway.store.export(
+      to: ArchiveWriter(to: "\(folder.path)/archive"), signingWith: &key)
+    return try ArchiveVerifier(folder: folder.path + "/archive").run()
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+  func whatAStoreSaysOfAStormIsWhatItsArchiveSays(_ seed: UInt64) throws {
+    let storm = try CoverageStorm(seed: seed)
+    var undue: UInt64 = 0
+    for round in 1...24 {
+      try storm.round()
+      guard round.isMultiple(of: 8) else { continue }
+      let report = try verify(storm)
+      let told = report.findings.filter { $0.severity != .warning }.map { "\($0.name) \($0.what)" }
+      #expect(told.isEmpty, "seed \(seed), round \(round): \(told)")
+      undue += report.counts.undueLeaves
+    }
+    #expect(undue > 0)
+    for _ in 0..<4 {
+      try storm.round()
+      try storm.deliverAll()
+    }
+    let report = try verify(storm)
+    #expect(report.findings.allSatisfy { $0.severity == .warning }, "seed \(seed)")
+    // It is about something: sound and refused ones, and witnesses that count.
+    #expect(report.counts.beacons > 60, "seed \(seed)")
+    #expect(report.counts.soundBeacons > 10, "seed \(seed)")
+    #expect(report.counts.soundBeacons < report.counts.beacons, "seed \(seed)")
+    #expect(report.counts.countedWitnesses > 10, "seed \(seed)")
+
+    // Pages are one list, each way, and a beacon by itself is what it is in the list.
+    var query = CoverageQuery()
+    query.limit = 7
+    var all: [JudgedBeacon] = []
+    while true {
+      let page = try storm.gateway.store.beacons(query)
+      all += page
+      guard page.count == query.limit, let last = page.last else { break }
+      query.after = last.name
+    }
+    let names = all.map(\.name)
+    #expect(names == names.sorted(by: BeaconName.precedes))
+    for beacon in all {
+      #expect(try storm.gateway.store.beacon(beacon.name)?.verdict == beacon.verdict)
+    }
+    var newest = CoverageQuery()
+    newest.limit = 1_000
+    newest.isNewestFirst = true
+    #expect(try storm.gateway.store.beacons(newest).map(\.name) == names.reversed())
+  }
+}
+
+/// An archive that is kept with these tests: verdicts of later versions are those of earlier ones, or this says so.
+/// `CAIRN_WRITE_VECTORS=1` writes another one, for when the checks of a verdict have changed with a new version.
+@Suite struct KeptArchiveTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Outside/beacons").path
+
+  @Test func theKeptArchiveGivesItsVerdicts() throws {
+    if ProcessInfo.processInfo.environment["CAIRN_WRITE_VECTORS"] != nil {
+      if FileManager.default.fileExists(atPath: Self.folder) {
+        try FileManager.default.removeItem(atPath: Self.folder)
+      }
+      var key = try TestGateway.key()
+      try CoverageWorld().gateway.store.export(
+        to: ArchiveWriter(to: Self.folder), signingWith: &key)
+    }
+    let report = try ArchiveVerifier(folder: Self.folder).run()
+    #expect(report.isGood, "\(report.findings.map { "\($0.name): \($0.what)" })")
+    #expect(report.counts.beacons == 1)
+    #expect(report.counts.soundBeacons == 1)
+    #expect(report.counts.countedWitnesses == 2)
   }
 }
