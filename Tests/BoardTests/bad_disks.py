@@ -31,7 +31,7 @@ def fail(world, make_run, numbers):
         guest = run.prepare()
         guest.start_uplink()
         guest.start_agent()
-        guest.until("grep -q 'ended with' /run/agent.log", 180, "no flush of the agent's failed")
+        guest.until("grep -q 'ended with' /run/agent.log", 600, "no flush of the agent's failed")
         # It is started again, as systemd would, and goes on if the file system does.
         guest.must("sleep 3")
         given_up = guest.run("dmesg | grep -q 'EXT4-fs error\\|Aborting journal\\|Remounting'")[0] == 0

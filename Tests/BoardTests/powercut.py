@@ -70,7 +70,7 @@ class Run:
         self.guest.prepare(self.desk.port, self.gateway_key, **options)
         return self.guest
 
-    def await_batches(self, count, seconds=180):
+    def await_batches(self, count, seconds=600):
         """Until so many more have been answered."""
         wanted = count + sum(1 for sent in self.desk.batches() if sent.status == 200)
         end = time.monotonic() + seconds

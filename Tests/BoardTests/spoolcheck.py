@@ -14,7 +14,7 @@ from small_guest import SITE
 
 HOST = ROOT / "build" / subprocess.run(
     ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 NOBODY = "127.0.0.1:9"
 
 
