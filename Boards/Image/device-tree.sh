@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
-# A board's device tree out of Debian's kernel, with SPI switched on: spidev on both chip selects of the header.
+# A board's device tree out of Debian's kernel, with SPI switched on: spidev on both chip selects of the header. The I2C
+# bus of the header is number 1 by its name here, whichever driver comes first: on a Raspberry Pi 4 those of the HDMI
+# connectors are another one's.
 #   Boards/Image/device-tree.sh FROM.dtb TO.dtb
 set -euo pipefail
 {
   dtc -q -I dtb -O dts "$1"
   cat <<'DTS'
+/ {
+  aliases {
+    i2c0 = "/soc/i2c@7e205000";
+    i2c1 = "/soc/i2c@7e804000";
+  };
+};
 &{/soc/spi@7e204000} {
   status = "okay";
   pinctrl-names = "default";

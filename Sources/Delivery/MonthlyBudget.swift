@@ -10,7 +10,8 @@ import FixedMemory
 ///
 /// Invariants:
 /// 1. `used` only grows within a month, and the durable count is never below it: `reserved` says up to where.
-/// 2. A month never comes back: what the clock says of an earlier one is passed over.
+/// 2. A month is begun once: `month` never falls, and what the clock says of an earlier one is passed over. Between two
+///    beginnings lies a later month by the clock than any seen, or 31 days of running.
 /// 3. Readings go only below the line, everything else below the limit.
 public struct MonthlyBudget: Equatable, Sendable {
   /// What a request is for.
@@ -33,7 +34,7 @@ public struct MonthlyBudget: Equatable, Sendable {
   public private(set) var month: UInt32?
   /// Bytes of this month so far.
   public private(set) var used: UInt64 = 0
-  /// How long this node was seen running in this month.
+  /// How long this node was seen running since this month's count began.
   public private(set) var ranMilliseconds: Int64 = 0
   /// The durable count: a power cut makes that much of it used.
   public private(set) var reserved: UInt64 = 0
@@ -47,6 +48,14 @@ public struct MonthlyBudget: Equatable, Sendable {
   public init(limit: UInt64) {
     self.limit = limit
     mustBeStored = true
+  }
+
+  /// There was a count, and it can't be read: all of this month counts as used, since any of it may be.
+  public static func withLostCount(limit: UInt64) -> MonthlyBudget {
+    var budget = MonthlyBudget(limit: limit)
+    budget.used = limit
+    budget.reserved = limit
+    return budget
   }
 
   /// Goes on with what was kept.
@@ -71,22 +80,22 @@ public struct MonthlyBudget: Equatable, Sendable {
     switch (month, told) {
     case (nil, let told?):
       // The first clock: what was not counted of this month counts as used evenly.
-      used += share(of: told.elapsed, in: told.length)
+      let (sum, overflows) = used.addingReportingOverflow(share(of: told.elapsed, in: told.length))
+      used = overflows ? .max : sum
       begin(told.number)
-      (ranMilliseconds, lastUTC) = (told.elapsed, told.elapsed)
+      lastUTC = told.elapsed
     case (let known?, let told?) where told.number > known:
       used = 0
       begin(told.number)
-      (ranMilliseconds, lastUTC) = (told.elapsed, told.elapsed)
+      lastUTC = told.elapsed
     case (let known?, let told?) where told.number == known:
       lastUTC = told.elapsed
     // No clock, or one that goes back behind what was seen: the month that is known goes on by running time.
     case (_, _):
       guard ranMilliseconds >= Self.countedMonthMilliseconds else { break }
       used = 0
-      // By the clock there is, if there is one: who set it back has had 31 days to mend that.
-      begin(told?.number ?? month.map { $0 + 1 })
-      (ranMilliseconds, lastUTC) = (told?.elapsed ?? 0, told?.elapsed)
+      // A clock that lies behind begins no month: the one that it told before would begin a second time.
+      begin(told == nil ? month.map { min($0 + 1, CalendarMonth.last) } : month)
     }
     // An hour of running time may be lost to a power cut: then the month is longer, never shorter.
     if ranMilliseconds - storedRanMilliseconds >= 3_600_000 { mustBeStored = true }
@@ -95,6 +104,7 @@ public struct MonthlyBudget: Equatable, Sendable {
   private mutating func begin(_ number: UInt32?) {
     month = number
     reserved = used
+    ranMilliseconds = 0
     storedRanMilliseconds = 0
     mustBeStored = true
   }

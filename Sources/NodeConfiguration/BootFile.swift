@@ -102,11 +102,18 @@ public struct BootFile: ~Copyable {
   private mutating func arrange(_ bytes: Span<UInt8>, _ savedEnrolment: Span<UInt8>) {
     siteCount = 0
     var part = Part.site
+    // Once its heading is wiped, the comments of `[enrolment]` are those of the section before.
+    var isInEnrolment = false
     var lines = FileLines(bytes)
     while let line = lines.next() {
       let text = bytes.extracting(line.text)
-      if !text.isEmpty, text[0] == UInt8(ascii: "[") { part = Self.part(of: text) }
-      let isKept = part == .site && !text.isEmpty && !Self.isWiped(text)
+      if !text.isEmpty, text[0] == UInt8(ascii: "[") {
+        isInEnrolment = Self.part(of: text) == .enrolment
+        if !isInEnrolment { part = Self.part(of: text) }
+      }
+      let isKept =
+        part == .site && !text.isEmpty && !Self.isWiped(text)
+        && !(isInEnrolment && Self.isToBeWiped(text))
       append(isKept ? bytes.extracting(line.whole) : Self.lineEnd.bytes)
     }
     let enrolment = enrolmentBytes

@@ -290,7 +290,7 @@ func decodeBase64url(_ text: Span<UInt8>, into bytes: inout MutableSpan<UInt8>) 
   return filled
 }
 
-private func base64urlDigit(_ byte: UInt8) -> UInt8? {
+func base64urlDigit(_ byte: UInt8) -> UInt8? {
   switch byte {
   case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")
   case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 26

@@ -7,8 +7,8 @@ import NodeFiles
 /// A line that is paid by the byte: what may be sent now, and what was (docs/delivery-protocol.md, "A budget of
 /// bytes"). Without `[delivery] monthly_budget` nothing here does anything.
 extension Uplink where Transport: ~Copyable {
-  /// Reads what was counted before. A file that is missing or damaged is a month that nobody has counted so far:
-  /// as much of it counts as used as its time makes even.
+  /// Reads what was counted before. Without a file nobody has counted this month so far: as much of it counts as used
+  /// as its time makes even. A file that can't be read, or is damaged, may say that all is used.
   static func readBudget(_ paths: NodePaths, limit: UInt64?) -> MonthlyBudget? {
     guard let limit else { return nil }
     var bytes = InlineArray<64, UInt8>(repeating: 0)
@@ -20,11 +20,16 @@ extension Uplink where Transport: ~Copyable {
           limit: limit, kept: try MonthlyBudget.Kept(decoding: span.span.extracting(0..<count)))
       } catch {
         tell(
-          "the count of this month's bytes is damaged: what is left of the budget is shared out over the rest of the month"
-        )
+          "the count of this month's bytes is damaged: all of the budget counts as used until the month is over. To go on before, take the file away and restart the uplink: then as much counts as used as the month is old",
+          paths.budget)
       }
-    } catch {}
-    return MonthlyBudget(limit: limit)
+    } catch {
+      guard error != .notFound else { return MonthlyBudget(limit: limit) }
+      tell(
+        "the count of this month's bytes can't be read: all of the budget counts as used until the month is over. To go on before, take the file away and restart the uplink: then as much counts as used as the month is old",
+        paths.budget)
+    }
+    return .withLostCount(limit: limit)
   }
 
   /// Counts what has gone over the network since the last look, and how late it is.

@@ -61,6 +61,7 @@ import Testing
     let second = try AgentNode()
     try second.writeSite("[key]\naddress = file:\(first.path("keys/node.key"))")
     let running = try first.startAgent()
+    _ = try first.connectOnceItListens()
     let ending = try second.startAgent()
     for _ in 0..<60_000 where ending.isRunning { usleep(1000) }
     let said = try ending.end()

@@ -185,6 +185,49 @@ import Testing
     #expect(try card.read("etc/enrolment.ini") == "[enrolment]\nauthorization_first = BBBB\n")
   }
 
+  /// The sample with an invite pasted below the lines that ask for it: all other lines are there as before.
+  @Test(arguments: ["", "[wireless]\nname = N\npassphrase = 12345678\ncountry = CH\n"])
+  func wipingAnInviteLeavesTheCommentsBehindIt(above: String) throws {
+    let card = try Card()
+    let sample = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Boards/Image/cairn.ini")
+    let text = try String(decoding: Data(contentsOf: sample), as: UTF8.self)
+    let before = "# Where the node stands, in degrees"
+    #expect(text.contains(before))
+    let filled = text.replacing("[gateway]\n", with: Self.gateway)
+    try card.write(filled.replacing(before, with: above + Self.invite + before))
+    #expect(try card.apply().status == 0)
+    let left = try card.read("boot/cairn.ini")
+    #expect(!left.contains("AAECAwQF"))
+    let lines = left.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.filter { $0.hasPrefix("#~") }.count == 2)
+    let others = lines.filter { !$0.hasPrefix("#~") }.joined(separator: "\n")
+    #expect(others == filled.replacing(before, with: above + before))
+    // What was wiped changed nothing of the configuration: no boot leaf tells of another one.
+    let site = try card.data("etc/site.ini")
+    #expect(try card.apply().status == 0)
+    #expect(try card.data("etc/site.ini") == site)
+    #expect(try card.read("boot/cairn.ini") == left)
+  }
+
+  @Test(arguments: [
+    ("#authorization_first = AAECAwQF", true), ("# authorization_second=AA", true),
+    (";authorization_third\t=\tAA", true), ("#authorization_first = 0oRDoQEnoFhYabcd ; mine", true),
+    ("##  old: authorization_first = 0oRDoQEnoFhYabcdef", true),
+    ("#authorization_first = 0oRDoQEnoFhY…", false), ("#authorization_first =", false),
+    ("#authorization_first", false), ("#authorization_first = ~~~~~~~~~~~~~~~~~~~~", false),
+    ("# d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", false),
+    ("#public_key = d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", false),
+    ("#", false), (";=", false), ("#=AAAA", false), ("#authorization = AAECAwQFAAECAwQF", false),
+    ("#chip = bme280", false),
+  ])
+  func aCommentIsWipedOnlyWhenAnInviteIsPutAwayInIt(comment: String, isWiped: Bool) throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite + comment + "\n[node]\nname = roof\n")
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("boot/cairn.ini").contains("\n" + comment + "\n[node]") == !isWiped)
+  }
+
   @Test func aWipingBrokenOffAnywhereIsFinishedAtTheNextStart() throws {
     let card = try Card()
     try card.write(Self.gateway + Self.invite)

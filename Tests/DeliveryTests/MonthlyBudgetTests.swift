@@ -161,9 +161,125 @@ func aYearOfMonthsNeverExceedsTheBudgetByMoreThanABatch(seed: UInt64) {
   year.boot += day
   year.utc += day
   year.look(hasClock: true)
-  #expect(year.budget.month == january2027 + 1)
+  // The month that was told stays the newest: it does not begin once more in 2041.
+  #expect(year.budget.month == january2041)
   let isSentThen = year.send(10_000, .first)
   #expect(isSentThen)
+}
+
+/// From the first of January of 2027 on, how often the whole budget could be spent. In the first days the clock is
+/// ahead for a moment and tells `told`, days of the year from 0.
+private func freshBudgets(told: [Int64], days: Int64, cutEvery: Int64? = nil) -> Int {
+  var year = MeteredYear(limit: 1 << 20)
+  var count = 0
+  func lookAndSpend(_ date: Int64) {
+    year.utc = start + date * day
+    year.look(hasClock: true)
+    var sent: UInt64 = 0
+    while year.send(10_000, .first) { sent += 10_000 }
+    if sent > year.budget.limit / 2 { count += 1 }
+  }
+  lookAndSpend(0)
+  for date in 1...days {
+    year.boot += day
+    if date <= told.count { lookAndSpend(told[Int(date) - 1]) }
+    if let cutEvery, date % cutEvery == 0 { year.cutPower() }
+    lookAndSpend(date)
+  }
+  return count
+}
+
+@Test(arguments: [nil, 1, 3] as [Int64?])
+func aClockThatJumpsAMonthAheadAndBackGivesThatMonthsBudgetOnce(cutEvery: Int64?) {
+  // January's, then February's, which was told early or not, and nothing before March.
+  for told: [Int64] in [
+    [], [31], [58], [40, 58], [58, 31, 40], Array(repeating: 50, count: 20), [31, 1, 58, 2, 31],
+  ] {
+    #expect(freshBudgets(told: told, days: 58, cutEvery: cutEvery) == 2, "\(told)")
+    #expect(freshBudgets(told: told, days: 59, cutEvery: cutEvery) == 3, "\(told)")
+  }
+}
+
+/// Two months ahead: what goes on by running time is months of 31 days.
+@Test func aClockThatWasFarAheadNeverMakesAMonthShorterThanThirtyOneDaysOfRunning() {
+  // On the second of January the last day of March is told.
+  #expect(freshBudgets(told: [89], days: 31) == 2)
+  #expect(freshBudgets(told: [89], days: 32) == 3)
+  // March itself begins nothing; April does.
+  #expect(freshBudgets(told: [89], days: 89) == 3)
+  #expect(freshBudgets(told: [89], days: 90) == 4)
+}
+
+@Test(arguments: [true, false])
+func aCountThatIsLostIsAMonthThatIsUsedUp(hasClock: Bool) {
+  for limit: UInt64 in [1 << 20, .max] {
+    var budget = MonthlyBudget.withLostCount(limit: limit)
+    #expect(budget.mustBeStored)
+    let kept = budget.takeKept()
+    #expect(kept == .init(month: nil, used: limit, ranMilliseconds: 0))
+    for budget in [budget, MonthlyBudget(limit: limit, kept: kept)] {
+      var budget = budget
+      let length = hasClock ? 30 : 31
+      for passed in 0..<length {
+        budget.look(
+          bootMilliseconds: Int64(passed) * day,
+          utcMilliseconds: hasClock ? start + Int64(passed + 1) * day : nil)
+        #expect(!budget.allows(1, for: .first), "day \(passed)")
+      }
+      budget.look(
+        bootMilliseconds: Int64(length) * day,
+        utcMilliseconds: hasClock ? start + Int64(length + 1) * day : nil)
+      #expect(budget.used == 0 && budget.allows(1, for: .first))
+    }
+  }
+}
+
+@Test func theLastByteOfABudgetMayBeSpentAndNoneBehindIt() {
+  var budget = MonthlyBudget(limit: 1000)
+  budget.spend(999)
+  #expect(budget.allows(1, for: .first) && !budget.allows(2, for: .first))
+  #expect(!budget.allows(.max, for: .first))
+  // What nobody counted is rounded up: a millisecond of a month is a byte.
+  budget = MonthlyBudget(limit: 1000)
+  budget.look(bootMilliseconds: 0, utcMilliseconds: start + 1)
+  #expect(budget.used == 1)
+}
+
+@Test func notEachRequestWritesToTheCardAndEachHourOfRunningDoes() {
+  var budget = MonthlyBudget(limit: 1_000_000)
+  budget.look(bootMilliseconds: 0, utcMilliseconds: nil)
+  _ = budget.takeKept()
+  var stores = 0
+  for _ in 0..<100 {
+    budget.reserve(100)
+    budget.spend(100)
+    if budget.mustBeStored {
+      stores += 1
+      _ = budget.takeKept()
+    }
+  }
+  // Steps of 3906 bytes and the request: three for 10 000 bytes.
+  #expect(stores == 3)
+  budget.look(bootMilliseconds: 3_599_999, utcMilliseconds: nil)
+  #expect(!budget.mustBeStored)
+  budget.look(bootMilliseconds: 3_600_000, utcMilliseconds: nil)
+  #expect(budget.mustBeStored)
+}
+
+@Test func aMonthThatIsKnownGoesOnWithoutAClockAndTheNextFollowsIt() {
+  var budget = MonthlyBudget(
+    limit: 31_000_000, kept: .init(month: january2027, used: 5, ranMilliseconds: 0))
+  budget.look(bootMilliseconds: 0, utcMilliseconds: start + 20 * day)
+  #expect(budget.line == 20_000_000 - 484_375)
+  // The clock is lost: the line is by what the node ran.
+  budget.look(bootMilliseconds: 10 * day, utcMilliseconds: nil)
+  #expect(budget.line == 10_000_000 - 484_375 && budget.used == 5)
+  budget.look(bootMilliseconds: 31 * day, utcMilliseconds: nil)
+  #expect(budget.month == january2027 + 1 && budget.used == 0)
+  budget.spend(7)
+  // A clock that says so too begins nothing.
+  budget.look(bootMilliseconds: 32 * day, utcMilliseconds: start + 33 * day)
+  #expect(budget.month == january2027 + 1 && budget.used == 7)
 }
 
 @Test(arguments: 0..<4)

@@ -103,6 +103,28 @@ class Flashing(unittest.TestCase):
         self.disk(DISK, "8:0", partitions=2)
         self.assert_refused("not removable", "sda")
 
+    def test_a_usb_stick_that_says_it_is_not_removable_is_taken_all_the_same(self):
+        self.disk("devices/pci0/usb1/1-2/host2/block/sdy", "8:32", partitions=1)
+        self.machine.number = lambda device: "8:32"
+        self.assertIn("read back", self.flash("sdy"))
+
+    def test_a_card_of_the_image_s_very_size_is_large_enough(self):
+        self.disk("devices/pci0/usb1/1-3/host3/block/sdx", "8:48", removable="1", size=6 << 20)
+        self.machine.number = lambda device: "8:48"
+        self.assertIn("read back", self.flash("sdx"))
+
+    def test_a_write_that_takes_a_part_only_is_gone_on_with_behind_it(self):
+        whole = os.pwrite
+
+        def some(device, piece, at):
+            return whole(device, piece[:max(1, len(piece) * 2 // 3)], at)
+
+        with mock.patch.object(os, "pwrite", some):
+            self.assertIn("read back", self.flash())
+        with open(self.image, "rb") as file:
+            image = file.read()
+        self.assertEqual(self.card()[:len(image)], image)
+
     def test_soldered_memory_is_refused_and_a_card_in_a_reader_of_the_board_is_not(self):
         self.disk(SOLDERED, "179:0", kind="MMC")
         self.assert_refused("soldered", "mmcblk9")

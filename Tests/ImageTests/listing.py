@@ -68,6 +68,9 @@ class Listing(unittest.TestCase):
         content = os.urandom(10_000) + bytes(100_000)
         self.image("raspberry-pi-4", content)
         (row,) = self.list()["os_list"]
+        # The address was given with a slash at its end.
+        self.assertEqual((row["url"], row["icon"]), ("https://example.org/cairn/cairn-raspberry-pi-4.img.xz",
+                                                     "https://example.org/cairn/cairn.png"))
         with open(f"{self.folder}/{row['url'].rsplit('/')[-1]}", "rb") as file:
             packed = file.read()
         self.assertEqual(lzma.decompress(packed), content)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import disk
 import modules
@@ -90,6 +91,55 @@ class Unpacking(unittest.TestCase):
                 file.write(b"!<arch>\nnothing")
             with self.assertRaises((SystemExit, subprocess.CalledProcessError)):
                 unpack.main(f"{folder}/root", [f"{folder}/bad.deb"])
+
+
+    def test_a_package_whose_end_dpkg_refuses_is_refused_though_tar_has_read_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/bin")
+            with open(f"{folder}/bin/dpkg-deb", "w") as file:
+                file.write("#!/bin/sh\ntar -c --files-from /dev/null\nexit 2\n")
+            os.chmod(f"{folder}/bin/dpkg-deb", 0o755)
+            path = f"{folder}/bin:{os.environ['PATH']}"
+            with mock.patch.dict(os.environ, PATH=path), self.assertRaises(SystemExit) as caught:
+                unpack.main(f"{folder}/root", [f"{folder}/bad.deb"])
+            self.assertIn("is damaged", str(caught.exception))
+
+
+class DeviceTree(unittest.TestCase):
+    """What device-tree.sh adds to a tree of the kernel."""
+
+    SAMPLE = """/dts-v1/;
+/ {
+  aliases { serial1 = "/soc/serial@7e215040"; };
+  soc {
+    #address-cells = <1>;
+    #size-cells = <1>;
+    serial@7e215040 { reg = <0x7e215040 0x40>; };
+    i2c@7e205000 { reg = <0x7e205000 0x200>; };
+    i2c@7e804000 { reg = <0x7e804000 0x1000>; };
+    gpio@7e200000 { reg = <0x7e200000 0xb4>; #gpio-cells = <2>; spi0_gpio7 { phandle = <7>; }; };
+    spi@7e204000 { reg = <0x7e204000 0x200>; #address-cells = <1>; #size-cells = <0>; status = "disabled"; };
+  };
+};
+"""
+
+    def test_spi_is_on_and_the_header_s_i2c_bus_is_number_1(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/from.dts", "w") as file:
+                file.write(self.SAMPLE)
+            subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", f"{folder}/from.dtb", f"{folder}/from.dts"],
+                           check=True)
+            subprocess.run([f"{BOARDS}/device-tree.sh", f"{folder}/from.dtb", f"{folder}/to.dtb"], check=True)
+
+            def value(node, name):
+                return subprocess.run(["fdtget", f"{folder}/to.dtb", node, name], check=True, capture_output=True,
+                                      text=True).stdout.strip()
+
+            self.assertEqual(value("/soc/spi@7e204000", "status"), "okay")
+            self.assertEqual(value("/soc/spi@7e204000/spidev@1", "reg"), "1")
+            self.assertEqual(value("/aliases", "i2c1"), "/soc/i2c@7e804000")
+            self.assertEqual(value("/aliases", "i2c0"), "/soc/i2c@7e205000")
+            self.assertEqual(value("/aliases", "serial1"), "/soc/serial@7e215040")
 
 
 class Fetching(unittest.TestCase):

@@ -106,6 +106,100 @@ class Growing(unittest.TestCase):
         self.assertIn("the card is damaged", ended.stdout)
 
 
+    def test_a_partition_ends_on_a_whole_4_mib_of_its_own(self):
+        self.fact("sys/devices/vda/size", START + 253952 + 47_000)
+        self.run_it()
+        self.assertEqual(self.size(), 253952 + 40960)
+
+
+class BootFile(unittest.TestCase):
+    """When the boot partition is made writable, and what is started."""
+
+    def run_it(self, statuses, remount=0, site="", wireless=""):
+        """The programs that were run, and the status; `cairn` ends with one status after the other."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/bin")
+            for index, status in enumerate(statuses):
+                with open(f"{folder}/status{index}", "w") as file:
+                    file.write(f"{status}\n")
+            programs = {"cairn": f'n=$(cat {folder}/count 2>/dev/null || echo 0)\necho $((n + 1)) >{folder}/count\n'
+                                 f'exit "$(cat {folder}/status$n)"',
+                        "mount": f'case "$*" in *rw*) exit {remount} ;; esac', "sync": "", "systemctl": ""}
+            for name, body in programs.items():
+                with open(f"{folder}/bin/{name}", "w") as file:
+                    file.write(f'{SHELL}echo "{name} $*" >>{folder}/ran\n{body}\n')
+                os.chmod(f"{folder}/bin/{name}", 0o755)
+            for name, content in (("site.ini", site), ("wireless.conf", wireless)):
+                with open(f"{folder}/{name}", "w") as file:
+                    file.write(content)
+            environment = dict(os.environ, PATH=f"{folder}/bin:/usr/bin:/bin", CAIRN_BOOT="/card", CAIRN_ETC=folder,
+                               CAIRN_HOST_NAME=f"{folder}/none", CAIRN_PUBLIC_KEY=f"{folder}/none")
+            ended = subprocess.run([f"{ROOT}/usr/lib/cairn-image/boot-file"], env=environment, capture_output=True,
+                                   text=True)
+            with open(f"{folder}/ran") as file:
+                return file.read().splitlines(), ended
+
+    def test_the_boot_partition_is_written_only_when_that_is_asked_for_and_closed_again(self):
+        apply = "cairn boot-file apply /card"
+        for status in (0, 69, 74, 78):
+            ran, ended = self.run_it([status])
+            self.assertEqual((ran, ended.returncode), ([apply], status))
+        ran, ended = self.run_it([75, 0])
+        self.assertEqual(ran, [apply, "mount -o remount,rw /card", apply, "sync -f /card", "mount -o remount,ro /card"])
+        self.assertEqual(ended.returncode, 0)
+        self.assertEqual(self.run_it([75, 78])[1].returncode, 78)
+
+    def test_a_boot_partition_that_stays_read_only_is_told(self):
+        ran, ended = self.run_it([75], remount=1)
+        self.assertEqual((len(ran), ended.returncode), (2, 75))
+        self.assertIn("can't be written", ended.stdout)
+
+    def test_the_uplink_of_the_address_and_the_radio_of_the_network_are_started(self):
+        for site, unit in (("url = mqtts://a\n", "mqtt"), ("[gateway]\nurl=https://a\n", "https")):
+            self.assertEqual(self.run_it([0], site=site)[0][1:],
+                             [f"systemctl --no-block start cairn-uplink-{unit}.service"])
+        self.assertEqual(self.run_it([0], wireless="network={}")[0][1:],
+                         ["systemctl --no-block start cairn-wireless.service"])
+
+
+class Partitions(unittest.TestCase):
+    """How the first program finds the partitions beside the root file system."""
+
+    def test_boot_and_data_are_on_the_root_file_system_s_disk(self):
+        with open(os.path.join(os.path.dirname(ROOT), "init")) as file:
+            text = file.read()
+        function = text[text.index("part() {"):text.index("boot=$(part 1)")]
+        for root, boot, data in (("/dev/mmcblk0p2", "/dev/mmcblk0p1", "/dev/mmcblk0p4"),
+                                 ("/dev/nvme0n1p3", "/dev/nvme0n1p1", "/dev/nvme0n1p4"),
+                                 ("/dev/sda2", "/dev/sda1", "/dev/sda4"), ("/dev/vdb2", "/dev/vdb1", "/dev/vdb4"),
+                                 ("/dev/sda", "", ""), ("/dev/mmcblk0", "", "")):
+            said = subprocess.run(["sh", "-c", f"root={root}\n{function}\npart 1; part 4"], check=True,
+                                  capture_output=True, text=True).stdout.split()
+            self.assertEqual(said, [name for name in (boot, data) if name])
+
+    def test_the_root_file_system_is_the_partition_of_that_number_on_the_disk_of_that_signature(self):
+        with open(os.path.join(os.path.dirname(ROOT), "init")) as file:
+            text = file.read()
+        functions = text[text.index("disk_signature() {"):text.index("tries=0")]
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/dev")
+            for disk, signature in (("mmcblk0", 0x0BADCAFE), ("sda", 0x12345678)):
+                with open(f"{folder}/dev/{disk}", "wb") as file:
+                    file.write(bytes(440) + signature.to_bytes(4, "little") + bytes(68))
+                for number in (1, 2, 4):
+                    part = f"{disk}p{number}" if disk[-1].isdigit() else f"{disk}{number}"
+                    os.makedirs(f"{folder}/sys/block/{disk}/{part}")
+                    with open(f"{folder}/sys/block/{disk}/{part}/partition", "w") as file:
+                        file.write(f"{number}\n")
+            functions = functions.replace("/sys/block", f"{folder}/sys/block").replace(
+                'if="/dev/$1"', f'if="{folder}/dev/$1"')
+            for wanted, found in (("PARTUUID=0badcafe-02", "/dev/mmcblk0p2"), ("PARTUUID=12345678-04", "/dev/sda4"),
+                                  ("PARTUUID=0badcafe-03", ""), ("PARTUUID=0badcaff-02", ""), ("/dev/nowhere", "")):
+                said = subprocess.run(["sh", "-c", f"wanted={wanted}\n{functions}\nfind_root"], capture_output=True,
+                                      text=True).stdout.strip()
+                self.assertEqual(said, found, wanted)
+
+
 class HostName(unittest.TestCase):
     """Which name the system gets, of host_name in cairn.ini, the key's id, or neither."""
 

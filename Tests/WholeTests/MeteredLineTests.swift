@@ -110,10 +110,24 @@ import Testing
     try world.awaitAll(of: node)
     #expect(try node.budget().used < Self.mebibyte)
   }
+
+  /// Of a count that can't be read nobody knows that it does not say this.
+  @Test(arguments: [("is damaged", 20), ("can't be read", 100)])
+  func aCountThatIsLostIsSaidAndSendsNothing(words: String, byteCount: Int) throws {
+    let world = try World()
+    let node = try node(world, used: 0)
+    try Data(repeating: 0x84, count: byteCount).write(to: node.budgetFile)
+    try node.start()
+    try node.awaitUplinkWords(words + ": all of the budget counts as used")
+    try node.awaitUplinkWords("This month's budget of bytes is used up")
+    #expect(try world.gateway.device(node.id()) == nil)
+    try node.stop()
+    #expect(try node.budget().used >= Self.mebibyte)
+  }
 }
 
 extension WorldNode {
-  private var budgetFile: URL { URL(filePath: folder + "/uplink/budget.cbor") }
+  fileprivate var budgetFile: URL { URL(filePath: folder + "/uplink/budget.cbor") }
 
   /// As if an uplink had counted so much.
   func keepBudget(_ kept: MonthlyBudget.Kept) throws {
