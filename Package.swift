@@ -261,7 +261,8 @@ let hostTargets: [Target] = [
   program(
     "cairn-simulate",
     [
-      "Simulation", "AgentMessages", "LinuxPlatform", "CBOR", "FixedMemory", "CLinux",
+      "Air", "LoRa", "Simulation", "AgentMessages", "HTTPSTransport", "LinuxPlatform", "CBOR",
+      "FixedMemory", "CLinux",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ], strict),
   program(

@@ -67,8 +67,8 @@ public struct AirOscillator: Equatable, Sendable {
   }
 }
 
-/// How a radio tells of what it received. Power is that in the channel: signal and noise together, so that it stays flat
-/// below the noise.
+/// How a radio tells of what it received. Power is that in the channel: signal and noise together, so that it stays
+/// flat below the noise.
 public struct AirFigureStyle: Equatable, Sendable {
   public var rssiStepDecibels: Double
   public var snrStepDecibels: Double

@@ -9,8 +9,8 @@ enum Decibels {
   }
 }
 
-/// A draw for each question: it depends on the seed and on what is asked, not on what was asked before. So a station more
-/// or less changes nothing between others.
+/// A draw for each question: it depends on the seed and on what is asked, not on what was asked before. So a station
+/// more or less changes nothing between others.
 struct SeededDraw {
   private var state: UInt64
 

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The air between radios: who hears which frame, and how. Discrete events, hand-cranked: times are arguments, draws come
-/// from the seed, and the same calls give the same results. No I/O.
+/// The air between radios: who hears which frame, and how. Discrete events, hand-cranked: times are arguments, draws
+/// come from the seed, and the same calls give the same results. No I/O.
 ///
 ///     add ──► stations
 ///     tune(station, to, at)      what a receiver looks for, from then on
@@ -16,8 +16,8 @@ import Foundation
 /// Left out: the time that waves take (3 µs for a kilometre), Doppler, directions of antennas, reflections that last
 /// (`fadingDecibels` draws anew for each frame), damaged frames.
 ///
-/// Invariants: `due` is ordered; every transmission that has not ended is in `onAir`; a station has at most as many frames
-/// in hand as it has demodulators.
+/// Invariants: `due` is ordered; every transmission that has not ended is in `onAir`; a station has at most as many
+/// frames in hand as it has demodulators.
 public struct Medium: Sendable {
   public enum Refusal: Error, Equatable {
     /// Before a time that the medium has reached.

@@ -23,7 +23,7 @@ extension CoveragePeriod {
       guard let place = places[witness.key] else { continue }
       let leaf = evidence.witnesses.first {
         $0.leaf.epoch == witness.epoch && $0.leaf.index == witness.leaf
-          && $0.node.keyHash.hexadecimal == witness.key
+          && $0.node.key == witness.key
       }
       guard let reception = leaf?.leaf.value.reception else { continue }
       observations.append(

@@ -117,6 +117,9 @@ public struct NodeEvidence: Sendable {
   /// Fixes of a receiver (source GNSS) around the window, in the order of time.
   public var positions: [PositionFix]
 
+  /// The key's hash in lower-case hexadecimal digits, as verdicts name it.
+  public var key: String { keyHash.hexadecimal }
+
   public init(
     keyHash: Digest, node: Digest?, owner: Digest? = nil, revokedUTCMilliseconds: Int64? = nil,
     place: Place?, radio: RadioSetup?, anchors: [EnrolledAnchor] = [], clocks: [ClockFix],

@@ -77,7 +77,7 @@ public struct VerdictCheck: Codable, Equatable, Sendable {
 
 extension FixedBytes {
   /// Lower case, two digits a byte, as verdicts write it.
-  public var hexadecimal: String {
+  var hexadecimal: String {
     let digits = Array("0123456789abcdef")
     var text = ""
     for index in 0..<count {

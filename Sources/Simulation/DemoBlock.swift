@@ -22,14 +22,18 @@ public struct DemoBlock: Sendable {
   public let weather: DemoWeather?
   /// The board's clock when the time of this boot was zero; nil when it is not known any more.
   public let agentStartMilliseconds: Int64?
+  /// Which board, where there are several.
+  public let node: String?
 
   public init(
-    batch: DemoBatch, gatewayKey: String, weather: DemoWeather?, agentStartMilliseconds: Int64?
+    batch: DemoBatch, gatewayKey: String, weather: DemoWeather?, agentStartMilliseconds: Int64?,
+    node: String? = nil
   ) {
     self.batch = batch
     self.gatewayKey = gatewayKey
     self.weather = weather
     self.agentStartMilliseconds = agentStartMilliseconds
+    self.node = node
   }
 
   public func lines(receipt: DemoReceipt) -> [DemoLine] {
@@ -38,7 +42,8 @@ public struct DemoBlock: Sendable {
   }
 
   private var heading: DemoLine {
-    var line = DemoLine("━━ batch \(batch.batch)", .strong)
+    let name = node.map { "\($0), " } ?? ""
+    var line = DemoLine("━━ \(name)batch \(batch.batch)", .strong)
     let last = batch.size - 1
     line.append(" ━━ ", .quiet)
     line.append(batch.first == last ? "leaf \(last)" : "leaves \(batch.first) to \(last)")
@@ -96,14 +101,14 @@ public struct DemoBlock: Sendable {
   // MARK: - Readings
 
   /// The readings of one chip in this batch.
-  private struct Sensor {
+  struct Sensor {
     let chip: String
     var leaves: Set<UInt64>
     /// The values of the last one.
     var last: [DemoReading]
   }
 
-  private var sensors: [Sensor] {
+  var sensors: [Sensor] {
     var sensors: [Sensor] = []
     for reading in batch.readings {
       guard let index = sensors.firstIndex(where: { $0.chip == reading.chip }) else {
@@ -156,7 +161,7 @@ public struct DemoBlock: Sendable {
     }
   }
 
-  private static func column(_ unit: String) -> Int? {
+  static func column(_ unit: String) -> Int? {
     switch unit {
     case "Cel": 0
     case "%RH": 1
@@ -169,7 +174,7 @@ public struct DemoBlock: Sendable {
 
   // MARK: - What is missing
 
-  private var absences: [DemoLine] {
+  var absences: [DemoLine] {
     var texts: [(label: String, text: String)] = []
     var merged: [DemoFault] = []
     for fault in batch.faults {
@@ -243,7 +248,7 @@ public struct DemoBlock: Sendable {
 
   private static func source(_ name: String) -> String {
     switch name {
-    case "gnss": "the recorded receiver"
+    case "gnss": "the receiver"
     case "network-time": "this machine's clock"
     case "real-time-clock": "the real-time clock"
     case "gateway": "the gateway"

@@ -7,7 +7,7 @@ public enum DemoEvent: Equatable, Sendable {
   case device(DemoEnrolment)
   case batch(DemoBatch)
   /// Had before; answered with the first receipt.
-  case repeated(epoch: UInt64, batch: UInt64)
+  case repeated(device: String, epoch: UInt64, batch: UInt64)
   /// A fork, and what goes on in a closed epoch, too.
   case refused(DemoRefusal)
   /// A challenge was issued; an empty region is everybody.
@@ -33,7 +33,9 @@ public enum DemoEvent: Equatable, Sendable {
     case "device": self = .device(try DemoEnrolment(json))
     case "batch": self = .batch(try DemoBatch(json))
     case "repeat":
-      self = .repeated(epoch: try json.needed("epoch"), batch: try json.needed("batch"))
+      self = .repeated(
+        device: try json.needed("device"), epoch: try json.needed("epoch"),
+        batch: try json.needed("batch"))
     case "refused", "fork", "closedEpoch": self = .refused(try DemoRefusal(json))
     case "challenge":
       self = .challenge(number: try json.needed("number"), region: try json.needed("region"))
@@ -65,6 +67,8 @@ public struct DemoEnrolment: Equatable, Sendable {
 
 /// A batch that the gateway has verified and stored.
 public struct DemoBatch: Equatable, Sendable {
+  /// SHA-256 of the device's key.
+  public var device: String
   public var epoch: UInt64
   public var batch: UInt64
   /// Index of its first leaf, and of the one after its last: the tree's size.
@@ -89,6 +93,7 @@ public struct DemoBatch: Equatable, Sendable {
   public var leafCount: UInt64 { size &- first }
 
   init(_ json: DemoJSON) throws(DemoEvent.Failure) {
+    device = try json.needed("device")
     epoch = try json.needed("epoch")
     batch = try json.needed("batch")
     first = try json.needed("first")

@@ -30,7 +30,7 @@ public enum DemoJSON: Equatable, Sendable {
   }
 
   /// An event line has three levels; eight leave room for members to come.
-  public static let depthLimit = 8
+  public static let depthLimit = 16
 
   /// Reads one value and nothing after it.
   public init(_ text: String) throws(Failure) {

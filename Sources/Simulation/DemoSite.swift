@@ -1,13 +1,20 @@
+import Foundation
+
 /// The configuration of the node that a run shows (docs/configuration.md).
 public enum DemoSite {
   /// How long a batch is filled.
-  public static let batchSeconds = 3
+  public static let batchSeconds = 2
 
   private static let pieceNames = ["first", "second", "third", "fourth"]
 
+  private static func degrees(_ value: Double) -> String { String(format: "%.7f", value) }
+
   /// `address` is the gateway's, host and port; `publicKey` its key in hexadecimal; `authorization` what the owner
   /// has signed, in at most four pieces.
-  public static func text(address: String, publicKey: String, authorization: [String]) -> String {
+  public static func text(
+    address: String, publicKey: String, authorization: [String], node: DemoNode,
+    transmits: Bool
+  ) -> String {
     let pieces = zip(pieceNames, authorization).map { name, piece in
       "authorization_\(name) = \(piece)"
     }
@@ -19,17 +26,26 @@ public enum DemoSite {
       public_key = \(publicKey)
 
       [node]
-      name = simulated
+      name = \(node.name)
 
       # What the owner has signed: this gateway may take one node of the owner's.
       [enrolment]
       \(pieces.joined(separator: "\n"))
 
-      # Where the weather was observed: JFK airport.
+      # Around JFK airport, where the weather was observed.
       [place]
-      latitude = 40.6398
-      longitude = -73.7789
-      elevation = 4 m
+      latitude = \(degrees(node.place.latitudeDegrees))
+      longitude = \(degrees(node.place.longitudeDegrees))
+      elevation = \(node.elevationMetres) m
+      height = \(Int(node.place.antennaHeightMetres)) m
+
+      [radio]
+      model = \(DemoNode.radioModel)
+      region = \(DemoNode.region)
+      transmit_power = \(DemoNode.transmitPower)
+      antenna_gain = \(DemoNode.antennaGain)
+      port = radio
+      transmit = \(transmits ? "yes" : "no")
 
       # Short, so that there is something to see.
       [batch]

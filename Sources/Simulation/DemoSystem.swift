@@ -8,13 +8,16 @@ public enum DemoSystem {
   /// Milliseconds of CLOCK_BOOTTIME, which the chip models and the agent count by too.
   public static var milliseconds: Int64 { cairn_board_milliseconds() }
 
+  /// This machine's wall clock, whoever keeps it.
+  public static var utcMilliseconds: Int64 { SystemClock().utcMilliseconds() }
+
   /// A person may be looking at standard output.
   public static var outputIsTerminal: Bool { cairn_child_is_terminal(1) == 1 }
 
   /// A write to a pipe whose reader has gone then fails, and does not end the program.
   public static func ignoreBrokenPipes() { _ = cairn_signal_ignore_pipe() }
 
-  /// Waits until one of at most 64 descriptors can be read, or the time is over.
+  /// Waits until one of at most 256 descriptors can be read, or the time is over.
   public static func wait(for descriptors: [Int32], milliseconds: Int64) {
     var ready = [UInt8](repeating: 0, count: descriptors.count)
     // Which of them is found out by reading; an interrupted wait is a short one.

@@ -71,7 +71,9 @@ public struct DemoTally: Equatable, Sendable {
   }
 
   /// The final count.
-  public func lines(milliseconds: Int64) -> [DemoLine] {
+  public func lines(
+    milliseconds: Int64, beacons: [(label: String, text: String, style: DemoLine.Style)] = []
+  ) -> [DemoLine] {
     var title = DemoLine("━━ in the end ", .strong)
     title.append(
       String(repeating: "━", count: DemoLine.columnLimit - 4 - title.columnCount), .quiet)
@@ -95,6 +97,7 @@ public struct DemoTally: Equatable, Sendable {
     if let bytesPerReading {
       row("delivered", "\(byteCount) bytes, \(bytesPerReading) for each reading")
     }
+    for beacon in beacons { row(beacon.label, beacon.text, beacon.style) }
     row("time", DemoTime.seconds(milliseconds: milliseconds))
     if omittedLineCount > 0 {
       row("not shown", "\(omittedLineCount) events, since they were not read fast enough", .warning)

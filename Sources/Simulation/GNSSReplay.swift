@@ -18,21 +18,26 @@ public struct GNSSReplay: ~Copyable {
   public private(set) var lostByteCount = 0
 
   private let terminal: VirtualTerminal
+  private let retiming: GNSSRetiming?
 
-  public init(recording: GNSSRecording, path: String) throws {
+  /// With `retiming` the receiver stands elsewhere and lives now: `playEpoch(utcMilliseconds:)`.
+  public init(recording: GNSSRecording, path: String, retiming: GNSSRetiming? = nil) throws {
     guard !recording.epochs.isEmpty else { throw Failure.noEpochs }
     terminal = try VirtualTerminal(path: path)
     self.recording = recording
+    self.retiming = retiming
   }
 
-  /// Sends the next epoch and returns how long after it the one that follows is due.
-  public mutating func playEpoch() throws -> Int64 {
+  /// Sends the next epoch and returns how long after it the one that follows is due, as recorded. `utcMilliseconds` is
+  /// the instant that a retimed receiver says it is of.
+  public mutating func playEpoch(utcMilliseconds: Int64 = 0) throws -> Int64 {
     try terminal.forgetExclusiveUse()
     // Receivers are sent settings; this one has none.
     _ = try terminal.receive()
     let epochs = recording.epochs
     for line in epochs[playedEpochCount % epochs.count].lines {
-      lostByteCount += try terminal.send(line)
+      lostByteCount += try terminal.send(
+        retiming?.line(line, utcMilliseconds: utcMilliseconds) ?? line)
     }
     playedEpochCount += 1
     return epochs[playedEpochCount % epochs.count].millisecondsAfterPrevious

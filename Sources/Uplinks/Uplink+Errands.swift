@@ -1,4 +1,5 @@
 import AgentMessages
+import CBOR
 import Delivery
 import DeviceLog
 import FixedMemory
@@ -116,10 +117,7 @@ extension Uplink where Transport: ~Copyable {
   /// which is no failure.
   mutating func fetchChallenge() {
     guard agent != nil, clock.bootMilliseconds() >= nextChallenge else { return }
-    // Coverage lives by challenges: a quarter of a budget for them; without a radio they only date the log.
-    nextChallenge =
-      clock.bootMilliseconds()
-      + intervalMilliseconds(Self.challengeIntervalMilliseconds, share: hasRadio ? 4 : 50)
+    wantChallenge(within: Self.challengeIntervalMilliseconds)
     guard mayAsk() else { return }
     var reply = InlineArray<4096, UInt8>(repeating: 0)
     var span = reply.mutableSpan
@@ -128,15 +126,38 @@ extension Uplink where Transport: ~Copyable {
         from: challengePath.span, accept: Self.acceptedDocument, into: &span)
       // A gateway without challenges, or a captive portal: nothing to carry.
       guard Self.isDocument(response) else { return }
-      send(.challenge(bytes: span.span.extracting(0..<response.byteCount)))
+      let challenge = span.span.extracting(0..<response.byteCount)
+      send(.challenge(bytes: challenge))
+      // It may begin a chain, and the enrolment has its anchor then.
+      nextEnrolment = min(
+        nextEnrolment, clock.bootMilliseconds() + Self.enrolmentAfterChallengeMilliseconds)
+      if let interval = Self.challengeInterval(after: challenge) { wantChallenge(within: interval) }
     } catch {
       // Delivery says when the gateway can't be reached; only that this was given up, nobody else does.
       if error.isStop { say(error) }
     }
   }
 
-  /// Five minutes: a gateway's challenges change every ten.
+  /// Coverage lives by challenges: a quarter of a budget for them; without a radio they only date the log.
+  private mutating func wantChallenge(within milliseconds: Int64) {
+    nextChallenge =
+      clock.bootMilliseconds() + intervalMilliseconds(milliseconds, share: hasRadio ? 4 : 50)
+  }
+
+  private static var enrolmentAfterChallengeMilliseconds: Int64 { 2_000 }
+
+  /// Five minutes: a challenge is in force for half an hour unless a gateway says otherwise.
   static var challengeIntervalMilliseconds: Int64 { 300_000 }
+
+  /// A sixth of the time that this one is in force: the next comes after half of it. Nil for what is none; whether it
+  /// is the gateway's the agent finds out.
+  static func challengeInterval(after message: Span<UInt8>) -> Int64? {
+    do throws(CBORDecoder.Failure) {
+      let challenge = try Challenge(decoding: message)
+      return max(
+        1_000, min(challengeIntervalMilliseconds, Int64(challenge.validSeconds) * 1_000 / 6))
+    } catch { return nil }
+  }
 
   static func isDocument(
     _ response: TransportAnswer, atMost maximum: Int = AgentMessage.maximumReceiptByteCount

@@ -205,6 +205,7 @@ public struct Uplink<Transport: GatewayTransport & ~Copyable>: ~Copyable {
     // Without the agent nobody says that the spool has grown: look now and then.
     var wake = now + (agent == nil ? 5000 : 60_000)
     if let timer { wake = min(wake, timer) }
+    if agent != nil { wake = min(wake, min(nextChallenge, nextEnrolment)) }
     if gatewayKey != nil { wake = min(wake, nextHead) }
     if isBacklogged, agent != nil, machine.state == .idle { wake = min(wake, nextFill) }
     if machine.state == .idle, hasMore, !isStuck { return }

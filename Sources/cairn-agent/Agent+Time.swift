@@ -80,14 +80,14 @@ extension Agent {
   }
 
   private mutating func take(_ fix: GNSSFix) {
+    let uncertainty = fix.clockUncertaintyMilliseconds(after: lastFix)
     lastFix = fix
     if let utc = fix.utcMilliseconds {
       // The receiver's word counts from when its first byte was read, which may have waited.
       consider(
         ClockMapping(
           source: .gnss, milliseconds: fix.arrivedAtMilliseconds, utcMilliseconds: utc,
-          uncertaintyMilliseconds: UInt64(
-            GNSSFix.clockUncertaintyMilliseconds + Self.receiverPauseMilliseconds)))
+          uncertaintyMilliseconds: UInt64(uncertainty + Self.receiverPauseMilliseconds)))
     }
     guard let position = fix.position, now >= nextPosition, let gnss = files.site.gnss else {
       return

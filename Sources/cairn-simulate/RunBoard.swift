@@ -1,8 +1,8 @@
+import Air
 import Foundation
 import Simulation
 
-/// The hardware of a run: chip models on a bus, and a recorded satellite receiver, both turned by the run's
-/// own loop.
+/// One virtual board of a run: chips on a bus, lines, a satellite receiver, a LoRa module.
 final class RunBoard {
   enum Failure: Error, CustomStringConvertible {
     case unreadable(path: String, reason: String)
@@ -16,53 +16,55 @@ final class RunBoard {
     }
   }
 
-  let replay: WeatherReplay
+  /// Positions a second: a fast receiver ties the clock more closely than a usual one.
+  static let epochMilliseconds: Int64 = 100
+
+  let node: DemoNode
   let board: VirtualBoard
-  private let server = VirtualBoardServer()
+  /// Its number in the air.
+  let station: Int
   private let lines: VirtualLines
   private let lineServer: VirtualGPIOServer
   private var receiver: GNSSReplay?
+  private var module: ModuleTerminal?
   private var nextEpochMilliseconds: Int64
 
-  init(options: RunCommand, folder: borrowing RunFolder) throws(Failure) {
+  init(
+    _ node: DemoNode, paths: RunFolder.Node, surroundings: WeatherReplay,
+    recording: GNSSRecording, server: VirtualBoardServer, air: ModuleAir, seed: UInt64
+  ) throws(Failure) {
     let now = DemoSystem.milliseconds
-    let record = try Self.record(options.weather)
-    let recording = GNSSRecording(try Self.bytes(options.recording))
-    replay = WeatherReplay(record: record, speed: options.speed, startMilliseconds: now)
-    board = VirtualBoard(surroundings: replay, seed: options.seed, now: now)
-    nextEpochMilliseconds = now
-    lines = VirtualLines(seed: options.seed, now: now)
+    self.node = node
+    board = VirtualBoard(surroundings: surroundings, seed: seed, now: now)
+    // The receiver's epochs are whole tenths of a second of UTC.
+    nextEpochMilliseconds =
+      now + Self.epochMilliseconds - DemoSystem.utcMilliseconds % Self.epochMilliseconds
+    lines = VirtualLines(seed: seed, now: now)
+    let model = RAK3172Model(seed: seed)
+    station = air.attach(model, node.station)
     do throws(VirtualGPIOServer.Failure) {
-      lineServer = try VirtualGPIOServer(lines.chip, at: folder.gpio)
+      lineServer = try VirtualGPIOServer(lines.chip, at: paths.gpio)
     } catch {
-      throw .notServed(path: folder.gpio, reason: "\(error)")
+      throw .notServed(path: paths.gpio, reason: "\(error)")
     }
     do throws(VirtualBoardServer.Failure) {
-      try server.add(board.bus, at: folder.bus)
+      try server.add(board.bus, at: paths.bus)
     } catch {
-      throw .notServed(path: folder.bus, reason: "\(error)")
+      throw .notServed(path: paths.bus, reason: "\(error)")
     }
     do {
-      receiver = try GNSSReplay(recording: recording, path: folder.receiver)
+      receiver = try GNSSReplay(
+        recording: recording, path: paths.receiver,
+        retiming: GNSSRetiming(
+          recording, latitudeDegrees: node.place.latitudeDegrees,
+          longitudeDegrees: node.place.longitudeDegrees))
     } catch {
-      throw .notServed(path: folder.receiver, reason: "\(error)")
+      throw .notServed(path: paths.receiver, reason: "\(error)")
     }
-  }
-
-  private static func bytes(_ path: String) throws(Failure) -> [UInt8] {
     do {
-      return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+      module = try ModuleTerminal(model: model, path: paths.radio)
     } catch {
-      throw .unreadable(path: path, reason: error.localizedDescription)
-    }
-  }
-
-  private static func record(_ path: String) throws(Failure) -> WeatherRecord {
-    let text = String(decoding: try bytes(path), as: UTF8.self)
-    do throws(WeatherRecord.Failure) {
-      return try WeatherRecord(csv: text)
-    } catch {
-      throw .unreadable(path: path, reason: "not a weather file: \(error)")
+      throw .notServed(path: paths.radio, reason: "\(error)")
     }
   }
 
@@ -73,46 +75,45 @@ final class RunBoard {
     }.sorted().joined(separator: ", ")
   }
 
-  /// The weather at the moment.
-  var weatherNow: Int64 {
-    replay.virtualMilliseconds(at: DemoSystem.milliseconds)
+  var descriptors: [Int32] {
+    guard let module = module.take() else { return lineServer.descriptors }
+    let descriptor = module.pollDescriptor
+    self.module = consume module
+    return lineServer.descriptors + [descriptor]
   }
 
-  /// Serves until something else is readable, or the time is over. Returns which of the others are ready, and
-  /// what became of faults that were due.
-  func turn(untilMilliseconds end: Int64, others: [Int32]) throws(Failure) -> (
-    ready: [Bool], told: [String]
-  ) {
-    let due = min(
-      end, nextEpochMilliseconds, board.nextCommandMilliseconds ?? end, lines.nextMilliseconds)
-    let wait = Int32(min(max(0, due - DemoSystem.milliseconds), 1_000))
-    var ready: [Bool]
-    do throws(VirtualBoardServer.Failure) {
-      ready = try server.serve(
-        forMilliseconds: wait, otherDescriptors: others + lineServer.descriptors,
-        clock: { DemoSystem.milliseconds })
-      ready = Array(ready.prefix(others.count))
-    } catch {
-      throw .notServed(path: "the virtual bus", reason: "\(error)")
+  /// When it does something by itself.
+  func due(now: Int64) -> Int64 {
+    var due = min(nextEpochMilliseconds, lines.nextMilliseconds)
+    if let next = board.nextCommandMilliseconds { due = min(due, next) }
+    if let module = module.take() {
+      if let wait = module.millisecondsToNextChange(now: now) { due = min(due, now + wait) }
+      self.module = consume module
     }
-    let now = DemoSystem.milliseconds
+    return due
+  }
+
+  /// Lines, receiver and module; says what became of faults that were due.
+  func turn(now: Int64) throws(Failure) -> [String] {
     lines.perform(now: now)
     lineServer.turn()
     do {
-      // At most a few epochs in a turn; a receiver that was late for longer has lost them.
-      for _ in 0..<8 where nextEpochMilliseconds <= now {
-        nextEpochMilliseconds += try receiver?.playEpoch() ?? 1_000
+      if nextEpochMilliseconds <= now {
+        // The epoch is over when its sentences go out, and a receiver that was late leaves out what it missed.
+        let utc = DemoSystem.utcMilliseconds
+        _ = try receiver?.playEpoch(utcMilliseconds: utc - utc % Self.epochMilliseconds)
+        nextEpochMilliseconds = now + Self.epochMilliseconds - utc % Self.epochMilliseconds
       }
+      try module?.turn(now: now)
     } catch {
-      throw .notServed(path: "the receiver's line", reason: "\(error)")
+      throw .notServed(path: "a line of \(node.name)", reason: "\(error)")
     }
-    if nextEpochMilliseconds <= now { nextEpochMilliseconds = now + 1_000 }
-    return (ready, board.performDue(now: now))
+    return board.performDue(now: now)
   }
 
-  /// Removes socket and line.
+  /// Removes its lines.
   func close() {
-    server.close()
     receiver = nil
+    module = nil
   }
 }

@@ -6,7 +6,8 @@ import Simulation
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Run agent, uplink and gateway on simulated hardware, and show each verified batch.",
+    abstract:
+      "Run boards on simulated hardware with a gateway, and show batches and beacons as it judges them.",
     discussion: """
       Everything stands below one folder and on loopback; no root is needed. Runs until Ctrl-C, then ends \
       in order: what was measured is sealed and delivered first. Ctrl-C again ends at once.
@@ -19,6 +20,9 @@ struct RunCommand: ParsableCommand {
 
   @Flag(help: "Remove what earlier runs have left in the folder first.")
   var fresh = false
+
+  @Option(help: "How many boards, 1 to 3. More than one hear each other's radio beacons.")
+  var boards = 3
 
   @Option(help: "Folder of cairn-agent, cairn-uplink-https and cairn.")
   var programs = "build/amd64"
@@ -57,8 +61,14 @@ struct RunCommand: ParsableCommand {
     guard (1...86_400).contains(seconds ?? 1) else {
       throw ValidationError("--seconds is from 1 to 86400")
     }
+    guard (1...DemoNode.all.count).contains(boards) else {
+      throw ValidationError("--boards is from 1 to \(DemoNode.all.count)")
+    }
     _ = try faults()
   }
+
+  /// The boards of this run.
+  var nodes: [DemoNode] { Array(DemoNode.all.prefix(boards)) }
 
   /// The faults that were asked for.
   func faults() throws -> [FaultCommand] {
@@ -80,7 +90,8 @@ struct RunCommand: ParsableCommand {
     guard let signals else { throw ExitCode(RunExit.unavailable) }
     let held: RunFolder
     do throws(RunFolder.Failure) {
-      held = try RunFolder(Self.withoutSlashes(folder), isFresh: fresh)
+      held = try RunFolder(
+        Self.withoutSlashes(folder), nodes: nodes.map(\.name), isFresh: fresh)
     } catch {
       output.show(DemoLine.wrapped(label: "folder", "✘ \(error)", .bad))
       output.tell("failed", [.init("step", .text("folder")), .init("reason", .text("\(error)"))])

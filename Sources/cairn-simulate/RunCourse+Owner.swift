@@ -1,7 +1,7 @@
 import Foundation
 import Simulation
 
-/// The owner of a run's node, made with the operator's own tool. The key is thrown away with the folder, and its
+/// The owner of a run's nodes, made with the operator's own tool. The key is thrown away with the folder, and its
 /// passphrase lies beside it.
 extension RunCourse {
   /// A key is sealed with 64 MiB of memory, which takes a busy machine a while.
@@ -28,7 +28,7 @@ extension RunCourse {
     guard let key = shown["publicKey"]?.string else {
       throw .step("owner", reason: "cairn owner show gives no public key: \(shown.line)")
     }
-    try write("\(key) who owns the node of this run\n", to: folder.owners)
+    try write("\(key) who owns the nodes of this run\n", to: folder.owners)
     ownerKey = key
     step(
       "owner",
@@ -38,8 +38,9 @@ extension RunCourse {
 
   /// The owner's invite for this gateway, in pieces as site.ini takes them. It is signed once for each gateway, so
   /// that a run that goes on shows the enrolment of the one before.
-  func invite() throws(Failure) -> [String] {
-    let path = folder.owner + "/invite-\(DemoBlock.short(gatewayKey, digitCount: 16)).json"
+  func invite(for node: String) throws(Failure) -> [String] {
+    let path =
+      folder.owner + "/invite-\(node)-\(DemoBlock.short(gatewayKey, digitCount: 16)).json"
     if !FileManager.default.fileExists(atPath: path) {
       let made = try askTool(
         [
@@ -84,7 +85,10 @@ extension RunCourse {
 
   /// The gateway has the node: shown as a step when it is new, since it ends the start.
   func show(_ enrolment: DemoEnrolment) {
-    let node = DemoBlock.short(enrolment.node, digitCount: 16)
+    let id = DemoBlock.short(enrolment.node, digitCount: 16)
+    let known = nodes.first { $0.isDevice(enrolment.device) }
+    known?.device = enrolment.device
+    let node = known.map { "\($0.name) is \(id)" } ?? id
     let owner = enrolment.owner.map { "owner \(DemoBlock.short($0, digitCount: 8))" }
     guard enrolment.isNew else {
       note("node", "known: \(node)" + (owner.map { ", \($0)" } ?? ""), .quiet)

@@ -3,8 +3,8 @@ import Simulation
 
 /// One run: starts everything in order, shows what the gateway says, ends everything in order.
 ///
-///     folder → owner → gateway → board → site.ini → agent → uplink → … → agent ends → the rest is delivered
-///            → uplink ends → gateway ends → export
+///     folder → owner → gateway → boards → site.ini, agent, uplink of each → … → agents end → the rest is delivered
+///            → uplinks end → gateway ends → export
 ///
 /// One thread turns all of it. Every wait has a bound, and each program is killed with this one, however this
 /// one ends.
@@ -22,7 +22,7 @@ final class RunCourse {
   enum Outcome { case met, time, asked }
 
   /// Bounds of the waits, in milliseconds. A debug build on a busy machine takes seconds to start.
-  private enum Bound {
+  enum Bound {
     static let gatewayStart: Int64 = 30_000
     static let agentStart: Int64 = 20_000
     static let firstBatch: Int64 = 30_000
@@ -44,6 +44,11 @@ final class RunCourse {
   var gatewayAddress = ""
   /// The owner's public key, in hexadecimal.
   var ownerKey = ""
+  let nodes: [RunNode]
+  var coverage = RunCoverage()
+  /// Batches of several boards that are shown together.
+  var round = DemoRound()
+  var coverageTally: DemoCoverageTally
   /// What `cairn` has written so far.
   var toolOutput = ""
 
@@ -52,35 +57,33 @@ final class RunCourse {
   private var toleratedSignalCount = 0
   private var lastSignal: Int32 = 0
 
-  var board: RunBoard?
-  private var weather: DemoWeather?
-  private var programs: [DemoProgram] = []
+  var hardware: RunHardware?
+  var weather: DemoWeather?
+  var programs: [DemoProgram] = []
   /// Programs that have been asked to end, or may.
   var expectedToEnd: Set<ObjectIdentifier> = []
-  private var announcement: String?
-  var agentStatus: RunAgentStatus
-
-  /// Batches whose receipt the agent has not taken yet, the oldest first.
-  var pending: [(batch: DemoBatch, sinceMilliseconds: Int64)] = []
-  private var lastDelivered: UInt64?
   private var lastBatchMilliseconds: Int64 = 0
   private var hasWarned = false
+  /// Asks the gateway for verdicts.
+  var gatewayWatch: RunGatewayWatch?
   /// Everything has been started.
   private var hasBegun = false
   private var notes = DemoNotes()
+  private var saidTexts: Set<String> = []
   private let startMilliseconds = DemoSystem.milliseconds
 
   init(
     _ options: RunCommand, folder: consuming RunFolder, output: RunOutput, signals: DemoSignals
   ) {
     self.options = options
-    agentStatus = RunAgentStatus(path: folder.agentSocket)
+    nodes = options.nodes.map { RunNode($0, paths: folder.node($0.name)) }
+    coverageTally = DemoCoverageTally(names: options.nodes.map(\.name))
     self.folder = folder
     self.output = output
     self.signals = signals
   }
 
-  private var now: Int64 { DemoSystem.milliseconds }
+  var now: Int64 { DemoSystem.milliseconds }
 
   /// Returns the exit status.
   func run() -> Int32 {
@@ -100,7 +103,10 @@ final class RunCourse {
     }
     killAll()
     flushPending(.agentEnded)
-    if hasBegun { showCount() }
+    if hasBegun {
+      showCoverage()
+      showCount()
+    }
     if tally.verifiedCount > 0, status < 128, !export() { status = max(status, RunExit.bad) }
     killAll()
     if status == 0, let shortcoming = tally.shortcoming {
@@ -121,23 +127,31 @@ final class RunCourse {
       [
         "serve", "--data", folder.gateway, "--listen", "127.0.0.1:0", "--events", "--enrolment",
         "invite", "--owners", folder.owners,
-      ])
+      ] + coverageArguments)
     try wait(for: gateway, Bound.gatewayStart) { !self.gatewayAddress.isEmpty }
     step(
       "gateway",
       "\(gatewayAddress), key \(DemoBlock.short(gatewayKey, digitCount: 8)), "
         + "takes this owner's nodes")
-    try startBoard()
-    try writeSite()
-    let common = ["--config", folder.site, "--state", folder.state, "--run", folder.run]
-    let agent = try start(
-      "agent", options.program("cairn-agent"), ["--board", options.board] + common)
-    try wait(for: agent, Bound.agentStart) { self.announcement != nil }
-    step("agent", announcement ?? "")
-    _ = try start("uplink", options.program("cairn-uplink-https"), common)
-    step("uplink", "delivers to http://\(gatewayAddress)")
+    try startHardware()
+    for node in nodes { try start(node) }
+    watchGateway()
     lastBatchMilliseconds = now
     hasBegun = true
+  }
+
+  private func start(_ node: RunNode) throws(Failure) {
+    try writeSite(node)
+    let common = [
+      "--config", node.paths.site, "--state", node.paths.state, "--run", node.paths.run,
+    ]
+    let agent = try start(
+      "\(node.name) agent", options.program("cairn-agent"), ["--board", options.board] + common)
+    node.agent = agent
+    try wait(for: agent, Bound.agentStart) { node.announcement != nil }
+    node.uplink = try start(
+      "\(node.name) uplink", options.program("cairn-uplink-https"), common)
+    step(node.name, "\(describe(node)); agent \(node.announcement ?? ""), and its uplink")
   }
 
   private func checkPrograms() throws(Failure) {
@@ -184,36 +198,43 @@ final class RunCourse {
     }
   }
 
-  private func startBoard() throws(Failure) {
+  private func startHardware() throws(Failure) {
     do throws(RunBoard.Failure) {
-      let board = try RunBoard(options: options, folder: folder)
-      self.board = board
-      weather = DemoWeather(board.replay)
+      let hardware = try RunHardware(
+        options: options, nodes: nodes.map { ($0.demo, $0.paths) })
+      self.hardware = hardware
+      weather = DemoWeather(hardware.replay)
       let recording = URL(fileURLWithPath: options.recording).lastPathComponent
-      step("board", "\(board.chips), receiver \(recording)")
+      guard let first = hardware.boards.first else { return }
+      let count = hardware.boards.count
+      step(
+        count == 1 ? "board" : "boards",
+        (count == 1 ? "" : "\(count), each with ")
+          + "\(first.chips), receiver \(recording), \(DemoNode.radioModel)")
       let commands: [FaultCommand]
       do { commands = try options.faults() } catch { commands = [] }
+      // Faults are the first board's.
       for command in commands {
-        note("board", board.board.perform(command, now: now), .warning)
+        note("board", first.board.perform(command, now: now), .warning)
       }
     } catch {
-      throw .step("board", reason: "\(error)")
+      throw .step("boards", reason: "\(error)")
     }
   }
 
   /// Nothing more is heard of it.
   func forget(_ program: DemoProgram) { programs.removeAll { $0 === program } }
 
-  private func writeSite() throws(Failure) {
-    let invite = try invite()
+  private func writeSite(_ node: RunNode) throws(Failure) {
+    let invite = try invite(for: node.name)
     do {
       let text = DemoSite.text(
-        address: gatewayAddress, publicKey: gatewayKey, authorization: invite)
-      try text.write(toFile: folder.site, atomically: true, encoding: .utf8)
+        address: gatewayAddress, publicKey: gatewayKey, authorization: invite, node: node.demo,
+        transmits: nodes.count > 1)
+      try text.write(toFile: node.paths.site, atomically: true, encoding: .utf8)
     } catch {
-      throw .step("site", reason: "\(folder.site): \(error.localizedDescription)")
+      throw .step("site", reason: "\(node.paths.site): \(error.localizedDescription)")
     }
-    step("site", "\(folder.site), \(options.board), an invite")
   }
 
   // MARK: - Running and ending
@@ -244,49 +265,58 @@ final class RunCourse {
   private func end() throws(Failure) {
     toleratedSignalCount = signalCount
     if signalCount > 0, output.terminal.isInteractive { output.show([DemoLine()]) }
-    let verifiedBefore = tally.verifiedCount
-    if let agent = running("agent") {
-      try end(agent, Bound.agentEnd, saying: "sealing what was measured")
-      agentStatus.close()
-      if running("uplink") != nil {
+    let before = nodes.map(\.verifiedCount)
+    let agents = nodes.compactMap(\.agent).filter(\.isRunning)
+    if !agents.isEmpty {
+      try end(agents, Bound.agentEnd, saying: "sealing what was measured")
+      for node in nodes { node.status.close() }
+      if nodes.contains(where: { $0.uplink?.isRunning == true }) {
         output.status(DemoLine("  … delivering the rest", .quiet))
         _ = try pump(Bound.delivery) {
-          self.tally.verifiedCount > verifiedBefore
+          zip(self.nodes, before).allSatisfy { $0.verifiedCount > $1 }
             && self.now - self.lastBatchMilliseconds > Bound.quiet
         }
       }
     }
-    if let uplink = running("uplink") { try end(uplink, Bound.end, saying: "ending the uplink") }
+    try end(
+      nodes.compactMap(\.uplink).filter(\.isRunning), Bound.end, saying: "ending the uplinks")
     flushPending(.agentEnded)
+    try askGatewayOnceMore()
     if let gateway = running("gateway") {
-      try end(gateway, Bound.end, saying: "ending the gateway")
+      try end([gateway], Bound.end, saying: "ending the gateway")
       // Its last words are in the pipe.
       _ = try pump(1_000) { gateway.descriptors.isEmpty }
     }
-    board?.close()
-    board = nil
+    hardware?.close()
+    hardware = nil
   }
 
   private func running(_ name: String) -> DemoProgram? {
     programs.first { $0.name == name && $0.isRunning }
   }
 
-  private func end(_ program: DemoProgram, _ milliseconds: Int64, saying words: String)
+  private func end(_ programs: [DemoProgram], _ milliseconds: Int64, saying words: String)
     throws(Failure)
   {
     output.status(DemoLine("  … \(words)", .quiet))
-    expectedToEnd.insert(ObjectIdentifier(program))
-    program.askToEnd()
-    guard try pump(milliseconds, until: { !program.isRunning }) != .met else { return }
-    program.kill()
-    note(
-      program.name, "did not end within \(milliseconds / 1000) s, and was killed", .warning)
+    for program in programs {
+      expectedToEnd.insert(ObjectIdentifier(program))
+      program.askToEnd()
+    }
+    guard try pump(milliseconds, until: { !programs.contains(where: \.isRunning) }) != .met
+    else { return }
+    for program in programs where program.isRunning {
+      program.kill()
+      note(
+        program.name, "did not end within \(milliseconds / 1000) s, and was killed", .warning)
+    }
   }
 
   private func killAll() {
+    gatewayWatch?.stop()
     for program in programs { program.kill() }
-    board?.close()
-    board = nil
+    hardware?.close()
+    hardware = nil
   }
 
   /// The export is what somebody else's tools verify. True when it is there.
@@ -303,7 +333,8 @@ final class RunCourse {
       let tool = try start(
         "export", path,
         [
-          "log", "export", "--state", folder.state, "--run", folder.run, "--to", folder.export,
+          "log", "export", "--state", nodes[0].paths.state, "--run", nodes[0].paths.run, "--to",
+          folder.export,
         ])
       expectedToEnd.insert(ObjectIdentifier(tool))
       guard try pump(Bound.export, until: { !tool.isRunning }) == .met else {
@@ -340,20 +371,22 @@ final class RunCourse {
   private func turn(untilMilliseconds end: Int64) throws(Failure) {
     let others =
       [signals.descriptor] + programs.flatMap(\.descriptors)
-      + (agentStatus.descriptor.map { [$0] } ?? [])
-    if let board {
+      + nodes.compactMap { $0.status.descriptor }
+    if let hardware {
       do throws(RunBoard.Failure) {
-        let told = try board.turn(untilMilliseconds: end, others: others).told
-        for text in told { note("board", text, .warning) }
+        let turn = try hardware.turn(untilMilliseconds: end, others: others)
+        for (node, text) in turn.told { note(node, text, .warning) }
+        take(turn)
       } catch {
-        throw .step("board", reason: "\(error)")
+        throw .step("boards", reason: "\(error)")
       }
     } else {
       DemoSystem.wait(for: others, milliseconds: end - now)
     }
     readSignals()
     for program in programs { read(program) }
-    lookAtAgent()
+    for node in nodes { lookAtAgent(node) }
+    takeVerdicts()
     showStatus()
     for program in programs
     where !program.isRunning && !expectedToEnd.contains(ObjectIdentifier(program)) {
@@ -372,12 +405,13 @@ final class RunCourse {
   private func read(_ program: DemoProgram) {
     let lines = program.read()
     for line in lines.output where !line.isEmpty { take(line, from: program) }
-    for line in lines.error where !line.isEmpty {
-      if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
-    }
+    for line in lines.error where !line.isEmpty { takeTalk(line, of: program) }
   }
 
   private func take(_ line: String, from program: DemoProgram) {
+    if let node = nodes.first(where: { $0.agent === program }), node.announcement == nil {
+      return node.take(announcement: line)
+    }
     switch program.name {
     case "gateway":
       do throws(DemoEvent.Failure) {
@@ -387,12 +421,17 @@ final class RunCourse {
       } catch {
         note("gateway", "said what is no event: \(line.prefix(200))", .warning)
       }
-    case "agent" where announcement == nil: announcement = RunAnnouncement.words(line)
     case "owner": toolOutput += line
     case "export": break  // What it wrote is shown with the command that verifies it.
-    default:
-      if let text = notes.take(line, of: program.name) { note(program.name, text, .quiet) }
+    default: takeTalk(line, of: program)
     }
+  }
+
+  /// What programs say beside. What one board's has said needs no repetition by another's.
+  private func takeTalk(_ line: String, of program: DemoProgram) {
+    guard let text = notes.take(line, of: program.name) else { return }
+    guard nodes.count == 1 || saidTexts.insert(text).inserted else { return }
+    note(program.name, text, .quiet)
   }
 
   private func take(_ event: DemoEvent) {
@@ -406,62 +445,19 @@ final class RunCourse {
       lastBatchMilliseconds = now
       hasWarned = false
       notes.reset()
-      pending.append((batch, now))
+      node(ofDevice: batch.device)?.take(batch, now)
     case .refused(let refusal): output.show(refusal.lines)
-    case .repeated(let epoch, let batch):
+    case .repeated(_, let epoch, let batch):
       note("repeat", "batch \(batch) of epoch \(epoch) came again: the first receipt again", .quiet)
     case .challenge(let number, let region):
       let whom = region.isEmpty ? "everybody" : region
-      note("challenge", "number \(number) for \(whom): what follows it is not older", .quiet)
+      if nodes.count == 1 {
+        note("challenge", "number \(number) for \(whom): what follows it is not older", .quiet)
+      }
     case .omitted(let lines):
       note("omitted", "\(lines) events were not read fast enough", .warning)
     case .unknown(let name): note("gateway", "an event of a later version: \(name)", .quiet)
     }
-  }
-
-  /// Asks the agent how it is, and gives out what its answer decides.
-  private func lookAtAgent() {
-    guard let agent = running("agent"), !expectedToEnd.contains(ObjectIdentifier(agent)),
-      announcement != nil
-    else { return }
-    agentStatus.readIfReady()
-    agentStatus.ask(everyMilliseconds: 100)
-    guard let status = agentStatus.newest else { return }
-    let hasMoved = lastDelivered.map { status.deliveredSequence > $0 } ?? false
-    lastDelivered = status.deliveredSequence
-    while let first = pending.first {
-      if agentStatus.hasTakenReceipt(epoch: first.batch.epoch, batch: first.batch.batch) {
-        flushFirst(.taken)
-      } else if hasMoved {
-        // A receipt for this batch, or for a later one, which covers it.
-        flushFirst(.taken)
-        break
-      } else if now - first.sinceMilliseconds > Bound.receipt {
-        flushFirst(.notSeen)
-      } else {
-        break
-      }
-    }
-  }
-
-  private func flushPending(_ receipt: DemoReceipt) {
-    while !pending.isEmpty { flushFirst(receipt) }
-  }
-
-  private func flushFirst(_ receipt: DemoReceipt) {
-    let batch = pending.removeFirst().batch
-    if receipt == .taken { tally.countReceipt() }
-    output.show(
-      DemoBlock(
-        batch: batch, gatewayKey: gatewayKey, weather: weather,
-        agentStartMilliseconds: agentStatus.start(ofBoot: batch.boot)
-      ).lines(receipt: receipt))
-    output.tell(
-      "receipt",
-      [
-        .init("epoch", .number(String(batch.epoch))), .init("batch", .number(String(batch.batch))),
-        .init("agent", .text("\(receipt)")),
-      ])
   }
 
   /// Milliseconds since the start.

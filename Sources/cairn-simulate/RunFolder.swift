@@ -6,12 +6,12 @@ import Simulation
 ///     cairn-run.lock   held while a run lasts; marks the folder as ours
 ///     owner/           key of the node's owner, its passphrase, what it has signed
 ///     gateway/         store and key of the gateway
-///     state/agent/     key and spool of the agent
-///     state/uplink/    the delivery cursor
-///     run/             site.ini, sockets, the receiver's line
-///     export/          what `cairn log export` wrote last
+///     NODE/state/agent/   key and spool of a board's agent
+///     NODE/state/uplink/  its delivery cursor
+///     NODE/run/           site.ini, sockets, lines of receiver and radio
+///     export/          what `cairn log export` wrote last, of the first board
 ///
-/// Owner, gateway and state are kept from run to run: the same key, the next boot.
+/// Owner, gateway and states are kept from run to run: the same keys, the next boot.
 struct RunFolder: ~Copyable {
   enum Failure: Error, CustomStringConvertible {
     case tooLong(path: String)
@@ -34,8 +34,21 @@ struct RunFolder: ~Copyable {
   }
 
   static let lockName = "cairn-run.lock"
-  /// A program's --run has at most 80 bytes (docs/configuration.md), and "/run" is of them.
-  static let nameLimit = 76
+  /// A program's --run has at most 80 bytes (docs/configuration.md), and "/north/run" is of them.
+  static let nameLimit = 70
+
+  /// What one board has.
+  struct Node {
+    let folder: String
+    var state: String { folder + "/state" }
+    var run: String { folder + "/run" }
+    var site: String { run + "/site.ini" }
+    var bus: String { run + "/i2c-1.sock" }
+    var gpio: String { run + "/gpio.sock" }
+    var receiver: String { run + "/gnss.tty" }
+    var radio: String { run + "/radio.tty" }
+    var agentSocket: String { run + "/agent.sock" }
+  }
 
   let path: String
   /// A state from an earlier run is there.
@@ -48,17 +61,11 @@ struct RunFolder: ~Copyable {
   /// Whom the gateway takes nodes of.
   var owners: String { owner + "/owners" }
   var gateway: String { path + "/gateway" }
-  var state: String { path + "/state" }
-  var run: String { path + "/run" }
   var export: String { path + "/export" }
-  var site: String { run + "/site.ini" }
-  var bus: String { run + "/i2c-1.sock" }
-  var gpio: String { run + "/gpio.sock" }
-  var receiver: String { run + "/gnss.tty" }
-  var agentSocket: String { run + "/agent.sock" }
+  func node(_ name: String) -> Node { Node(folder: path + "/" + name) }
 
   /// Makes the folder, or takes an earlier run's. `isFresh` removes what that one has left.
-  init(_ path: String, isFresh: Bool) throws(Failure) {
+  init(_ path: String, nodes: [String], isFresh: Bool) throws(Failure) {
     guard path.utf8.count <= Self.nameLimit else { throw .tooLong(path: path) }
     let lockPath = path + "/" + Self.lockName
     do {
@@ -75,24 +82,36 @@ struct RunFolder: ~Copyable {
       throw .system(path: path, reason: error.localizedDescription)
     }
     let lock = try Self.lock(lockPath, folder: path)
-    isContinued = try Self.prepare(path, isFresh: isFresh)
+    isContinued = try Self.prepare(path, nodes: nodes, isFresh: isFresh)
     self.path = path
     self.lock = lock
   }
 
   /// Makes the folders below; says whether a state is there from earlier.
-  private static func prepare(_ path: String, isFresh: Bool) throws(Failure) -> Bool {
+  private static func prepare(_ path: String, nodes: [String], isFresh: Bool) throws(Failure)
+    -> Bool
+  {
     do {
-      if isFresh { try Self.remove(["owner", "gateway", "state", "run", "export"], in: path) }
-      let isContinued = FileManager.default.fileExists(atPath: path + "/state/agent/agent.key")
-      for name in ["owner", "gateway", "run", "state/agent", "state/uplink"] {
+      if isFresh {
+        try Self.remove(["owner", "gateway", "export"] + DemoNode.all.map(\.name), in: path)
+      }
+      let isContinued = nodes.contains {
+        FileManager.default.fileExists(atPath: path + "/" + $0 + "/state/agent/agent.key")
+      }
+      let folders = nodes.flatMap { node in
+        ["run", "state/agent", "state/uplink"].map { node + "/" + $0 }
+      }
+      for name in ["owner", "gateway"] + folders {
         try FileManager.default.createDirectory(
           atPath: path + "/" + name, withIntermediateDirectories: true,
           attributes: [.posixPermissions: 0o700])
       }
-      // A killed run leaves the receiver's link, and the pseudo-terminal at its end may be anybody's by
+      // A killed run leaves links of its lines, and the pseudo-terminals at their ends may be anybody's by
       // now. Nobody else has the lock.
-      try removeLink(path + "/run/gnss.tty")
+      for node in nodes {
+        try removeLink(path + "/" + node + "/run/gnss.tty")
+        try removeLink(path + "/" + node + "/run/radio.tty")
+      }
       return isContinued
     } catch {
       throw .system(path: path, reason: error.localizedDescription)

@@ -16,6 +16,12 @@ extension RunCourse {
     lines += DemoLine.wrapped(label: "folder", "\(folder.path) (\(state))")
     lines += DemoLine.wrapped(
       label: "weather", "\(options.weather), \(options.speed) s of it in one second")
+    if hasCoverage {
+      lines += DemoLine.wrapped(
+        label: "radio",
+        "\(DemoNode.region), models of \(DemoNode.radioModel) in a simulated air; beacons by the "
+          + "gateway's rules, in windows of seconds")
+    }
     lines += DemoLine.wrapped(label: "ends", end + ", in order: sealed and delivered first")
     output.show(lines + [DemoLine()])
     output.tell(
@@ -50,21 +56,26 @@ extension RunCourse {
   /// The line at the bottom, while nothing else is to be told.
   func showStatus() {
     var line = DemoLine("  \(DemoTime.elapsed(milliseconds: elapsedMilliseconds))  ", .strong)
-    guard let status = agentStatus.newest else { return }
+    let newest = nodes.compactMap { $0.status.newest }
+    guard !newest.isEmpty else { return }
     line.append("\(tally.verifiedCount) verified", .good)
     line.append(" · ", .quiet)
     line.append("\(tally.refusedCount) refused", tally.refusedCount > 0 ? .bad : .plain)
     line.append(" · ", .quiet)
     line.append("\(tally.readingCount) readings")
     line.append(" · ", .quiet)
-    let failing = status.failingSensorCount
+    let failing = newest.reduce(0) { $0 + Int($1.failingSensorCount) }
+    let sensors = newest.reduce(0) { $0 + Int($1.sensorCount) }
     line.append(
-      failing == 0
-        ? "\(status.sensorCount) sensors well" : "\(failing) of \(status.sensorCount) sensors fail",
+      failing == 0 ? "\(sensors) sensors well" : "\(failing) of \(sensors) sensors fail",
       failing == 0 ? .plain : .warning)
-    if let board {
+    if hasCoverage {
       line.append(" · ", .quiet)
-      line.append("weather of \(DemoTime.minutes(board.weatherNow))", .quiet)
+      let sound = coverageTally.outcomeCount("sound")
+      line.append("beacons \(coverageTally.sentCount) sent, \(sound) sound")
+    } else if let hardware {
+      line.append(" · ", .quiet)
+      line.append("weather of \(DemoTime.minutes(hardware.weatherNow))", .quiet)
     }
     output.status(line)
   }
@@ -101,9 +112,14 @@ extension RunCourse {
   }
 
   func showCount() {
-    output.show(tally.lines(milliseconds: elapsedMilliseconds))
+    output.show(
+      tally.lines(
+        milliseconds: elapsedMilliseconds, beacons: hasCoverage ? coverageTally.rows() : []))
     guard case .object(let members) = tally.json(milliseconds: elapsedMilliseconds) else { return }
-    output.tell("end", members.filter { $0.name != "event" })
+    output.tell(
+      "end",
+      members.filter { $0.name != "event" } + [.init("boards", .number("\(nodes.count)"))]
+        + (hasCoverage ? coverageTally.members : []))
   }
 
   func showExport() {

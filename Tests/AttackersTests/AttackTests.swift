@@ -62,7 +62,7 @@ import Testing
       seed: 9, model: .plain, size: .init(nodes: 30, windows: 2, sideMetres: 12_000))
     var fleet = world.fleet
     var places: [String: Int] = [:]
-    for (index, node) in fleet.nodes.enumerated() { places[node.keyHash.hexadecimal] = index }
+    for (index, node) in fleet.nodes.enumerated() { places[node.evidence.key] = index }
     var observed = 0
     for transmission in world.transmissions.prefix(20) {
       var trial = fleet.trial(transmission)

@@ -187,7 +187,7 @@ def check_run(checks, architecture):
     simulator = pathlib.Path(output("swift", "build", "--show-bin-path").strip()) / "cairn-simulate"
     done = subprocess.run(
         [str(simulator), "run", "--folder", folder, "--fresh", "--programs", f"build/{architecture}/emulated",
-         "--seconds", str(RUN_SECONDS), "--json"],
+         "--boards", "1", "--seconds", str(RUN_SECONDS), "--json"],
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     events = {}
     for line in done.stdout.splitlines():

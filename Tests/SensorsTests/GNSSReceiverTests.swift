@@ -478,3 +478,17 @@ func accuracyIsDilutionTimesRangeError(quality: GNSSFixQuality, dilution: Int32?
 @Test func theEarliestPlausibleTimeIsTheFirstDayOf2020() throws {
   #expect(try GNSSFix.earliestPlausibleUTCMilliseconds == milliseconds("2020-01-01T00:00:00Z"))
 }
+
+@Test(arguments: [(0, 1000), (100, 100), (200, 200), (1000, 1000), (5000, 1000), (-200, 1000)])
+func aFixIsAsUncertainAsItsReceiverIsSlow(step: Int64, uncertainty: Int64) {
+  func fix(_ utc: Int64?) -> GNSSFix {
+    GNSSFix(
+      arrivedAtMilliseconds: 0, utcMilliseconds: utc, position: nil, altitudeCentimetres: nil,
+      horizontalAccuracyCentimetres: nil, satelliteCount: nil, quality: .autonomous)
+  }
+  #expect(fix(7_000 + step).clockUncertaintyMilliseconds(after: fix(7_000)) == uncertainty)
+  #expect(fix(7_000).clockUncertaintyMilliseconds(after: nil) == 1000)
+  #expect(fix(7_000).clockUncertaintyMilliseconds(after: fix(nil)) == 1000)
+  #expect(fix(nil).clockUncertaintyMilliseconds(after: fix(7_000)) == 1000)
+  #expect(fix(.max).clockUncertaintyMilliseconds(after: fix(.min)) == 1000)
+}

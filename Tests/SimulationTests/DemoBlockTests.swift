@@ -27,7 +27,7 @@ import Testing
         "  BME280     1 reading        4.40 °C    59.500 %RH",
         "  fault      SHT3x: frozen, 3 times: the same raw words again and again: the sensor no longer",
         "             measures",
-        "  clock      2026-08-05 05:52:35.400 UTC, within 1.0 s, by the recorded receiver",
+        "  clock      2026-08-05 05:52:35.400 UTC, within 1.0 s, by the receiver",
         "  root       443d61abd6562a41…  signature 067a31ed3fe655ce…",
         "  verdict    ✔ verified: signature, 8 leaves, root, chain to batch 6",
         "  receipt    ✔ at 02:19:16.397 UTC by gateway key 063f66f8… · checked and kept by the agent",

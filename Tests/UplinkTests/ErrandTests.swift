@@ -1,4 +1,6 @@
+import FixedMemory
 import Foundation
+import Proofs
 import TestSupport
 import Testing
 
@@ -61,6 +63,25 @@ import Testing
     #expect(try gateway.nextGet("/v1/challenge").path == "/v1/challenge?region=")
     try gateway.answer("200 OK", Self.mediaType, Self.document)
     #expect(try agent.next() == .challenge(Self.document), "\(uplink.words)")
+  }
+
+  /// One that lasts 6 s is asked for a second later; the uplink would wait five minutes otherwise.
+  @Test func aShortChallengeIsSoonFollowedByTheNext() throws {
+    try node.makeSpool(epoch: 0)
+    let uplink = try UplinkProcess(node)
+    try agent.accept()
+    var key = try IdentityExample().gateway()
+    let challenge = Challenge(
+      algorithm: .ed25519, keyID: key.publicKey.keyID, number: 1, issuedUTCMilliseconds: 0,
+      validSeconds: 6, region: FixedText(), nonce: Digest())
+    var bytes = [UInt8](repeating: 0, count: Challenge.maximumMessageByteCount)
+    let count = try challenge.sign(with: &key, into: bytes.mutableSpan).byteCount
+    let message = Array(bytes.prefix(count))
+    for _ in 0..<3 {
+      _ = try gateway.nextGet("/v1/challenge")
+      try gateway.answer("200 OK", Self.mediaType, message)
+      #expect(try agent.next() == .challenge(message), "\(uplink.words)")
+    }
   }
 
   @Test func theEnrolmentThatTheAgentKeepsIsPosted() throws {

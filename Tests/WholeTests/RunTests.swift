@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct RunTests {
   @Test func aRunVerifiesBatchesLeavesNothingRunningAndIsContinued() throws {
     let folder = try TemporaryFolder()
-    let first = try Run(folder, ["--seconds", "8"])
+    let first = try Run(folder, ["--boards", "1", "--seconds", "8"])
     #expect(first.status == 0, "\(first.words)")
     let end = try #require(first.event("end"), "\(first.words)")
     #expect(try #require(end["verified"]?.unsigned) >= 1)
@@ -29,7 +29,7 @@ import Testing
         first.events("batch").last?["root"]?.string))
     #expect(status["configurationProblems"]?.unsigned == 0)
 
-    let second = try Run(folder, ["--seconds", "5"])
+    let second = try Run(folder, ["--boards", "1", "--seconds", "5"])
     #expect(second.status == 0, "\(second.words)")
     #expect(second.event("run")?["continued"]?.isTrue == true)
     #expect(second.boots.isSubset(of: [1, 2]) && second.boots.contains(2), "\(second.words)")
@@ -42,7 +42,8 @@ import Testing
 
   @Test func aChipThatFailsIsAFaultAndTheRestIsStillVerified() throws {
     let folder = try TemporaryFolder()
-    let run = try Run(folder, ["--seconds", "8", "--fault", "sht3x:no-acknowledge@2s"])
+    let run = try Run(
+      folder, ["--boards", "1", "--seconds", "8", "--fault", "sht3x:no-acknowledge@2s"])
     #expect(run.status == 0, "\(run.words)")
     let faults = run.events("batch").flatMap { $0["faults"]?.elements ?? [] }
     #expect(
@@ -55,7 +56,7 @@ import Testing
 
   @Test func whatAPersonSeesHasTheVerdictAndNoColoursInAPipe() throws {
     let folder = try TemporaryFolder()
-    let run = try Run(folder, ["--seconds", "8"], isJSON: false)
+    let run = try Run(folder, ["--boards", "1", "--seconds", "8"], isJSON: false)
     #expect(run.status == 0, "\(run.words)")
     #expect(run.words.contains("✔ verified: signature, "), "\(run.words)")
     #expect(run.words.contains("as observed 2013-01-01 "), "\(run.words)")
@@ -65,6 +66,56 @@ import Testing
     for line in run.words.split(separator: "\n") where !line.contains("verify_export.py") {
       #expect(line.count <= 100, "\(line)")
     }
+  }
+
+  /// As long as it takes: a beacon needs a challenge, the next one, its window and the reveal behind it.
+  @Test func threeBoardsHearEachOthersBeaconsAndTheGatewayFindsThemSound() throws {
+    let folder = try TemporaryFolder()
+    let run = try Started(folder, [])
+    var events: [DemoJSON] = []
+    for line in run.lines() {
+      events.append(try DemoJSON(line))
+      let counted = events.last.map { event in
+        event["event"]?.string == "verdict" && event["outcome"]?.string == "sound"
+          && (event["witnesses"]?.elements ?? []).contains { $0["counts"]?.isTrue == true }
+      }
+      if counted == true { break }
+    }
+    run.askToEnd()
+    let rest = try run.rest()
+    events += try rest.words.split(separator: "\n").map { try DemoJSON(String($0)) }
+    let end = try #require(events.last { $0["event"]?.string == "end" }, "\(rest.words)")
+    #expect(rest.status == 0, "\(rest.words)")
+    #expect(end["refused"]?.unsigned == 0 && end["boards"]?.unsigned == 3)
+    #expect(try #require(end["beaconsSound"]?.unsigned) >= 1)
+    let devices = Set(
+      events.compactMap { event in
+        event["event"]?.string == "batch" ? event["device"]?.string : nil
+      })
+    #expect(devices.count == 3)
+    // What is on the air is told with who heard it; nothing of it is more than the gateway knows.
+    let air = events.filter { $0["event"]?.string == "air" }
+    let heard = air.flatMap { $0["receivers"]?.elements ?? [] }
+      .filter { $0["fate"]?.string == "heard" }
+    #expect(UInt64(heard.count) == end["beaconReceptions"]?.unsigned)
+    #expect(UInt64(air.count) == end["beaconsSent"]?.unsigned)
+    // Figures of a witness are those that its radio was given by the air.
+    let sound = try #require(
+      events.first {
+        $0["event"]?.string == "verdict" && $0["outcome"]?.string == "sound"
+          && $0["witnesses"]?.elements.isEmpty == false
+      })
+    for witness in sound["witnesses"]?.elements ?? [] {
+      let rssi = try #require(witness["rssiCentidBm"]?.integer)
+      #expect(
+        heard.contains {
+          $0["rssiCentidBm"]?.integer == rssi && $0["name"] == witness["node"]
+            && $0["metres"]?.integer.map { metres in
+              abs(metres - (witness["metres"]?.integer ?? 0)) <= 60
+            } == true
+        }, "\(sound.line)")
+    }
+    #expect(try folder.processes() == [])
   }
 
   @Test func aMissingProgramIsNamedWithWhatToDo() throws {
@@ -105,10 +156,10 @@ import Testing
 
   @Test func aSecondRunInOneFolderIsRefused() throws {
     let folder = try TemporaryFolder()
-    let first = try Started(folder, ["--seconds", "20"])
+    let first = try Started(folder, ["--boards", "1", "--seconds", "20"])
     // Its first line is written when it holds the folder.
     _ = try #require(first.line())
-    let second = try Run(folder, ["--seconds", "5"])
+    let second = try Run(folder, ["--boards", "1", "--seconds", "5"])
     #expect(second.status == 69)
     #expect(
       second.event("failed")?["reason"]?.string?.contains("process \(first.identifier)") == true,
@@ -140,8 +191,8 @@ private struct TemporaryFolder: ~Copyable {
     let answer = try WorldProgram.run(
       "cairn",
       [
-        "status", "--json", "--state", run + "/state", "--run", run + "/run", "--config",
-        run + "/run/site.ini",
+        "status", "--json", "--state", run + "/north/state", "--run", run + "/north/run",
+        "--config", run + "/north/run/site.ini",
       ])
     return try DemoJSON(answer.output.trimmingCharacters(in: .newlines))
   }
@@ -200,6 +251,7 @@ private enum Programs {
 private final class Started {
   private let process = Process()
   private let output = Pipe()
+  private var partial = Data()
 
   var identifier: Int32 { process.processIdentifier }
 
@@ -221,9 +273,26 @@ private final class Started {
     return data.isEmpty ? nil : data
   }
 
+  /// Whole lines as they come, until its end. What came with a line behind it is given by `rest`.
+  func lines() -> AnyIterator<String> {
+    AnyIterator { [self] in
+      while true {
+        if let end = partial.firstIndex(of: 0x0a) {
+          defer { partial.removeSubrange(...end) }
+          return String(decoding: partial[..<end], as: UTF8.self)
+        }
+        guard let more = line() else { return nil }
+        partial.append(more)
+      }
+    }
+  }
+
+  func askToEnd() { process.terminate() }
+
   /// Everything until its end.
   func rest() throws -> (status: Int32, words: String) {
-    let data = try output.fileHandleForReading.readToEnd() ?? Data()
+    let data = partial + (try output.fileHandleForReading.readToEnd() ?? Data())
+    partial = Data()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))
   }

@@ -105,11 +105,11 @@ static inline int cairn_board_close(int descriptor) {
   return close(descriptor) < 0 ? -errno : 0;
 }
 
-/* Waits until one of at most 64 descriptors can be read, or has ended; sets `ready` for each. */
+/* Waits until one of at most 256 descriptors can be read, or has ended; sets `ready` for each. */
 static inline int cairn_board_poll(
     const int *descriptors, uint8_t *ready, size_t count, int timeout_milliseconds) {
-  struct pollfd entries[64];
-  if (count > 64) return -EINVAL;
+  struct pollfd entries[256];
+  if (count > 256) return -EINVAL;
   for (size_t i = 0; i < count; i++) {
     entries[i] = (struct pollfd){.fd = descriptors[i], .events = POLLIN};
   }

@@ -49,6 +49,17 @@ public struct GNSSFix: Sendable, Equatable {
   /// between, so all of it is the uncertainty. Add what the reader itself may have waited.
   public static var clockUncertaintyMilliseconds: Int64 { 1000 }
 
+  /// The same of a receiver that computes more than one position a second: this fix was sent before the next epoch's,
+  /// which is as far away as the one before.
+  public func clockUncertaintyMilliseconds(after previous: GNSSFix?) -> Int64 {
+    guard let utcMilliseconds, let before = previous?.utcMilliseconds else {
+      return Self.clockUncertaintyMilliseconds
+    }
+    let (step, overflow) = utcMilliseconds.subtractingReportingOverflow(before)
+    guard !overflow, step > 0 else { return Self.clockUncertaintyMilliseconds }
+    return min(step, Self.clockUncertaintyMilliseconds)
+  }
+
   /// 2020-01-01 UTC. Before it no Cairn ran, so that an earlier date of a live receiver has rolled over, or
   /// is its default before the first satellite; a recording's may be right.
   public static var earliestPlausibleUTCMilliseconds: Int64 { 1_577_836_800_000 }

@@ -13,11 +13,11 @@ public final class VirtualBoardServer {
     case system(errno: Int32)
   }
 
-  /// A client connects once for each chip it talks to: 16 sensors of an agent, and as many of a tool
-  /// that looks at the same bus.
-  public static let clientLimit = 32
+  /// A client connects once for each chip it talks to: 16 sensors of each of three agents, and as many of tools
+  /// that look at the same buses.
+  public static let clientLimit = 96
   /// What `poll` takes at once (CLinuxVirtualBoard.h).
-  private static let descriptorLimit = 64
+  private static let descriptorLimit = 256
   private static let backlog: Int32 = 4
   /// Errors of Linux that are expected here.
   private static let again: Int32 = 11
