@@ -30,7 +30,12 @@ def entry(kind, start, size, active=False):
     return struct.pack("<B3sB3sII", 0x80 if active else 0, beyond, kind, beyond, start // SECTOR, size // SECTOR)
 
 
-def copy(source, disk, offset):
+def write(disk, piece, offset, out):
+    if os.pwrite(disk, piece, offset) != len(piece):
+        sys.exit(f"disk.py: {out} can't be written as a whole: is there room for it?")
+
+
+def copy(source, disk, offset, out):
     """Copies what is not a hole."""
     with open(source, "rb") as file:
         at = 0
@@ -43,8 +48,10 @@ def copy(source, disk, offset):
             end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
             while at < end:
                 piece = os.pread(file.fileno(), min(MEBIBYTE, end - at), at)
+                if not piece:
+                    sys.exit(f"disk.py: {source} became shorter while it was read")
                 if piece.count(0) != len(piece):
-                    os.pwrite(disk, piece, offset + at)
+                    write(disk, piece, offset + at, out)
                 at += len(piece)
 
 
@@ -59,10 +66,10 @@ def main(out, signature, boot, root, data):
                      for index, (kind, start, size) in enumerate(zip(kinds, starts, sizes)))
     disk = os.open(out, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
     os.ftruncate(disk, starts[3] + sizes[3])
-    os.pwrite(disk, struct.pack("<I", int(signature, 16)), 440)
-    os.pwrite(disk, table + b"\x55\xaa", 446)
+    write(disk, struct.pack("<I", int(signature, 16)), 440, out)
+    write(disk, table + b"\x55\xaa", 446, out)
     for index, path in ((0, boot), (1, root), (3, data)):
-        copy(path, disk, starts[index])
+        copy(path, disk, starts[index], out)
     os.fsync(disk)
     os.close(disk)
 

@@ -88,6 +88,12 @@ download() { # FOLDER PACKAGE...
       echo "$version" >"$folder/$name/$package.version"
     fi
   done
+  # A kernel of another version is a package of another name: an earlier one goes.
+  (cd "$folder/$name" && for file in *.deb *.version; do
+    package=${file%%_*}
+    package=${package%.version}
+    grep -q "^$package " "../$name.files" || rm -f "$file"
+  done)
 }
 download boot-packages "$kernel" busybox-static raspi-firmware firmware-brcm80211
 cat "$folder/packages.files" "$folder/boot-packages.files" | sha256sum | cut -c1-32

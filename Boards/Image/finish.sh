@@ -5,7 +5,8 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sb
 cd /
 mkdir -p /data /boot/firmware /etc/cairn /var/lib/cairn
 dpkg --install /run/stage/payload/*.deb </dev/null
-(cd /run/stage/payload/root && tar -c .) | tar -x -C / --no-same-owner --keep-directory-symlink
+# The modes are not those that the umask of whoever made it has left.
+(cd /run/stage/payload/root && tar -c --mode=u=rwX,go=rX .) | tar -x -C / --no-same-owner --keep-directory-symlink
 chmod 755 /usr/lib/cairn-image/* /usr/lib/systemd/system-generators/*
 
 # Nobody logs in, and nothing listens: the console of cairn is on the serial line.

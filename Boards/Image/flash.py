@@ -139,7 +139,7 @@ def size_text(count):
 
 
 def label(path):
-    """What the file system at the head of a partition is called, if it is FAT or ext4."""
+    """What the file system at the head of a partition or disk is called: its kind, and its name if that is FAT or ext4."""
     try:
         with open(path, "rb") as file:
             head = file.read(2048)
@@ -149,7 +149,8 @@ def label(path):
         return "ext4 " + plain(head[1024 + 120:1024 + 136].rstrip(b"\0").decode(errors="replace"))
     if head[82:87] == b"FAT32":
         return "FAT32 " + plain(head[71:82].decode(errors="replace"))
-    return ""
+    # What has no place on a card, but on a disk that somebody keeps.
+    return {b"NTFS    ": "NTFS", b"EXFAT   ": "exFAT"}.get(head[3:11], "LUKS" if head[:6] == b"LUKS\xba\xbe" else "")
 
 
 def check_image(path):
@@ -171,7 +172,8 @@ def check_image(path):
 
 def confirm(disk, image, size, ask):
     print(f"{image}, {size_text(size)}, goes to {disk.path}:")
-    print(f"  {disk.model}, {size_text(disk.size)}")
+    # A disk may be one file system, without partitions.
+    print(f"  {disk.model}, {size_text(disk.size)}  {label(disk.path)}".rstrip())
     folder = os.path.dirname(disk.path)
     for name in disk.partitions:
         count = int(disk.machine.read(disk.name, name, "size") or 0) * 512
@@ -211,36 +213,34 @@ def open_card(disk, identity):
     return device
 
 
-def write(image, size, device):
-    """Writes the image, its first piece last: a card that was pulled out too early has no partitions. Returns the hash
-    of what was written."""
+def write(image, size, wanted, device):
+    """Writes the image, its first piece last: a card that was pulled out too early has no partitions, neither new ones
+    nor those that it had before."""
+    with open(image, "rb") as file:
+        first = file.read(PIECE)
+        written = hashlib.sha256(first)
+        write_all(device, bytes(len(first)), 0)
+        # The kernel may write in any order: what the card had is gone from it before anything new is there.
+        os.fsync(device)
+        at = len(first)
+        while piece := file.read(PIECE):
+            if at + len(piece) > size:
+                break
+            written.update(piece)
+            write_all(device, piece, at)
+            at += len(piece)
+            progress("writing", at - len(first), size - len(first))
+    os.fsync(device)
+    if at != size or written.hexdigest() != wanted:
+        raise Refused(f"{image} changed while it was written: the card has no partitions now. Begin again")
+    write_all(device, first, 0)
+    os.fsync(device)
+    # What is read back has to come from the card.
     try:
-        with open(image, "rb") as file:
-            first = file.read(PIECE)
-            written = hashlib.sha256(first)
-            write_all(device, bytes(len(first)), 0)
-            at = len(first)
-            while piece := file.read(PIECE):
-                if at + len(piece) > size:
-                    break
-                written.update(piece)
-                write_all(device, piece, at)
-                at += len(piece)
-                progress("writing", at - len(first), size - len(first))
-        os.fsync(device)
-        if at != size:
-            raise Refused(f"{image} changed while it was written: the card has no partitions now. Begin again")
-        write_all(device, first, 0)
-        os.fsync(device)
-        # What is read back has to come from the card.
-        try:
-            fcntl.ioctl(device, BLKFLSBUF)
-        except OSError:
-            pass
-        os.posix_fadvise(device, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(device)
-    return written.hexdigest()
+        fcntl.ioctl(device, BLKFLSBUF)
+    except OSError:
+        pass
+    os.posix_fadvise(device, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def read_back(path, size):
@@ -275,9 +275,14 @@ def flash(image, device, machine, ask):
     if disk.size < size:
         raise Refused(f"{device} has {size_text(disk.size)}, the image {size_text(size)}: take a larger card")
     confirm(disk, image, size, ask)
-    if write(image, size, open_card(disk, identity)) != wanted:
-        raise Refused(f"{image} changed while it was written: what is on the card is no image. Begin again")
-    if read_back(disk.path, size) != wanted:
+    card = open_card(disk, identity)
+    try:
+        write(image, size, wanted, card)
+        # Still held alone: as soon as it is let go a desk may mount its partitions, and that writes to them.
+        found = read_back(disk.path, size)
+    finally:
+        os.close(card)
+    if found != wanted:
         raise Refused(f"{device} reads otherwise than it was written: the card or its reader is broken. Take another one")
     print(f"written and read back: {size_text(size)}. Edit cairn.ini on the card's boot partition, then put it into the board")
 

@@ -32,8 +32,11 @@ def digest(path):
 
 def compressed(image, out):
     """The image under xz, made anew when it is another one."""
-    with open(image + ".sha256") as file:
-        recorded = file.read().split()[0]
+    try:
+        with open(image + ".sha256", errors="replace") as file:
+            recorded = file.read().split()[0]
+    except (OSError, IndexError):
+        sys.exit(f"{image} has no .sha256 that can be read: `make image` makes both")
     if recorded != digest(image):
         sys.exit(f"{image} is not what its .sha256 says: make it anew")
     mark = out + ".of"

@@ -269,12 +269,16 @@ class Machine:
         self.run("dmesg -n 1; export TERM=dumb PAGER=cat SYSTEMD_PAGER= SYSTEMD_COLORS=0 LC_ALL=C")
 
     def run(self, command, seconds=PATIENCE_SECONDS):
-        """What the shell says to a command: its exit status, and its lines."""
+        """What the shell says to a command: its exit status, and its lines. Services may write to the same line, such
+        as the node's QR code: the command's own lines begin with its number."""
         self.commands += 1
-        tag = f"end-{self.commands}"
-        self.shell.send(f"{{ {command}\n}} 2>&1; printf '\\n%s=%d=\\n' end-$(({self.commands})) $?\n")
-        said, match = self.shell.expect(rf"\n{tag}=(\d+)=\r?\n", seconds)
-        return int(match.group(1)), re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]|\r", "", said).strip("\n")
+        number = f"$(({self.commands}))"
+        self.shell.send(f"{{ {command}\n}} >/run/said 2>&1; status=$?; sed \"s/^/line-{number}=/\" /run/said; "
+                        f"printf '\\n%s=%d=\\n' end-{number} $status\n")
+        said, match = self.shell.expect(rf"\nend-{self.commands}=(\d+)=\r?\n", seconds)
+        said = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]|\r", "", said)
+        lines = re.findall(rf"^line-{self.commands}=(.*)$", said, re.MULTILINE)
+        return int(match.group(1)), "\n".join(lines).strip("\n")
 
     def must(self, command, seconds=PATIENCE_SECONDS):
         """As run, of a command that has to succeed: its lines."""

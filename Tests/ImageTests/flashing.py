@@ -95,6 +95,17 @@ class Flashing(unittest.TestCase):
             self.assertIn(word, said)
         self.assertEqual(self.asked, ["Type sdz to overwrite it: "])
 
+    def test_a_disk_that_is_one_file_system_and_one_that_is_no_card_s_are_told_by_name(self):
+        for at, mark, name in ((3, b"NTFS    ", "NTFS"), (3, b"EXFAT   ", "exFAT"), (0, b"LUKS\xba\xbe", "LUKS"),
+                               (82, b"FAT32", "FAT32")):
+            head = bytearray(8 << 20)
+            head[at:at + len(mark)] = mark
+            self.file("dev/sdz", head)
+            self.file("dev/sdz2", head)
+            lines = self.flash().splitlines()
+            self.assertTrue(lines[1].startswith("  Storage, 8 MB") and name in lines[1], lines)
+            self.assertTrue(lines[3].startswith("  sdz2") and name in lines[3], lines)
+
     def test_another_answer_than_the_name_writes_nothing(self):
         for answer in ("", "y", "yes", "sda", "/dev/sdz"):
             self.assert_refused("not confirmed", answer=answer)
@@ -107,6 +118,19 @@ class Flashing(unittest.TestCase):
         self.disk("devices/pci0/usb1/1-2/host2/block/sdy", "8:32", partitions=1)
         self.machine.number = lambda device: "8:32"
         self.assertIn("read back", self.flash("sdy"))
+
+    def test_a_card_in_a_reader_that_is_on_no_usb_and_says_it_is_removable_is_taken(self):
+        self.disk("devices/pci0/card/host4/block/sdw", "8:64", removable="1")
+        self.machine.number = lambda device: "8:64"
+        self.assertIn("read back", self.flash("sdw"))
+
+    def test_a_card_that_became_read_only_while_the_question_stands_is_refused(self):
+        before = self.card()
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(flash.Refused) as caught:
+            flash.flash(self.image, f"{self.folder}/dev/sdz", self.machine,
+                        lambda _: self.file(f"sys/{CARD}/ro", b"1") and "sdz")
+        self.assertIn("read only", str(caught.exception))
+        self.assertEqual(self.card(), before)
 
     def test_a_card_of_the_image_s_very_size_is_large_enough(self):
         self.disk("devices/pci0/usb1/1-3/host3/block/sdx", "8:48", removable="1", size=6 << 20)
@@ -134,7 +158,7 @@ class Flashing(unittest.TestCase):
 
     def test_a_partition_is_refused_with_the_name_of_its_disk(self):
         self.file("dev/sdz1", b"")
-        self.assert_refused("/dev/sdz", "sdz1")
+        self.assert_refused("is a partition: an image is for the whole card, /dev/sdz", "sdz1")
 
     def test_a_disk_with_something_mounted_is_refused_by_number_and_by_name(self):
         for line in ("30 1 8:17 / /media/x rw - vfat /dev/sdz1 rw\n", "30 1 8:16 / /mnt rw - ext4 /dev/disk/by-id/x rw\n",
@@ -182,7 +206,8 @@ class Flashing(unittest.TestCase):
         self.assert_refused("is empty", image=empty)
 
     def test_another_disk_under_the_card_s_name_by_the_time_of_the_answer_is_refused(self):
-        for name, content in (("diskseq", b"77"), ("size", b"12345678"), ("device/model", b"Backup"), ("dev", b"8:32")):
+        for name, content in (("diskseq", b"77"), ("device/cid", b"27"), ("size", b"12345678"),
+                              ("device/model", b"Backup"), ("dev", b"8:32")):
             with self.subTest(name=name):
                 self.setUp()
                 before = self.card()
@@ -229,6 +254,20 @@ class Flashing(unittest.TestCase):
         self.assertIn("changed while it was written", str(caught.exception))
         self.assertNotEqual(self.card()[:512], table)
 
+    def test_an_image_of_the_same_size_that_changes_while_it_is_written_leaves_no_partitions(self):
+        whole = flash.write_all
+
+        def changing(device, piece, at):
+            self.file("cairn.img", bytes(6 << 20))
+            whole(device, piece, at)
+
+        with open(self.image, "rb") as file:
+            table = file.read(512)
+        with mock.patch.object(flash, "write_all", changing), self.assertRaises(flash.Refused) as caught:
+            self.flash()
+        self.assertIn("changed while it was written", str(caught.exception))
+        self.assertNotEqual(self.card()[:512], table)
+
     def test_what_a_card_says_of_itself_moves_no_cursor(self):
         self.file(f"sys/{CARD}/device/model", "Sto\x1b[2Jrage\x9b1m".encode())
         ext4 = bytearray(2048)
@@ -262,6 +301,41 @@ class Flashing(unittest.TestCase):
         with mock.patch.object(flash, "write_all", lying), self.assertRaises(flash.Refused) as caught:
             self.flash()
         self.assertIn("broken", str(caught.exception))
+
+    def test_the_card_is_held_alone_until_it_is_read_back(self):
+        # What is let go is mounted by many a desk at once, and a mount writes.
+        card, whole = os.path.join(self.folder, "dev/sdz"), flash.read_back
+        opened, held = os.open, []
+
+        def watched(path, flags, *more, **named):
+            device = opened(path, flags, *more, **named)
+            if flags & os.O_EXCL:
+                held.append(device)
+            return device
+
+        def reading(path, size):
+            self.assertTrue(os.path.samestat(os.fstat(held[0]), os.stat(card)))
+            return whole(path, size)
+
+        with mock.patch.object(os, "open", watched), mock.patch.object(flash, "read_back", reading):
+            self.assertIn("read back", self.flash())
+        with self.assertRaises(OSError):
+            os.fstat(held[0])
+
+    def test_the_old_table_is_gone_from_the_card_before_anything_else_is_written(self):
+        done, write_all, fsync = [], flash.write_all, os.fsync
+
+        def written(device, piece, at):
+            done.append(at)
+            write_all(device, piece, at)
+
+        def flushed(device):
+            done.append("flush")
+            fsync(device)
+
+        with mock.patch.object(flash, "write_all", written), mock.patch.object(os, "fsync", flushed):
+            self.flash()
+        self.assertEqual(done, [0, "flush", flash.PIECE, "flush", 0, "flush"])
 
     def test_a_card_pulled_out_at_any_piece_has_no_partition_table(self):
         with open(self.image, "rb") as file:

@@ -92,6 +92,15 @@ class Listing(unittest.TestCase):
         with self.assertRaises(SystemExit):
             self.list()
 
+    def test_an_image_without_its_hash_is_refused_with_the_reason(self):
+        self.image("raspberry-pi-3", b"one")
+        mark = f"{self.folder}/raspberry-pi-3/cairn-raspberry-pi-3.img.sha256"
+        for spoil in (lambda: open(mark, "w").close(), lambda: os.remove(mark)):
+            spoil()
+            with self.assertRaises(SystemExit) as caught:
+                self.list()
+            self.assertIn("make image", str(caught.exception))
+
     def test_the_schema_refuses_what_imager_would(self):
         self.image("raspberry-pi-3", b"one")
         for change in ({"url": "cairn.img"}, {"extract_sha256": "12"}, {"devices": "pi4"}, {"extract_size": "1"},

@@ -52,6 +52,16 @@ class Table(unittest.TestCase):
             self.assertEqual(image[start * MEBIBYTE:start * MEBIBYTE + len(content)], content)
         self.assertEqual(image[12 * MEBIBYTE:17 * MEBIBYTE].count(0), 5 * MEBIBYTE)
 
+    def test_a_write_that_takes_a_part_only_is_no_image(self):
+        whole = os.pwrite
+
+        def some(file, piece, at):
+            return whole(file, piece[:len(piece) // 2], at)
+
+        with mock.patch.object(os, "pwrite", some), self.assertRaises(SystemExit) as caught:
+            self.make()
+        self.assertIn("disk.img", str(caught.exception))
+
     def test_a_partition_of_no_whole_mebibyte_is_refused(self):
         odd = self.partition("odd", MEBIBYTE + 512, b"x")
         with self.assertRaises(SystemExit):
@@ -105,6 +115,25 @@ class Unpacking(unittest.TestCase):
             self.assertIn("is damaged", str(caught.exception))
 
 
+class Finishing(unittest.TestCase):
+    def test_what_the_image_adds_is_readable_for_all_whatever_the_umask_of_who_makes_it(self):
+        with open(f"{BOARDS}/finish.sh") as file:
+            (line,) = [line for line in file if "payload/root" in line]
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/run/stage/payload/root/etc", 0o700)
+            os.makedirs(f"{folder}/to/etc", 0o755)
+            for name, mode in (("fstab", 0o600), ("program", 0o700)):
+                path = f"{folder}/run/stage/payload/root/etc/{name}"
+                open(path, "w").close()
+                os.chmod(path, mode)
+            for name in ("", "/etc"):
+                os.chmod(f"{folder}/run/stage/payload/root{name}", 0o700)
+            line = line.replace("/run/stage", f"{folder}/run/stage").replace("-C / ", f"-C {folder}/to -p ")
+            subprocess.run(["sh", "-c", line], check=True)
+            modes = [os.stat(f"{folder}/to/{name}").st_mode & 0o777 for name in ("", "etc", "etc/fstab", "etc/program")]
+            self.assertEqual(modes, [0o755, 0o755, 0o644, 0o755])
+
+
 class DeviceTree(unittest.TestCase):
     """What device-tree.sh adds to a tree of the kernel."""
 
@@ -145,7 +174,7 @@ class DeviceTree(unittest.TestCase):
 class Fetching(unittest.TestCase):
     """What is said when Debian's packages can't be had, by an apt that has nothing."""
 
-    def fetch(self, update="exit 0", lacking="none", lists=False):
+    def fetch(self, update="exit 0", lacking="none", lists=False, kept=()):
         with tempfile.TemporaryDirectory() as folder:
             programs = {"apt-get": f'case "$*" in *update*) {update} ;; esac',
                         "apt-cache": 'case "$*" in *depends*) echo "  Depends: linux-image-6.1" ;; '
@@ -158,8 +187,14 @@ class Fetching(unittest.TestCase):
             if lists:
                 os.makedirs(f"{folder}/image/apt/lists")
                 open(f"{folder}/image/apt/lists/mirror_Packages", "w").close()
-            return subprocess.run([f"{BOARDS}/fetch.sh", f"{folder}/image"], capture_output=True, text=True,
-                                  env=dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}"))
+            os.makedirs(f"{folder}/image/boot-packages")
+            for name in kept:
+                with open(f"{folder}/image/boot-packages/{name}", "w") as file:
+                    file.write("1\n")
+            ended = subprocess.run([f"{BOARDS}/fetch.sh", f"{folder}/image"], capture_output=True, text=True,
+                                   env=dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}"))
+            ended.left = [name for name in kept if os.path.exists(f"{folder}/image/boot-packages/{name}")]
+            return ended
 
     def test_without_a_network_the_mirror_is_named(self):
         ended = self.fetch(update="echo no route >&2; exit 100")
@@ -171,6 +206,14 @@ class Fetching(unittest.TestCase):
         ended = self.fetch(update="exit 100", lists=True)
         self.assertEqual((ended.returncode, len(ended.stdout.strip())), (0, 32), ended.stderr)
         self.assertIn("package lists of the last time", ended.stderr)
+
+    def test_a_kernel_of_an_earlier_version_goes(self):
+        # Two of them would be unpacked into one folder, and either could be the image's.
+        ended = self.fetch(kept=("linux-image-6.0_1_arm64.deb", "linux-image-6.0.version"))
+        self.assertEqual((ended.returncode, ended.left), (0, []), ended.stderr)
+        # What is up to date stays.
+        ended = self.fetch(kept=("linux-image-6.1_1_arm64.deb", "linux-image-6.1.version"))
+        self.assertEqual(len(ended.left), 2, ended.stderr)
 
     def test_without_firmware_there_is_no_image_and_the_way_without_one_is_named(self):
         ended = self.fetch(lacking="raspi-firmware")

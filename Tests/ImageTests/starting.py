@@ -154,8 +154,15 @@ class BootFile(unittest.TestCase):
         self.assertEqual((len(ran), ended.returncode), (2, 75))
         self.assertIn("can't be written", ended.stdout)
 
+    def test_a_boot_partition_that_the_kernel_makes_read_only_at_the_first_write_is_told_and_closed(self):
+        # As it does when the file system is damaged.
+        ran, ended = self.run_it([75, 75])
+        self.assertEqual((ran[-1], ended.returncode), ("mount -o remount,ro /card", 75))
+        self.assertIn("can't be written", ended.stdout)
+
     def test_the_uplink_of_the_address_and_the_radio_of_the_network_are_started(self):
-        for site, unit in (("url = mqtts://a\n", "mqtt"), ("[gateway]\nurl=https://a\n", "https")):
+        for site, unit in (("url = mqtts://a\n", "mqtt"), ("[gateway]\nurl=https://a\n", "https"),
+                           ("url\t=\thttps://a\n", "https"), ("url =\tmqtt://a\r\n", "mqtt")):
             self.assertEqual(self.run_it([0], site=site)[0][1:],
                              [f"systemctl --no-block start cairn-uplink-{unit}.service"])
         self.assertEqual(self.run_it([0], wireless="network={}")[0][1:],
@@ -235,6 +242,22 @@ class HostName(unittest.TestCase):
 
 
 class Units(unittest.TestCase):
+    def test_no_service_answers_for_names_in_the_local_network(self):
+        # systemd-resolved would on port 5355, if nobody told it otherwise.
+        with open(f"{ROOT}/etc/systemd/resolved.conf.d/cairn-image.conf") as file:
+            lines = file.read().splitlines()
+        for line in ("[Resolve]", "LLMNR=no", "MulticastDNS=no"):
+            self.assertIn(line, lines)
+
+    def test_only_what_root_runs_reads_the_passphrase_in_cairn_ini(self):
+        with open(os.path.join(os.path.dirname(ROOT), "init")) as file:
+            self.assertIn("boot/firmware; then", file.read())
+        # A file of FAT has no mode of its own; a folder cairn-uplink-.service.d is for both uplinks.
+        for unit in ("cairn-agent", "cairn-uplink-", "cairn-console@", "cairn-usb@"):
+            with open(f"{ROOT}/usr/lib/systemd/system/{unit}.service.d/cairn-image.conf") as file:
+                lines = file.read().splitlines()
+            self.assertIn("InaccessiblePaths=-/boot/firmware/cairn.ini", lines[lines.index("[Service]"):])
+
     def test_units_name_programs_that_are_in_the_image(self):
         for name in os.listdir(f"{ROOT}/usr/lib/systemd/system"):
             path = f"{ROOT}/usr/lib/systemd/system/{name}"

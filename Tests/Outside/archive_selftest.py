@@ -29,7 +29,10 @@ def swapped(items):
 
 
 def changed_last_byte(item):
-    return [*item[:-1], item[-1][:-1] + bytes([item[-1][-1] ^ 1])]
+    """Of the item's last byte string; indexes of withheld leaves may stand behind it."""
+    place = max(index for index, value in enumerate(item) if isinstance(value, bytes))
+    value = item[place]
+    return [*item[:place], value[:-1] + bytes([value[-1] ^ 1]), *item[place + 1:]]
 
 
 def forgeries(log, keys, batches):
