@@ -81,4 +81,20 @@ extension BootFile {
     }
     return true
   }
+
+  /// True when no line that `wiped` writes over has been begun: the first is still the section's heading, and no `~`
+  /// stands in any, which no invite has. Such a file is the one from before the wiping, or one that somebody put in
+  /// its place since.
+  public static func isUntouched(_ found: Span<UInt8>, by wiped: Span<UInt8>) -> Bool {
+    guard found.count == wiped.count else { return false }
+    var lines = FileLines(wiped)
+    var isFirst = true
+    while let line = lines.next() {
+      guard isWiped(wiped.extracting(line.text)) else { continue }
+      if isFirst, !found.extracting(line.text).equals("[enrolment]") { return false }
+      isFirst = false
+      for index in line.text where found[index] == UInt8(ascii: "~") { return false }
+    }
+    return true
+  }
 }

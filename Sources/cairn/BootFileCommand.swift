@@ -115,8 +115,10 @@ struct BootFileCommand: ~Copyable {
     var savedSpan = saved.mutableSpan
     var savedCount = 0
     do throws(FileFailure) { savedCount = try readFile(enrolment, into: &savedSpan) } catch {
-      // None was taken over yet, or it is no file of ours.
-      savedCount = 0
+      guard error == .notFound else {
+        note(error, enrolment, "the invite that was taken over can't be read")
+        return
+      }
     }
     var problems = ProblemList()
     let file = BootFile(
@@ -184,8 +186,11 @@ struct BootFileCommand: ~Copyable {
     var span = buffer.mutableSpan
     var count = 0
     do throws(FileFailure) { count = try readFile(site, into: &span) } catch {
-      // None, or nothing that this program could have read: it is replaced.
-      count = 0
+      guard error == .notFound else {
+        note(
+          error, site, "can't be read, so that what was edited there can't be kept; move it away")
+        return false
+      }
     }
     let found = span.span.extracting(0..<count)
     if count > 0, !found.equals(content), !holds(made, found) {
@@ -233,7 +238,9 @@ struct BootFileCommand: ~Copyable {
     case .system(let errno):
       report.append(": ")
       report.append(SystemError(errno: errno))
-    case .notFound, .notAFile, .tooLong, .pathTooLong: break
+    case .notAFile: report.append(": it is not a file")
+    case .tooLong: report.append(": it is longer than any that this program writes")
+    case .notFound, .pathTooLong: break
     }
     report.append("\n")
     status = .storageFailed
@@ -280,7 +287,7 @@ extension BootFileCommand {
       return false
     }
     let wiped = span.span.extracting(0..<count)
-    guard BootFile.isBeingWiped(bytes, to: wiped) else {
+    guard BootFile.isBeingWiped(bytes, to: wiped), !isAnother(bytes, than: wiped) else {
       do throws(FileFailure) { try removeFileDurably(wiping) } catch {
         note(error, wiping, "can't be removed")
       }
@@ -288,6 +295,21 @@ extension BootFileCommand {
     }
     overwrite(wiped)
     return true
+  }
+
+  /// True for a file that somebody put there after the wiping was begun, with another invite of the same length: no
+  /// line of it was wiped, and its invite is not the one that was taken over.
+  private func isAnother(_ bytes: Span<UInt8>, than wiped: Span<UInt8>) -> Bool {
+    guard BootFile.isUntouched(bytes, by: wiped) else { return false }
+    var saved = InlineArray<1024, UInt8>(repeating: 0)
+    var savedSpan = saved.mutableSpan
+    do throws(FileFailure) {
+      let savedCount = try readFile(enrolment, into: &savedSpan)
+      let known = savedSpan.span.extracting(0..<savedCount)
+      var problems = ProblemList()
+      let file = BootFile(parsing: bytes, savedEnrolment: known, problems: &problems)
+      return !problems.isUsable || !file.enrolment.equals(known)
+    } catch { return true }
   }
 
   private mutating func writeErrors() {

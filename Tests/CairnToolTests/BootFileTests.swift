@@ -261,6 +261,44 @@ import Testing
     #expect(try card.read("etc/site.ini").contains("gateway.invalid"))
   }
 
+  @Test func anotherInviteOfTheSameLengthAfterABrokenWipingIsTakenOver() throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite)
+    #expect(try card.apply().status == 0)
+    let before = try card.read("etc/enrolment.ini")
+    let wiped = try card.data("boot/cairn.ini")
+    // Before its first byte was written over: finished.
+    try wiped.write(to: card.url("etc/cairn.ini.wiped"))
+    try card.write(Self.gateway + Self.invite)
+    #expect(try card.apply().status == 0)
+    #expect(try card.data("boot/cairn.ini") == wiped)
+    // Another file in its place.
+    var characters = Array(Self.invite)
+    let place = try #require(characters.lastIndex { $0.isLetter })
+    characters[place] = characters[place] == "B" ? "C" : "B"
+    try wiped.write(to: card.url("etc/cairn.ini.wiped"))
+    try card.write(Self.gateway + String(characters))
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/enrolment.ini") != before)
+    #expect(try card.read("etc/enrolment.ini") == String(characters))
+    #expect(try card.data("boot/cairn.ini") == wiped)
+    #expect(!card.has("etc/cairn.ini.wiped"))
+  }
+
+  @Test func anInviteThatWasTakenOverAndCantBeReadIsSaidAndNothingIsMadeWithoutIt() throws {
+    let card = try Card()
+    try card.write(Self.gateway + Self.invite)
+    #expect(try card.apply().status == 0)
+    let site = try card.read("etc/site.ini")
+    try String(repeating: "#", count: 2_000).write(
+      to: card.url("etc/enrolment.ini"), atomically: false, encoding: .utf8)
+    try card.write(Self.gateway.replacing("gateway.example", with: "gateway.invalid"))
+    let ended = try card.apply()
+    #expect(ended.status == 74)
+    #expect(try card.read("boot/cairn-errors.txt").contains("enrolment.ini"))
+    #expect(try card.read("etc/site.ini") == site)
+  }
+
   @Test func aWirelessNetworkCantSayMoreThanItsName() throws {
     let card = try Card()
     try card.write(
