@@ -176,7 +176,7 @@ test-image: setup ## what of image, flash and first boot needs no emulated board
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
 	@python3 Tests/ImageTests/selftest.py
 
-# Twenty minutes on one idle core; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1.
+# Some twenty minutes on one idle core, by the time of one seed; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1.
 attack-test: setup ## attacks on coverage over 100 seeds, beside an older network's rules
 	swift build -c release --scratch-path .build-release --product cairn-attack
 	.build-release/release/cairn-attack --seeds $(or $(SEEDS),100) $(if $(CHANNEL),--channel $(CHANNEL)) $(if $(NODES),--nodes $(NODES)) \
