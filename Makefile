@@ -30,7 +30,7 @@ IMAGE_PACKAGES := qemu-system-arm mtools dosfstools e2fsprogs fdisk fakeroot dev
 BOARD ?=
 DEVICE ?=
 URL ?=
-DEBIAN_PACKAGES := libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libgpiod-dev libssl-dev libsqlite3-dev \
+DEBIAN_PACKAGES := musl-dev libsodium-dev libcurl4-openssl-dev libinih-dev libi2c-dev libgpiod-dev libssl-dev libsqlite3-dev \
 	libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev \
 	binutils pkg-config python3 python3-venv openssl ca-certificates
 
@@ -65,15 +65,7 @@ build: setup ## builds everything as full Swift, for gateway, simulator and test
 	swift build
 
 ship: setup ## builds the stripped programs of a board in build/ARCH (amd64, arm64, armhf): Embedded Swift
-ifeq ($(ARCH),$(HOST_ARCH))
-	@mkdir -p $(SHIP)
-	@for program in $(SHIP_PROGRAMS); do \
-	  EMBEDDED=1 swift build -c release --scratch-path $(EMBEDDED_SCRATCH) --product $$program || exit 1; \
-	  strip -o $(SHIP)/$$program $(EMBEDDED_SCRATCH)/release/$$program; \
-	done
-else
 	@Boards/Cross/ship.sh $(ARCH) $(SHIP_PROGRAMS)
-endif
 	@ls -l $(addprefix $(SHIP)/,$(SHIP_PROGRAMS)) | awk '{ printf "  %-32s %9d bytes\n", $$9, $$5 }'
 
 # The programs of this machine are asked for their manual pages.

@@ -21,6 +21,9 @@ let crossLink: [LinkerSetting] =
     ]
   } else { [] }
 
+/// Static programs of 64 bits have musl for their C library; everything else has the system's.
+let hasMusl = Context.environment["CROSS_TARGET"]?.hasSuffix("-musl") ?? false
+
 let has32BitWords = Context.environment["CROSS_TARGET"]?.hasPrefix("arm-") ?? false
 
 let strict: [SwiftSetting] = [
@@ -50,8 +53,10 @@ func module(_ name: String, _ dependencies: [Target.Dependency], _ settings: [Sw
 }
 
 let boardTargets: [Target] = [
+  // What Debian's libraries, made for glibc, find no other place for in a program with musl.
+  .target(name: "CFortify", exclude: ["README.md"]),
   .target(
-    name: "CLinux", exclude: ["README.md"],
+    name: "CLinux", dependencies: hasMusl ? ["CFortify"] : [], exclude: ["README.md"],
     // Offsets in files and times have 64 bits, on armhf too.
     cSettings: [.define("_FILE_OFFSET_BITS", to: "64"), .define("_TIME_BITS", to: "64")]),
   .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),

@@ -7,7 +7,7 @@ architecture=$1
 folder=$2
 
 packages=(
-  libc6-dev libgcc-12-dev libsodium-dev libinih-dev libi2c-dev libgpiod-dev libcurl4-openssl-dev
+  libc6-dev musl-dev libgcc-12-dev libsodium-dev libinih-dev libi2c-dev libgpiod-dev libcurl4-openssl-dev
   libssl-dev libqrencode-dev libmosquitto-dev libusb-1.0-0-dev libedit-dev
 )
 

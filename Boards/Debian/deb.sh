@@ -46,6 +46,16 @@ document() {
   chmod 644 "$folder"/*
 }
 
+# A static program has these in it: their licences come along, as Debian's packages of them tell it.
+licences() { # PACKAGE
+  local library libc=musl-dev root=build/sysroot/$architecture/root
+  [ "$architecture" != "$(dpkg --print-architecture)" ] || root=
+  [ "$architecture" != armhf ] || libc=libc6-dev
+  for library in $libc libsodium-dev libinih-dev libi2c-dev libgpiod-dev; do
+    put_as "$1" 644 "$root/usr/share/doc/$library/copyright" "/usr/share/doc/$1/$library.copyright"
+  done
+}
+
 manual() { # PACKAGE PROGRAM SECTION WHAT
   mkdir -p "$work/$1/usr/share/man/man$3"
   Boards/Debian/manual.sh "$2" "$3" "$4" "$version" | gzip -9n >"$work/$1/usr/share/man/man$3/$2.$3.gz"
@@ -84,6 +94,7 @@ if "build/$(dpkg --print-architecture)/cairn" --help 2>/dev/null | grep -q 'cair
 
 put_as cairn-common 644 Boards/Systemd/cairn.sysusers /usr/lib/sysusers.d/cairn.conf
 put_as cairn-common 644 Boards/Systemd/cairn.tmpfiles /usr/lib/tmpfiles.d/cairn.conf
+put_as cairn-common 644 Boards/Systemd/cairn.timesyncd /usr/lib/systemd/timesyncd.conf.d/60-cairn.conf
 put_as cairn-common 644 Boards/Systemd/cairn.preset /usr/lib/systemd/system-preset/70-cairn.preset
 if [ $has_console = yes ]; then
   put_as cairn-common 644 Boards/Systemd/cairn-console.sysusers /usr/lib/sysusers.d/cairn-console.conf
@@ -100,6 +111,7 @@ for package in "${names[@]}"; do
     cairn-agent)
       manual "$package" "$package" 8 "measures, signs, keeps a log that anyone can check"
       put_as "$package" 644 Boards/Debian/cairn-agent.lintian-overrides /usr/share/lintian/overrides/cairn-agent
+      licences "$package"
       put "$package" 644 Boards/Systemd/cairn-agent.service /usr/lib/systemd/system
       scripts "$package" service "$package.service"
       ;;

@@ -108,13 +108,37 @@ int cairn_file_exists(const uint8_t *path) {
   return errno == ENOENT ? 0 : -errno;
 }
 
-/* posix_fallocate returns its error, and writes to every block where the file system cannot allocate. */
+/* A byte written to a block gives it a place on the disk. Larger blocks than these get more bytes than they need. */
+enum { SMALLEST_BLOCK = 512, LARGEST_BLOCK = 4096 };
+
+int cairn_file_allocate_by_writing(int descriptor, uint64_t count) {
+  struct stat status;
+  if (fstat(descriptor, &status) < 0) return -errno;
+  uint64_t block = (uint64_t)status.st_blksize;
+  if (block < SMALLEST_BLOCK) block = SMALLEST_BLOCK;
+  if (block > LARGEST_BLOCK) block = LARGEST_BLOCK;
+  for (uint64_t offset = 0; offset < count; offset += block) {
+    uint8_t byte = 0;
+    int64_t result = 0;
+    /* What is there stays; a byte that is not zero has its block. */
+    if (offset < (uint64_t)status.st_size) result = cairn_file_read_at(descriptor, &byte, 1, offset);
+    if (result >= 0 && byte == 0) result = cairn_file_write_at(descriptor, &byte, 1, offset);
+    if (result < 0) return (int)result;
+  }
+  if (count <= (uint64_t)status.st_size) return 0;
+  uint8_t last = 0;
+  int64_t result = cairn_file_write_at(descriptor, &last, 1, count - 1);
+  return result < 0 ? (int)result : 0;
+}
+
+/* posix_fallocate returns its error. Where the file system cannot allocate, glibc's writes to every block, and musl's
+   says so. */
 int cairn_file_allocate(int descriptor, uint64_t count) {
   int error;
   do {
     error = posix_fallocate(descriptor, 0, (off_t)count);
   } while (error == EINTR);
-  return -error;
+  return error == EOPNOTSUPP ? cairn_file_allocate_by_writing(descriptor, count) : -error;
 }
 
 int cairn_file_truncate(int descriptor) {

@@ -18,7 +18,7 @@ AGENT = "build/amd64/cairn-agent"
 UPLINK = "build/amd64/cairn-uplink-https"
 COUNTING_AGENT = "build/bench/cairn-agent-counting"
 COUNTING_BENCH = "build/bench/cairn-bench-counting"
-BENCH = ".build-embedded/release/cairn-bench"
+BENCH = "build/amd64/cairn-bench"
 KINDS = ("malloc", "calloc", "realloc", "free", "aligned_alloc", "posix_memalign")
 
 

@@ -5,13 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-scratch=.build-embedded
-ship=build/amd64
-mkdir -p "$ship"
-for name in cairn-agent cairn-uplink-https cairn-usb cairn; do
-  if [ ! -x "$ship/$name" ]; then
-    EMBEDDED=1 swift build -c release --scratch-path $scratch --product $name
-    strip -o "$ship/$name" "$scratch/release/$name"
-  fi
-done
-exec python3 Tests/Bench/sizes.py "$scratch/release"
+programs=(cairn-agent cairn-uplink-https cairn-usb cairn)
+missing=()
+for name in "${programs[@]}"; do [ -x "build/amd64/$name" ] || missing+=("$name"); done
+[ ${#missing[@]} -eq 0 ] || Boards/Cross/ship.sh amd64 "${missing[@]}"
+exec python3 Tests/Bench/sizes.py .build-embedded-musl-amd64/release .build-embedded/release

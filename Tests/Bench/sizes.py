@@ -8,6 +8,7 @@ import sys
 from table import Table
 
 PROGRAMS = ("cairn-agent", "cairn-uplink-https", "cairn-usb", "cairn")
+STATIC = ("cairn-agent",)
 ARCHITECTURES = ("amd64", "arm64", "armhf")
 # Embedded Swift mangles a name as $e, the module's length, the module.
 MODULE = re.compile(r"^\$[es](\d+)(\w+)")
@@ -58,7 +59,7 @@ def demangled(name):
 
 
 def main():
-    release = pathlib.Path(sys.argv[1])
+    static, dynamic = (pathlib.Path(folder) for folder in sys.argv[1:3])
     table = Table("Sizes of the stripped programs")
     for architecture in ARCHITECTURES:
         folder = pathlib.Path("build", architecture)
@@ -73,7 +74,7 @@ def main():
     table.show()
 
     for name in PROGRAMS:
-        path = release / name
+        path = (static if name in STATIC else dynamic) / name
         if not path.is_file():
             continue
         found = symbols(path)

@@ -50,20 +50,17 @@ def host():
 
 def build(architecture):
     """Returns nothing, or what the compiler said."""
-    environment = os.environ | {"EMBEDDED": "1"}
     if architecture == "full":
         commands = [["swift", "build", "--product", product]
                     for product in ("cairn-transcript", "cairn-gateway", "cairn-simulate")]
-        environment = None
     elif architecture == host():
-        commands = [["swift", "build", "-c", "release", "--scratch-path", ".build-embedded", "--product",
-                     "cairn-transcript"]]
+        commands = [["Boards/Cross/ship.sh", architecture, "cairn-transcript"]]
     else:
         commands = [["Boards/Cross/ship.sh", architecture, *PROGRAMS],
                     ["Boards/Cross/emulated.sh", architecture, *PROGRAMS]]
     for command in commands:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             return [f"{' '.join(command)} ended with {done.returncode}", *done.stdout.splitlines()[-7:]]
     return []
@@ -75,7 +72,7 @@ def binary(build_name):
         path = pathlib.Path(output("swift", "build", "--show-bin-path").strip()) / "cairn-transcript"
         return path, path
     if build_name == host():
-        path = ROOT / ".build-embedded/release/cairn-transcript"
+        path = ROOT / f"build/{build_name}/cairn-transcript"
         return path, path
     return (ROOT / f"build/{build_name}/cairn-transcript",
             ROOT / f"build/{build_name}/emulated/cairn-transcript")

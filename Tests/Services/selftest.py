@@ -20,11 +20,16 @@ DEB = ROOT / "build" / "deb"
 # The most that each unit may be exposed to, by systemd-analyze security.
 EXPOSURE = {
     "cairn-agent": 1.0,
-    "cairn-uplink-https": 1.3,
-    "cairn-uplink-mqtt": 1.3,
+    "cairn-uplink-https": 1.4,
+    "cairn-uplink-mqtt": 1.4,
     "cairn-usb@": 0.7,
     "cairn-console@": 0.7,
 }
+
+# What is in the one static program, and has to be named with it.
+LIBC = "libc6-dev" if ARCHITECTURE == "armhf" else "musl-dev"
+LICENCES = [f"/usr/share/doc/cairn-agent/{library}.copyright"
+            for library in [LIBC, "libsodium-dev", "libinih-dev", "libi2c-dev", "libgpiod-dev"]]
 
 # The programs that packages are made for, and the units that they bring.
 SHIPPED = sys.argv[1:] or ["cairn-agent", "cairn-uplink-https", "cairn"]
@@ -61,6 +66,51 @@ def exposure(path):
     )
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
     return float(found.group(1)) if found else None
+
+
+def calls(word):
+    """The system calls that a word of SystemCallFilter= stands for."""
+    if not word.startswith("@"):
+        return {word}
+    listed = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", word],
+                            capture_output=True, text=True, check=True).stdout
+    words = [line.strip() for line in listed.splitlines()[1:] if line.strip() and "#" not in line]
+    return set().union(*map(calls, words))
+
+
+def allowed_calls(unit):
+    """As systemd reads its lines: what is not in the list is refused."""
+    allowed = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
+        words = set().union(*map(calls, line.removeprefix("~").split()))
+        allowed = allowed - words if line.startswith("~") else allowed | words
+    return allowed - (calls("@clock") if "ProtectClock=yes" in unit else set())
+
+
+def clocks(text):
+    """Without an answer of the kernel the agent has no clock to send beacons by, and the uplink no month."""
+    for name in ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt"]:
+        # musl calls the first, glibc of 64 bits the second, and of 32 bits the third.
+        missing = {"adjtimex", "clock_adjtime", "clock_adjtime64"} - allowed_calls(text[name])
+        check(f"{name} may ask how the clock is kept", not missing, missing)
+        check(f"{name} may not set it", re.search(r"^CapabilityBoundingSet=$", text[name], re.MULTILINE)
+              and "clock_settime" not in allowed_calls(text[name]))
+    forbidding = text["cairn-agent"].replace("SystemCallFilter=adjtimex clock_adjtime clock_adjtime64\n", "")
+    check("control: an agent that may not ask is found", "adjtimex" not in allowed_calls(forbidding))
+    check("control: ProtectClock= is found", "adjtimex" not in allowed_calls(
+        text["cairn-agent"] + "ProtectClock=yes\n"))
+
+
+def polls():
+    """timesyncd's error is 0 at an answer and grows by 500 millionths: a lost answer must not make a node silent."""
+    text = (ROOT / "Boards/Systemd/cairn.timesyncd").read_text()
+    longest = int(re.search(r"^\[Time\]\nPollIntervalMaxSec=(\d+)$", text, re.MULTILINE)[1])
+    policy = (ROOT / "docs/coverage-protocol.md").read_text()
+    bound = int(re.search(r"\| uncertainty \| 0 to 65 535 ms \| (\d+) \|", policy)[1])
+    check("the kernel's error stays within the policy's default when an answer is lost",
+          2 * longest * 0.5 <= bound, f"{2 * longest * 0.5} ms, {bound} ms")
+    # timesyncd.conf(5): not shorter than PollIntervalMinSec, which is 32 s.
+    check("systemd-timesyncd takes the interval", longest > 32)
 
 
 def units(folder):
@@ -109,6 +159,8 @@ def units(folder):
     # A board is known by /proc/device-tree.
     for name in ["cairn-agent", "cairn-console@"]:
         check(f"{name} sees which board it is on", "ProcSubset=pid" not in text[name])
+    clocks(text)
+    polls()
     for name in EXPOSURE:
         check(f"{name} has no other devices than are named",
               "DevicePolicy=closed" in text[name])
@@ -194,15 +246,27 @@ def contents(package):
     return {line.split()[-1].lstrip("."): line.split()[:2] for line in listing.splitlines()}
 
 
+def static():
+    """The agent needs no library of the machine's, and has musl in it where words have 64 bits."""
+    agent = PROGRAMS / "cairn-agent"
+    headers = subprocess.run(["readelf", "-lW", agent], capture_output=True, text=True, check=True).stdout
+    check("the agent is static", "INTERP" not in headers and "DYNAMIC" not in headers)
+    # glibc's own reports of a damaged heap or buffer; musl has no text for either.
+    glibc = [text for text in (b"*** %s ***: terminated", b"malloc(): ", b"GNU C Library")
+             if text in agent.read_bytes()]
+    check(f"the agent's C library is that of {LIBC}", bool(glibc) == (ARCHITECTURE == "armhf"), glibc)
+
+
 def packages():
     found = {path.name.split("_")[0]: path for path in DEB.glob(f"*_{ARCHITECTURE}.deb")}
     found |= {path.name.split("_")[0]: path for path in DEB.glob("*_all.deb")}
     wanted = {
-        **{program: [f"/usr/bin/{program}", *UNITS.get(program, [])] for program in SHIPPED},
+        **{program: [f"/usr/bin/{program}", *UNITS.get(program, []),
+                     *(LICENCES if program == "cairn-agent" else [])] for program in SHIPPED},
         "cairn-common": [
             "/usr/lib/sysusers.d/cairn.conf", "/usr/lib/tmpfiles.d/cairn.conf",
             "/usr/lib/systemd/system-preset/70-cairn.preset",
-            "/usr/lib/udev/rules.d/70-cairn.rules",
+            "/usr/lib/udev/rules.d/70-cairn.rules", "/usr/lib/systemd/timesyncd.conf.d/60-cairn.conf",
             *(f"/usr/share/cairn/boards/{path.name}" for path in sorted((ROOT / "Boards").glob("*.ini")))],
     }
     for name, paths in wanted.items():
@@ -242,6 +306,7 @@ def main():
         units(folder)
         rules(folder)
         notification(folder)
+    static()
     packages()
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

@@ -40,6 +40,8 @@ int64_t cairn_file_owner(const uint8_t *path);
 int cairn_file_give_to_folder(int descriptor, const uint8_t *folder);
 int cairn_file_exists(const uint8_t *path);
 int cairn_file_allocate(int descriptor, uint64_t count);
+/* What it does where the file system has no such call: a byte to each block. What the file holds stays. */
+int cairn_file_allocate_by_writing(int descriptor, uint64_t count);
 int cairn_file_truncate(int descriptor);
 int cairn_file_set_mode(int descriptor, uint32_t mode);
 int cairn_file_sync(int descriptor);
