@@ -196,11 +196,14 @@ import Testing
 
 extension DoctorNode {
   /// Runs `body` while an agent answers one question.
-  func withAgent(version: StaticString = "0.1.0", _ body: () throws -> Rows) throws -> Rows {
+  func withAgent(
+    version: StaticString = "0.1.0", radio: RadioStatus? = nil, _ body: () throws -> Rows
+  ) throws -> Rows {
     var status = AgentStatus()
     status.setAgentVersion(version)
     status.boot = 1
     status.uptimeMilliseconds = 4000
+    status.radio = radio
     var packet = [UInt8](repeating: 0, count: 4096)
     var encoder = CBOREncoder(packet.mutableSpan)
     AgentMessage.status(status).encode(into: &encoder)
