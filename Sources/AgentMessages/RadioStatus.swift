@@ -2,7 +2,7 @@ import CBOR
 
 /// How the agent's radio is, as flat numbers: an item of the status (docs/agent-socket.md).
 public struct RadioStatus: Equatable, Sendable {
-  static var fieldCount: Int { 15 }
+  static var fieldCount: Int { 17 }
 
   /// Its line is open.
   public var isAttached = false
@@ -33,6 +33,11 @@ public struct RadioStatus: Equatable, Sendable {
   /// What is left of the hour in the sub-band that it is set to, in microseconds; nil: no such limit, or not set.
   public var airtimeLeftMicroseconds: UInt64?
 
+  /// How far the clock may be off by now; nil: nobody has told the time in this boot.
+  public var clockErrorMilliseconds: UInt64?
+  /// What the last challenge with rules for beacons allows; nil: none came in this boot.
+  public var clockLimitMilliseconds: UInt32?
+
   /// Not there, nothing heard.
   public init() {}
 
@@ -53,6 +58,12 @@ public struct RadioStatus: Equatable, Sendable {
     encoder.unsigned(sentCount)
     encoder.unsigned(UInt64(lastReasonNumber))
     if let left = airtimeLeftMicroseconds { encoder.unsigned(left) } else { encoder.null() }
+    if let error = clockErrorMilliseconds { encoder.unsigned(error) } else { encoder.null() }
+    if let limit = clockLimitMilliseconds {
+      encoder.unsigned(UInt64(limit))
+    } else {
+      encoder.null()
+    }
   }
 
   init(reading decoder: inout CBORDecoder) throws(CBORDecoder.Failure) {
@@ -75,6 +86,9 @@ public struct RadioStatus: Equatable, Sendable {
     sentCount = try decoder.unsigned()
     lastReasonNumber = try decoder.unsigned(as: UInt8.self)
     airtimeLeftMicroseconds = try decoder.skipNull() ? nil : try decoder.unsigned()
+    clockErrorMilliseconds = try decoder.skipNull() ? nil : try decoder.unsigned()
+    clockLimitMilliseconds =
+      try decoder.skipNull() ? nil : try decoder.unsigned(as: UInt32.self)
   }
 }
 

@@ -31,13 +31,20 @@ void cairn_clock_sleep(uint32_t duration) {
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) continue;
 }
 
+/* systemd-timesyncd tells the kernel an error of 0 with each correction, also while the correction is still to be made. */
+int64_t cairn_clock_remaining(int64_t offset, int is_nanoseconds) {
+  int64_t size = offset < 0 ? -offset : offset;
+  return is_nanoseconds ? (size + 999) / 1000 : size;
+}
+
 int cairn_clock_state(struct cairn_clock_state *state) {
   struct timex kernel = {.modes = 0};
   int result = adjtimex(&kernel);
   if (result < 0) return -errno;
   state->synchronised = result != TIME_ERROR && !(kernel.status & STA_UNSYNC);
   state->estimated_error_microseconds = kernel.esterror;
-  state->maximum_error_microseconds = kernel.maxerror;
+  state->maximum_error_microseconds =
+      kernel.maxerror + cairn_clock_remaining(kernel.offset, (kernel.status & STA_NANO) != 0);
   return 0;
 }
 

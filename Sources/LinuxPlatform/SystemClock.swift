@@ -37,7 +37,7 @@ public struct ClockSynchronisation: Sendable, Equatable {
   public let isSynchronised: Bool
   /// systemd-timesyncd does not keep this one: rely on the maximum.
   public let estimatedErrorMilliseconds: Int64
-  /// Grows by 500 parts per million while nobody disciplines the clock.
+  /// Grows by 500 parts per million while nobody disciplines the clock, and holds what is still to be corrected.
   public let maximumErrorMilliseconds: Int64
 }
 

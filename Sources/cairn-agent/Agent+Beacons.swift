@@ -62,6 +62,7 @@ extension Agent {
   mutating func take(_ order: BeaconOrder?) {
     guard let order else { return }
     let time = nodeTime
+    clockLimitMilliseconds = UInt32(order.policy.maximumUncertaintyMilliseconds)
     radio?.take(order, at: time)
     nextRadioStep = now
     // The verdict counts by the clock leaf before the beacon: a fresh one.

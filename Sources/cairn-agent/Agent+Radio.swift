@@ -232,6 +232,8 @@ extension Agent {
     status.transmits = airtime != nil
     status.sentCount = sentCount
     status.lastReasonNumber = lastBeaconReason?.rawValue ?? 0
+    status.clockErrorMilliseconds = mapping?.uncertainty(at: now)
+    status.clockLimitMilliseconds = clockLimitMilliseconds
     if let hertz = status.frequencyHertz {
       status.airtimeLeftMicroseconds = airtime?.leftMicroseconds(
         frequencyHertz: hertz, now: now + startBootMilliseconds)

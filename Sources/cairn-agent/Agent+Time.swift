@@ -9,23 +9,6 @@ import Records
 import Sampling
 import Sensors
 
-/// Device time tied to UTC: `utcMilliseconds` at `milliseconds` of the log, give or take.
-struct ClockMapping {
-  var source: FixSource
-  var milliseconds: Int64
-  var utcMilliseconds: Int64
-  var uncertaintyMilliseconds: UInt64
-
-  /// UTC at the log's zero.
-  var offset: Int64 { utcMilliseconds - milliseconds }
-
-  /// The uncertainty after a while: the board's crystal is within 50 ppm of its figure, and warm or cold
-  /// within 100.
-  func uncertainty(at now: Int64) -> UInt64 {
-    uncertaintyMilliseconds + UInt64(max(0, now - milliseconds)) / 10_000
-  }
-}
-
 /// Time and place: from the receiver, else from a wall clock that somebody disciplines.
 extension Agent {
   /// Reads what the receiver has sent, 4 KiB at most, and then not for a while: a line that never stops does not
@@ -114,10 +97,12 @@ extension Agent {
         tellNoClock()
         return
       }
-      consider(
-        ClockMapping(
-          source: .networkTime, milliseconds: now, utcMilliseconds: utc,
-          uncertaintyMilliseconds: UInt64(max(1, state.maximumErrorMilliseconds))))
+      let newest = ClockMapping(
+        source: .networkTime, milliseconds: now, utcMilliseconds: utc,
+        uncertaintyMilliseconds: UInt64(max(1, state.maximumErrorMilliseconds)))
+      let best = kernelClock?.closer(newest) ?? newest
+      kernelClock = best
+      consider(best.told(at: now))
     } catch {
       // A sandbox that forbids asking leaves the receiver as the only source.
       tellNoClock()
@@ -160,31 +145,19 @@ extension Agent {
         uncertaintyMilliseconds: UInt64(max(1, halfWay))))
   }
 
-  /// A clock leaf when the mapping is new, has moved, or was last told long ago. A second source replaces
-  /// the first only when it is clearly better, so that two that disagree don't take turns.
+  /// A clock leaf when the mapping is new, has moved, or was told long ago.
   private mutating func consider(_ candidate: ClockMapping) {
     if let mapping {
-      let known = mapping.uncertainty(at: candidate.milliseconds)
-      let shift = (candidate.offset - mapping.offset).magnitude
-      if candidate.source != mapping.source {
-        // A gateway's word never stands against a clock of the board's own.
-        guard mapping.source == .gateway || candidate.uncertaintyMilliseconds < known / 2 else {
-          return
-        }
-      } else {
-        let isDue =
-          candidate.milliseconds - mapping.milliseconds
-          >= files.site.clock.repeatIntervalMilliseconds
-          || isClockWanted && candidate.uncertaintyMilliseconds <= known
-        let tolerance =
-          UInt64(files.site.clock.toleranceMilliseconds) + candidate.uncertaintyMilliseconds
-        guard isDue || shift > tolerance else { return }
-      }
+      let wishes = ClockMapping.Wishes(
+        toleranceMilliseconds: UInt64(files.site.clock.toleranceMilliseconds),
+        repeatMilliseconds: files.site.clock.repeatIntervalMilliseconds,
+        isWanted: isClockWanted, isForBeacons: beacons != nil)
+      guard mapping.isReplaced(by: candidate, wishes) else { return }
     }
     // Written with this turn's time: the offset is what was measured.
-    var told = candidate
-    told.milliseconds = now
-    told.utcMilliseconds = candidate.offset + now
+    let told = ClockMapping(
+      source: candidate.source, milliseconds: now, utcMilliseconds: candidate.offset + now,
+      uncertaintyMilliseconds: candidate.uncertaintyMilliseconds)
     let isKept = record {
       LeafEncoding.clock(
         milliseconds: told.milliseconds, source: told.source,

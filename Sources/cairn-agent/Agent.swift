@@ -80,6 +80,10 @@ struct Agent: ~Copyable {
   /// Why the last beacon was not sent.
   var lastBeaconReason: BeaconReason?
   var mapping: ClockMapping?
+  /// The closest of what the kernel has said of its clock.
+  var kernelClock: ClockMapping?
+  /// What the last challenge with rules for beacons allows a clock; nil before one.
+  var clockLimitMilliseconds: UInt32?
   /// The next measurement of the clock becomes a leaf.
   var isClockWanted = false
   var nextClockLook: Int64 = 0

@@ -64,6 +64,23 @@ extension StatusPage {
       output.write(" s of this hour left on the air")
     }
     output.newLine()
+    if let limit = radio.clockLimitMilliseconds,
+      radio.clockErrorMilliseconds ?? .max > UInt64(limit)
+    {
+      output.pad(to: Output.indentation)
+      output.emphasise(.warning)
+      if let error = radio.clockErrorMilliseconds {
+        output.write("its clock may be off by ")
+        output.write(duration: Int64(clamping: error))
+      } else {
+        output.write("nobody has told it the time")
+      }
+      output.write(", and beacons need ")
+      output.write(duration: Int64(limit))
+      output.write(": none is sent")
+      output.plain()
+      output.newLine()
+    }
     guard radio.lastReasonNumber > 0 else { return }
     output.pad(to: Output.indentation)
     output.write("last not sent: ")
@@ -115,6 +132,8 @@ extension Output {
     member("transmits", radio.transmits)
     member("beaconsSent", radio.sentCount)
     number("lastReason", radio.lastReasonNumber == 0 ? nil : Int64(radio.lastReasonNumber))
+    number("clockErrorMilliseconds", radio.clockErrorMilliseconds.map { Int64(clamping: $0) })
+    number("clockLimitMilliseconds", radio.clockLimitMilliseconds.map { Int64($0) })
     number("airtimeLeftMicroseconds", radio.airtimeLeftMicroseconds.map { Int64(clamping: $0) })
     endObject()
   }

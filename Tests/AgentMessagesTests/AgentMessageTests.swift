@@ -139,6 +139,8 @@ func status(_ version: String, _ number: UInt64, lastBatch: UInt64?) -> AgentSta
   radio.sentCount = number
   radio.lastReasonNumber = UInt8(truncatingIfNeeded: number)
   radio.airtimeLeftMicroseconds = number == 255 ? nil : number
+  radio.clockErrorMilliseconds = number == 255 ? nil : number
+  radio.clockLimitMilliseconds = number == 24 ? nil : UInt32(truncatingIfNeeded: number)
   status.radio = radio
   return status
 }

@@ -301,6 +301,24 @@ import Testing
   #expect(shown?["lastRSSI"] as? Int == -11_300)
 }
 
+@Test func aClockThatIsTooFarOffForBeaconsIsSaid() throws {
+  let node = try TestNode()
+  try node.writeSmallLog()
+  func words(_ error: UInt64?) throws -> String {
+    var status = AgentStatus()
+    var radio = RadioStatus()
+    radio.isAttached = true
+    radio.transmits = true
+    radio.clockErrorMilliseconds = error
+    radio.clockLimitMilliseconds = 300
+    status.radio = radio
+    return try answering(node, AgentByHand.packet(.status(status))) { try node.run("status").words }
+  }
+  #expect(try words(1024).contains("its clock may be off by 1 s, and beacons need 300 ms: none"))
+  #expect(try words(nil).contains("nobody has told it the time, and beacons need 300 ms"))
+  #expect(try !words(300).contains("beacons need"))
+}
+
 @Test func anAgentThatAnswersNothingOrNonsenseIsToldApart() throws {
   let node = try TestNode()
   try node.writeSmallLog()

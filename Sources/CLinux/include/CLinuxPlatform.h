@@ -93,6 +93,9 @@ struct cairn_clock_state {
   int64_t estimated_error_microseconds;
   int64_t maximum_error_microseconds;
 };
+/* What of a correction the kernel has still to make, in microseconds, rounded up: adjtimex(2), offset. It is a part of the
+   maximum error of cairn_clock_state. */
+int64_t cairn_clock_remaining(int64_t offset, int is_nanoseconds);
 int cairn_clock_state(struct cairn_clock_state *state);
 
 /* Signals: SIGTERM and SIGINT no longer end the program but make the descriptor readable. */

@@ -16,11 +16,13 @@ enum Check: UInt8 {
   case keyAddress
   case networkLogin, networkSubscription
   case consoleService, consolePassphrase
+  case radio, radioRegion, radioSending, radioClock, radioAirtime
 
-  static var count: Int { 49 }
+  static var count: Int { 54 }
 
   enum Group: UInt8 {
     case configuration, programs, buses, lines, clock, key, disk, network, permissions, problems
+    case radio
 
     var name: StaticString {
       switch self {
@@ -34,6 +36,7 @@ enum Check: UInt8 {
       case .network: "network"
       case .permissions: "permissions"
       case .problems: "problems"
+      case .radio: "radio"
       }
     }
   }
@@ -56,6 +59,7 @@ enum Check: UInt8 {
     case .users, .agentFolder, .uplinkFolder, .runFolder, .agentSocket, .udevRules, .ownGroups:
       .permissions
     case .finding: .problems
+    case .radio, .radioRegion, .radioSending, .radioClock, .radioAirtime: .radio
     }
   }
 
@@ -110,6 +114,11 @@ enum Check: UInt8 {
     case .networkSubscription: "network.subscription"
     case .consoleService: "console.service"
     case .consolePassphrase: "console.passphrase"
+    case .radio: "radio.device"
+    case .radioRegion: "radio.region"
+    case .radioSending: "radio.sending"
+    case .radioClock: "radio.clock"
+    case .radioAirtime: "radio.airtime"
     }
   }
 
@@ -165,6 +174,11 @@ enum Check: UInt8 {
     case .networkSubscription: "answers"
     case .consoleService: "console"
     case .consolePassphrase: "its passphrase"
+    case .radio: "radio"
+    case .radioRegion: "region"
+    case .radioSending: "beacons"
+    case .radioClock: "clock for beacons"
+    case .radioAirtime: "airtime"
     }
   }
 

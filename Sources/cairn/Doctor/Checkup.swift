@@ -38,6 +38,7 @@ struct Checkup: ~Copyable {
     checkBuses(&sink)
     checkLines(&sink)
     checkClock(&sink)
+    checkRadio(&sink)
     checkKey(&sink)
     checkDisk(&sink)
     checkNetwork(&sink)

@@ -8,6 +8,7 @@ struct NodeSetup {
   let buses: FixedArray<8, BoardProfile.I2CBus>
   /// Where the receiver is; nil without one, and without such a line.
   let receiver: BoardProfile.SerialLine?
+  let radio: SiteConfiguration.Radio?
   let batchIntervalMilliseconds: Int64
   let spoolByteCount: Int64
   let serialFile: PathText
@@ -17,6 +18,7 @@ struct NodeSetup {
     sensors = files.site.sensors
     buses = files.board.buses
     receiver = files.site.gnss.flatMap { files.board.serialLine(named: $0.port) }
+    radio = files.site.radio
     batchIntervalMilliseconds = files.site.batchIntervalMilliseconds
     spoolByteCount = files.site.spool.byteCount
     serialFile = files.board.serialFile
