@@ -7,11 +7,6 @@ extension BootFile {
     _ part: Part, _ text: Span<UInt8>, _ line: Int, problems: inout ProblemList
   ) {
     if text[0] == UInt8(ascii: "#") || text[0] == UInt8(ascii: ";") { return }
-    for index in text.indices where text[index] < 0x20 || text[index] == 0x7f {
-      return problems.refuse(
-        .site, line: line, .controlCharacter,
-        "a control character: only tabs and line ends may stand here")
-    }
     guard text.isUTF8 else {
       return problems.refuse(
         .site, line: line, .notUTF8, "not UTF-8: save the file in that encoding")
@@ -19,9 +14,9 @@ extension BootFile {
     var end = 0
     while end < text.count, text[end] != UInt8(ascii: "=") { end += 1 }
     var start = end + 1
-    while start < text.count, text[start] == UInt8(ascii: " ") { start += 1 }
+    while start < text.count, isBlank(text[start]) { start += 1 }
     var nameEnd = min(end, text.count)
-    while nameEnd > 0, text[nameEnd - 1] == UInt8(ascii: " ") { nameEnd -= 1 }
+    while nameEnd > 0, isBlank(text[nameEnd - 1]) { nameEnd -= 1 }
     guard end < text.count, nameEnd > 0 else {
       return problems.refuse(
         .site, line: line, .malformedLine, "neither `[section]` nor `key = value`")
@@ -33,6 +28,11 @@ extension BootFile {
     }
     let name = text.extracting(0..<nameEnd)
     let value = text.extracting(start..<text.count)
+    guard !hasControlCharacter(name), !hasControlCharacter(value) else {
+      return problems.refuse(
+        .site, line: line, .controlCharacter,
+        "a control character: none may stand in a key or its value, tabs only around the =")
+    }
     if part == .system, name.equals("host_name") {
       setHostName(value, line, problems: &problems)
     } else if part == .wireless, name.equals("name") {
@@ -110,6 +110,15 @@ extension BootFile {
 
   private func refuseTwice(_ line: Int, problems: inout ProblemList) {
     problems.refuse(.site, line: line, .duplicateKey, "this key stands above already")
+  }
+
+  private func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
+  }
+
+  private func hasControlCharacter(_ text: Span<UInt8>) -> Bool {
+    for index in text.indices where text[index] < 0x20 || text[index] == 0x7f { return true }
+    return false
   }
 
   private func isLetterOrDigit(_ byte: UInt8) -> Bool {

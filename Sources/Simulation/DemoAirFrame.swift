@@ -117,11 +117,16 @@ public struct DemoAirFrame: Equatable, Sendable {
     }
   }
 
+  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }.joined()
+  }
+
   /// For a program.
   public var members: [DemoJSON.Member] {
     let channel = transmission.channel
     return [
       .init("from", .text(sender)), .init("beacon", .boolean(isBeacon)),
+      .init("bytes", .text(Self.hexadecimal(transmission.bytes))),
       .init("frequency", .number("\(channel.frequencyHertz)")),
       .init("spreadingFactor", .number("\(channel.spreadingFactor)")),
       .init("powerCentidBm", .number("\(transmission.powerCentidecibelMilliwatts)")),

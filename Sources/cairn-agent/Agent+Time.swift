@@ -102,12 +102,21 @@ extension Agent {
         uncertaintyMilliseconds: UInt64(max(1, state.maximumErrorMilliseconds)))
       let best = kernelClock?.closer(newest) ?? newest
       kernelClock = best
-      consider(best.told(at: now))
+      let told = best.told(at: now)
+      consider(
+        ClockMapping(
+          source: .networkTime, milliseconds: now, utcMilliseconds: told.utcMilliseconds,
+          uncertaintyMilliseconds: max(
+            Self.networkTimeFloorMilliseconds, told.uncertaintyMilliseconds)))
     } catch {
       // A sandbox that forbids asking leaves the receiver as the only source.
       tellNoClock()
     }
   }
+
+  /// systemd-timesyncd calls the kernel's error zero after each answer, however long the answer's way took: half of a
+  /// way of 100 ms is what may be wrong without anybody knowing.
+  private static var networkTimeFloorMilliseconds: UInt64 { 50 }
 
   /// 2020-01-01: a clock that says less was never set, whoever vouches for it.
   private static var earliestUTCMilliseconds: Int64 { 1_577_836_800_000 }

@@ -18,6 +18,7 @@ import NodeFiles
 /// again when that is changed.
 struct BootFileCommand: ~Copyable {
   private let bootFile: FixedPath
+  private let misnamedFile: FixedPath
   private let errorsFile: FixedPath
   private let site: FixedPath
   private let made: FixedPath
@@ -40,6 +41,7 @@ struct BootFileCommand: ~Copyable {
   private init?(_ arguments: borrowing Arguments) {
     guard let boot = FixedPath(arguments.operandText),
       let bootFile = boot.appending(name: "cairn.ini"),
+      let misnamedFile = boot.appending(name: "cairn.ini.txt"),
       let errorsFile = boot.appending(name: "cairn-errors.txt"),
       let site = FixedPath(arguments.options.configPath.span),
       let made = site.directory.appending(name: "site.ini.made"),
@@ -50,6 +52,7 @@ struct BootFileCommand: ~Copyable {
       let wireless = site.directory.appending(name: "wireless.conf")
     else { return nil }
     self.bootFile = bootFile
+    self.misnamedFile = misnamedFile
     self.errorsFile = errorsFile
     self.site = site
     self.made = made
@@ -72,6 +75,7 @@ struct BootFileCommand: ~Copyable {
     } catch {
       refuseUnreadable(error)
     }
+    tellOfMisnamed()
     if !report.span.isEmpty { conclude() }
     writeErrors()
     return status
@@ -95,16 +99,37 @@ struct BootFileCommand: ~Copyable {
     status = failure == .notFound ? .unavailable : .configuration
   }
 
+  /// An editor that adds an ending, and a computer that does not show it.
+  private mutating func tellOfMisnamed() {
+    guard fileExists(misnamedFile) else { return }
+    report.append(
+      """
+      cairn.ini.txt: is not read: the file is called cairn.ini, without .txt. Some computers don't show that ending \
+      until they are told to; rename it, or remove it
+
+      """)
+  }
+
   /// What holds now.
   private mutating func conclude() {
-    if fileExists(site) {
+    if status == .success {
+      // Nothing stands in the way of the file that counts.
+    } else if fileExists(site) {
       report.append("The node goes on with the configuration that it had before.\n")
     } else {
       report.append(
         "The node has no configuration yet, and waits for a cairn.ini that it can use.\n")
     }
-    report.append(
-      "Mend cairn.ini on any computer, put the card back, and switch the node on again.\n")
+    switch status {
+    case .success: break
+    case .storageFailed:
+      report.append(
+        "It is the node's own storage that fails, as told above; cairn.ini is tried again at each start.\n"
+      )
+    default:
+      report.append(
+        "Mend cairn.ini on any computer, put the card back, and switch the node on again.\n")
+    }
     do throws(SystemError) { try StandardStream.output.write(report.span) } catch {
       // The file beside cairn.ini says it as well.
     }

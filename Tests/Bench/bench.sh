@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures what docs/measurements.md speaks of, and prints tables. Run from the root, after `make ship`:
-#   Tests/Bench/bench.sh [log] [heap] [memory] [start] [rest]      all of them, about four minutes
+#   Tests/Bench/bench.sh [log] [heap] [memory] [start] [heard] [rest]      all of them, about six minutes
 # Takes CAIRN_SIMULATE and CAIRN_GATEWAY for programs that stand elsewhere than in .build/debug.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -25,6 +25,14 @@ count_calls() { # program, name of its main function
 clang "${musl[@]}" -O1 -Wall -Werror -c Tests/Bench/count_calls.c -o build/bench/count_calls.o
 count_calls cairn-agent cairn_agent_main
 count_calls cairn-bench cairn_bench_main
+
+# The agent's once more, with its calls to files told as they happen.
+trace=build/bench/trace_calls.o
+clang ${musl[@]+"${musl[@]}"} -O1 -Wall -Werror -c Tests/Bench/trace_calls.c -o $trace
+clang ${musl[@]+"${musl[@]}"} -fuse-ld=lld -static "@$scratch/release/cairn-agent.product/Objects.LinkFileList" $trace \
+  -Wl,--defsym=main=cairn_agent_main -Wl,--gc-sections \
+  -Wl,--wrap=cairn_file_read,--wrap=cairn_file_write,--wrap=cairn_file_write_at,--wrap=cairn_file_sync_data \
+  -Wl,--wrap=cairn_file_sync,--wrap=cairn_poll -lsodium -linih -li2c -lgpiod -o build/bench/cairn-agent-tracing
 
 echo
 echo "$(nproc) processors, $(uname -m), Linux $(uname -r | cut -d- -f1), $(swift --version 2>/dev/null | sed -n 's/.*Swift version \([^ ]*\).*/Swift \1/p' | head -1)"

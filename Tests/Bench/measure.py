@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from heard import measure_heard
 from node import CHIPS, ROOT, Missing, Node, program
 from spool import CHECKPOINT, LEAVES
 from table import Table
@@ -318,6 +319,7 @@ SECTIONS = {
     "heap": measure_heap_calls,
     "memory": measure_memory,
     "start": measure_start,
+    "heard": measure_heard,
     "rest": measure_rest,
     # Five minutes: asked for by its name, by `make idle`.
     "idle": measure_idle,

@@ -24,6 +24,7 @@ import test_days
 import test_first_boot
 import test_gpio
 import test_i2c
+import test_radio
 import test_raspberry_pi
 import test_usb
 

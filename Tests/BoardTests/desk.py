@@ -64,7 +64,7 @@ class Simulator:
 class Gateway:
     """cairn-gateway with a folder of its own, over TLS, for whoever comes."""
 
-    def __init__(self, folder, port=0):
+    def __init__(self, folder, port=0, options=("--enrolment", "open")):
         self.folder = pathlib.Path(folder)
         self.data, self.certificate = self.folder / "gateway", self.folder / "gateway.pem"
         shutil.rmtree(self.data, ignore_errors=True)
@@ -76,7 +76,7 @@ class Gateway:
         self.journal = open(self.folder / "gateway.journal", "wb")
         self.process = subprocess.Popen(
             [PROGRAMS / "cairn-gateway", "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}", "--events",
-             "--enrolment", "open", "--tls-certificate", self.certificate, "--tls-key", self.folder / "gateway.tls"],
+             *options, "--tls-certificate", self.certificate, "--tls-key", self.folder / "gateway.tls"],
             stdout=self.journal, stderr=self.journal)
         started = wait_until(
             lambda: [event for event in self.events() if event["event"] == "started"] or self.process.poll() is not None,

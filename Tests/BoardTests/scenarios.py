@@ -50,13 +50,15 @@ class Desk:
             look(machine)
         for thing in reversed(self.open):
             (thing.kill if hasattr(thing, "kill") else thing.close)()
+        for machine in self.machines:
+            (FOLDER / f"{machine.name}.qcow2").unlink(missing_ok=True)
 
     def keep(self, thing):
         self.open.append(thing)
         return thing
 
-    def gateway(self):
-        return self.keep(Gateway(self.folder))
+    def gateway(self, **others):
+        return self.keep(Gateway(self.folder, **others))
 
     def simulator(self):
         # A socket's path has room for 107 bytes.

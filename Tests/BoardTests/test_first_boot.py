@@ -60,9 +60,28 @@ class Card:
         self.path.unlink(missing_ok=True)
 
 
-def boot(image, desk, card, name):
-    machine = Machine(name, image.board(""), [disk(card.path, form="raw")], USB + NETWORK)
+def boot(image, desk, card, name, options=()):
+    machine = Machine(name, image.board(""), [disk(card.path, form="raw")], USB + NETWORK + list(options))
     return desk.keep(machine)
+
+
+def names_told(path):
+    """Host names in the requests for an address that the machine has sent: option 12 of DHCP (RFC 2132), out of a file of
+    libpcap's."""
+    found, data, at = set(), path.read_bytes(), 24
+    while at + 16 <= len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        # Behind the heads of Ethernet, IPv4 and UDP; 236 bytes of BOOTP and a number of four come before the options.
+        frame, at = data[at + 16:at + 16 + length], at + 16 + length
+        options = frame[42 + 240:] if frame[12:14] == b"\x08\0" and frame[23:24] == b"\x11" and frame[36:38] == b"\0\x43" else b""
+        while len(options) > 1 and options[0] != 255:
+            if options[0] == 0:
+                options = options[1:]
+                continue
+            if options[0] == 12:
+                found.add(options[2:2 + options[1]].decode(errors="replace"))
+            options = options[2 + options[1]:]
+    return found
 
 
 @scenario("a card with a half edited cairn.ini says what is wrong, one with a good one delivers; its console answers", long=True)
@@ -82,8 +101,10 @@ def first_boot(image, desk):
 
     card.put("cairn.ini", f"[gateway]\r\nurl = {gateway.url}\r\npublic_key = {gateway.public_key}\r\n"
              "ca_file = /boot/firmware/gateway.pem\r\n[batch]\r\ninterval = 1 s\r\n[commit]\r\ninterval = 1 s\r\n"
-             "[sensor.air]\r\nchip = bme280\r\nbus = usb\r\ninterval = 1 s\r\noptional = yes\r\n")
-    machine = boot(image, desk, card, "first_boot_good")
+             "[sensor.air]\r\nchip = bme280\r\nbus = usb\r\ninterval = 1 s\r\noptional = yes\r\n"
+             "[system]\r\nhost_name = roof\r\n")
+    requests = desk.folder / "requests.pcap"
+    machine = boot(image, desk, card, "first_boot_good", ["-object", f"filter-dump,id=dump,netdev=net0,file={requests}"])
     plugged = Plugged(machine, simulator)
     batch = wait_until(lambda: [event for event in gateway.events() if event["event"] == "batch"], "a batch", 600)
     seconds = machine.seconds()
@@ -91,13 +112,15 @@ def first_boot(image, desk):
     wait_until(lambda: [leaf for leaf in gateway.leaves(device) if leaf["kind"] == "reading" and not leaf["simulated"]],
                "a reading", 600)
     reading = machine.seconds()
-    machine.console.expect("This node is cairn-[0-9a-f]{6}", 600)
+    machine.console.expect("This node is roof", 600)
     # Full and half blocks: the key as a QR code.
     for _ in range(10):
         machine.console.expect("(\xe2\x96[\x80\x84\x88]| ){20}".encode("latin-1"), 120)
     machine.console.send("\r\nstatus\r\n")
     machine.console.expect("real hardware|kid [0-9a-f]{16}", 120)
     wait_until(lambda: card.get("cairn-errors.txt") is None, "the errors' end")
+    told = names_told(requests)
+    check("the router is told the name of cairn.ini, and no other", told == {"roof"}, told)
     gateway.verify_archive()
     plugged.close()
     return f"first signed leaf at the gateway {seconds:.1f} s after power-on, first reading {reading:.1f} s"

@@ -87,6 +87,34 @@ import Testing
     #expect(try card.read("boot/cairn.ini").contains("host_name = roof\r\n"))
   }
 
+  @Test func tabsAroundTheEqualsSignAreBlanks() throws {
+    let card = try Card()
+    try card.write(
+      Self.gateway + "[system]\nhost_name\t=\troof\t\n"
+        + "[wireless]\nname \t= \ta b\npassphrase\t=12345678\ncountry=\tCH\n")
+    #expect(try card.apply().status == 0)
+    #expect(try card.read("etc/host-name") == "roof")
+    let wireless = try card.read("etc/wireless.conf")
+    #expect(wireless.contains("ssid=612062\n") && wireless.contains("country=CH\n"), "\(wireless)")
+  }
+
+  @Test func aFileWithAnEndingTooManyIsToldBesideWhateverElseIs() throws {
+    let card = try Card()
+    try Data(Self.gateway.utf8).write(to: card.url("boot/cairn.ini.txt"))
+    let alone = try card.apply()
+    #expect(alone.status == 69 && alone.output.contains("cairn.ini.txt: is not read"))
+    try card.write(Self.gateway)
+    let beside = try card.apply()
+    #expect(beside.status == 0 && beside.output.contains("cairn.ini.txt: is not read"))
+    // The file that counts was taken over: nothing is to be mended in it.
+    #expect(!beside.output.contains("Mend") && !beside.output.contains("goes on"))
+    #expect(try card.read("etc/site.ini") == Self.gateway)
+    #expect(try card.read("boot/cairn-errors.txt") == beside.output)
+    try FileManager.default.removeItem(at: card.url("boot/cairn.ini.txt"))
+    #expect(try card.apply().output.isEmpty)
+    #expect(!card.has("boot/cairn-errors.txt"))
+  }
+
   /// Each is refused, says why, and leaves what held before.
   @Test(arguments: [
     ("[gateway]\nurl = https://g.example\n", "cairn.ini:1: public_key is missing"),
@@ -108,6 +136,8 @@ import Testing
     (gateway + "[wireless]\npassphrase = 1234567\n", "cairn.ini:5: passphrase"),
     (gateway + "[wireless]\ncountry = ch\n", "cairn.ini:5: country"),
     (gateway + "[wireless]\nname = \u{1}\n", "cairn.ini:5: a control character"),
+    (gateway + "[wireless]\nname = a\tb\n", "cairn.ini:5: a control character"),
+    (gateway + "[system]\nhost\u{7f}name = a\n", "cairn.ini:5: a control character"),
     (gateway + "[sensor.air]\nchip = bme\n", "cairn.ini:5: chip"),
     (gateway + "\u{0}", "cairn.ini:4: a NUL byte"), ("[gateway", "cairn.ini:1: not a heading"),
     ("", "[gateway]"), ("\u{feff}", "[gateway]"),
@@ -408,6 +438,8 @@ import Testing
         at: blocked.appending(path: "full"), withIntermediateDirectories: true)
       let ending = try card.apply()
       #expect(ending.status == 74, "\(name): \(ending.output)")
+      #expect(ending.output.contains("the node's own storage that fails"), "\(ending.output)")
+      #expect(!ending.output.contains("Mend cairn.ini"), "\(ending.output)")
       #expect(try card.read("boot/cairn.ini") == text, "\(name)")
       try FileManager.default.removeItem(at: blocked)
       #expect(try card.apply().status == 0, "\(name)")

@@ -115,7 +115,7 @@ class Growing(unittest.TestCase):
 class BootFile(unittest.TestCase):
     """When the boot partition is made writable, and what is started."""
 
-    def run_it(self, statuses, remount=0, site="", wireless=""):
+    def run_it(self, statuses, remount=0, site="", wireless="", programs=()):
         """The programs that were run, and the status; `cairn` ends with one status after the other."""
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(f"{folder}/bin")
@@ -124,7 +124,7 @@ class BootFile(unittest.TestCase):
                     file.write(f"{status}\n")
             programs = {"cairn": f'n=$(cat {folder}/count 2>/dev/null || echo 0)\necho $((n + 1)) >{folder}/count\n'
                                  f'exit "$(cat {folder}/status$n)"',
-                        "mount": f'case "$*" in *rw*) exit {remount} ;; esac', "sync": "", "systemctl": ""}
+                        "mount": f'case "$*" in *rw*) exit {remount} ;; esac', "sync": "", "systemctl": "", **dict(programs)}
             for name, body in programs.items():
                 with open(f"{folder}/bin/{name}", "w") as file:
                     file.write(f'{SHELL}echo "{name} $*" >>{folder}/ran\n{body}\n')
@@ -167,6 +167,21 @@ class BootFile(unittest.TestCase):
                              [f"systemctl --no-block start cairn-uplink-{unit}.service"])
         self.assertEqual(self.run_it([0], wireless="network={}")[0][1:],
                          ["systemctl --no-block start cairn-wireless.service"])
+
+
+    def test_a_site_file_with_an_invite_is_for_the_node_s_programs_alone(self):
+        for site, closed in (("[gateway]\n[enrolment]\nauthorization_first = AA\n", True),
+                             ("[enrolment]\n\tauthorization_second=AA\n", True), ("[gateway]\nurl = x\n", False),
+                             ("#authorization_first = AA\n", False)):
+            ran, ended = self.run_it([0], site=site, programs={"chgrp": "", "chmod": ""})
+            changes = [line.rsplit("/", 1)[0].rsplit(" ", 1)[0] + " " + line.rsplit("/", 1)[1] for line in ran
+                       if line.startswith("ch")]
+            # Its group first: a moment later it would be nobody's.
+            self.assertEqual(changes, ["chgrp cairn site.ini", "chmod 640 site.ini"] if closed else [])
+
+    def test_a_group_that_is_missing_closes_no_file(self):
+        ran, _ = self.run_it([0], site="authorization_first = AA\n", programs={"chgrp": "exit 1", "chmod": ""})
+        self.assertNotIn("chmod", " ".join(ran))
 
 
 class Partitions(unittest.TestCase):
