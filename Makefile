@@ -99,7 +99,8 @@ archive: ## the archive of the last `make run`: exported, and verified by cairn-
 test: ship outside ## every test
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(BROKER_PACKAGES)"
 	swift build --build-tests
-	swift test --skip-build
+	@rm -rf $(BUILD)/standings
+	CAIRN_ARCHIVES=$(CURDIR)/$(BUILD)/standings swift test --skip-build
 	$(MAKE) test-optimised
 	$(MAKE) test-cross
 	$(MAKE) test-image
@@ -111,6 +112,7 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/documents.py
 	$(PYTHON) Tests/Outside/coverage.py
 	$(PYTHON) Tests/Outside/coverage_archive.py Tests/Outside/beacons
+	$(PYTHON) Tests/Outside/coverage_statistics.py $(BUILD)/standings/*
 	$(MAKE) test-services
 	@# A sandbox that allows no mounts at all can't have a Debian root of its own.
 	@if unshare --mount true || unshare --user --map-root-user --mount true; then $(MAKE) test-packages; \

@@ -224,7 +224,8 @@ let hostTargets: [Target] = [
   module(
     "Archive",
     [
-      "CoverageVerifier", "HostCryptography", "Verifier", "Identity", "Proofs", "Records", "CBOR",
+      "CoverageStatistics", "CoverageVerifier", "HostCryptography", "Verifier", "Identity",
+      "Proofs", "Records", "CBOR",
       "FixedMemory",
     ], strict
   ),
@@ -232,7 +233,8 @@ let hostTargets: [Target] = [
     "CoverageVerifier",
     ["Coverage", "LoRa", "Identity", "Proofs", "Records", "CBOR", "FixedMemory"], strict),
   module("HeliumFormats", ["Proofs", "Records", "FixedMemory"], strict),
-  module("CoverageStatistics", ["CoverageVerifier", "LoRa", "Identity", "Proofs"], strict),
+  module(
+    "CoverageStatistics", ["CoverageVerifier", "Coverage", "LoRa", "Identity", "Proofs"], strict),
   module(
     "Attackers",
     [
@@ -243,15 +245,15 @@ let hostTargets: [Target] = [
   module(
     "GatewayStore",
     [
-      "Archive", "CoverageVerifier", "Coverage", "HostCryptography", "Verifier", "Identity",
-      "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "CLinux",
+      "Archive", "CoverageStatistics", "CoverageVerifier", "Coverage", "HostCryptography",
+      "Verifier", "Identity", "Proofs", "Records", "CBOR", "FixedMemory", "Signers", "CLinux",
       .product(name: "GRDB", package: "GRDB.swift"),
     ], strict),
   module(
     "GatewayServer",
     [
-      "GatewayStore", "Coverage", "CoverageVerifier", "Verifier", "Identity", "Proofs",
-      "Records", "CBOR", "FixedMemory", "MQTTTransport",
+      "GatewayStore", "CoverageStatistics", "Coverage", "CoverageVerifier", "Verifier", "Identity",
+      "Proofs", "Records", "CBOR", "FixedMemory", "MQTTTransport",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdCore", package: "hummingbird"),
       .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -387,7 +389,8 @@ let hostTests: [Target] = [
   tests(
     "GatewayServer",
     [
-      "GatewayServer", "GatewayStore", "Coverage", "CoverageVerifier", "Verifier", "Identity",
+      "GatewayServer", "GatewayStore", "Archive", "CoverageStatistics", "Coverage",
+      "CoverageVerifier", "LoRa", "Verifier", "Identity",
       "Proofs", "Records", "Signers", "CBOR", "FixedMemory",
       .product(name: "Hummingbird", package: "hummingbird"),
       .product(name: "HummingbirdTesting", package: "hummingbird"),

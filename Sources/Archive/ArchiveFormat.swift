@@ -11,6 +11,7 @@ import Proofs
 ///     batches.cbor-seq    [1, index of the receipt's leaf or null, batch], …   in the log's order
 ///                         [1, index or null, batch, [leaf, …]], …              with leaves that are not shown yet
 ///     verdicts.cbor-seq   [1, key hash, number, verdict], …                    by number and key; may be missing
+///     standings.cbor-seq  [1, region, window, from, node, standing], …         by period and node; may be missing
 public enum ArchiveFormat {
   public static var version: Int64 { 1 }
 
@@ -21,6 +22,8 @@ public enum ArchiveFormat {
     case batches = "batches.cbor-seq"
     /// Of an archive in which something speaks of a beacon.
     case verdicts = "verdicts.cbor-seq"
+    /// Of one in which a period has nodes.
+    case standings = "standings.cbor-seq"
 
     /// The files of every archive.
     public static var allCases: [File] { [.head, .log, .keys, .batches] }
@@ -34,6 +37,7 @@ public enum ArchiveFormat {
       case .keys: 38
       case .batches: 19 + Batch.maximumByteCountWithSubtrees + 9 * Batch.maximumLeafCount
       case .verdicts: ArchiveFormat.maximumVerdictByteCount
+      case .standings: ArchiveFormat.maximumStandingByteCount
       }
     }
   }
@@ -92,7 +96,7 @@ public enum ArchiveFormat {
     }
   }
 
-  private static func encoded(_ byteCount: Int, _ encode: (inout CBOREncoder) -> Void) -> [UInt8] {
+  static func encoded(_ byteCount: Int, _ encode: (inout CBOREncoder) -> Void) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     let count = Self.encode(into: bytes.mutableSpan, encode)
     bytes.removeLast(byteCount - count)
@@ -150,7 +154,7 @@ public enum ArchiveFormat {
     return leaves
   }
 
-  private static func expectHead(_ decoder: inout CBORDecoder, count expected: Int = 3)
+  static func expectHead(_ decoder: inout CBORDecoder, count expected: Int = 3)
     throws(CBORDecoder.Failure)
   {
     guard try head(&decoder) == expected else { throw .outsideFormat }

@@ -35,7 +35,9 @@ extension ArchiveReport {
       ("keyChanges", "\(counts.keyChanges)"), ("forkCount", "\(counts.forks)"),
       ("keptHeads", "\(counts.keptHeads)"), ("agreeingHeads", "\(counts.agreeingHeads)"),
       ("beacons", "\(counts.beacons)"), ("soundBeacons", "\(counts.soundBeacons)"),
-      ("countedWitnesses", "\(counts.countedWitnesses)"),
+      ("countedWitnesses", "\(counts.countedWitnesses)"), ("periods", "\(counts.periods)"),
+      ("standings", "\(counts.standings)"), ("loweredStandings", "\(counts.loweredStandings)"),
+      ("largePeriods", "\(counts.largePeriods)"),
     ]
   }
 

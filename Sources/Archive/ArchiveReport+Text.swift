@@ -112,6 +112,16 @@ extension ArchiveReport {
             + "\(counts.countedWitnesses) witnesses count"
         ))
     }
+    if counts.periods > 0 {
+      rows.append(
+        (
+          "standings",
+          "\(counts.standings) of nodes in \(counts.periods) periods, "
+            + "\(counts.loweredStandings) lowered"
+            + (counts.largePeriods > 0
+              ? "; \(counts.largePeriods) periods are too large to be judged" : "")
+        ))
+    }
     return rows
   }
 

@@ -37,6 +37,12 @@ public struct ArchiveReport: Sendable {
     public var beacons = 0
     public var soundBeacons = 0
     public var countedWitnesses = 0
+    /// Periods whose nodes were judged, those nodes, and of them those whose weight is lowered.
+    public var periods = 0
+    public var standings = 0
+    public var loweredStandings = 0
+    /// Periods with more than is looked at: nobody is judged.
+    public var largePeriods = 0
   }
 
   public internal(set) var findings: [Finding] = []

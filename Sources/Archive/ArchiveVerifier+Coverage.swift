@@ -56,8 +56,11 @@ extension ArchiveVerifier {
     }
     var told = try ToldVerdicts(SequenceReader(optional: .verdicts, in: folder))
     let links = VerifiedLinks()
+    var standings = FoundStandings(book, asOfUTCMilliseconds: lastUTC, links)
     for name in book.beacons {
-      let verdict = CoverageVerdict.judge(book.evidence(name), links: links)
+      let evidence = book.evidence(name)
+      let verdict = CoverageVerdict.judge(evidence, links: links)
+      standings.add(verdict, name, evidence)
       report.counts.beacons += 1
       if verdict.outcome == .sound { report.counts.soundBeacons += 1 }
       report.counts.countedWitnesses += verdict.witnesses.count(where: \.counts)
@@ -76,6 +79,7 @@ extension ArchiveVerifier {
       tellUnknown(item)
       told.take()
     }
+    try compare(standings)
   }
 
   private func tellUnknown(_ told: ToldVerdict) {

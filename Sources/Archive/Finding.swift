@@ -62,6 +62,8 @@ public struct Finding: Equatable, Sendable {
     case backdated = "backdated"
     case verdictsDamaged = "verdicts-damaged"
     case verdictDiffers = "verdict-differs"
+    case standingsDamaged = "standings-damaged"
+    case standingDiffers = "standing-differs"
     case withheldLong = "withheld-long"
     // Heads that somebody kept.
     case twoHistories = "two-histories"
@@ -106,7 +108,7 @@ extension Finding.Name {
     switch self {
     case .logDamaged, .keysDamaged, .batchesDamaged, .headDamaged, .headMismatch, .headUnsigned,
       .gatewayForeign, .keyMissing, .batchMissing, .batchMisplaced, .batchDamaged, .receiptMissing,
-      .verdictsDamaged, .verdictDiffers:
+      .verdictsDamaged, .verdictDiffers, .standingsDamaged, .standingDiffers:
       .damage
     case .firstLeaf, .keyChangeRefused, .timeBackwards, .receiptUnsigned, .receiptDevice,
       .receiptPosition, .receiptRepeated, .receiptAhead, .batchRefused, .keyClosed,
@@ -176,6 +178,9 @@ extension Finding.Name {
       "the batch holds a challenge that did not exist yet at the time or place of its receipt"
     case .verdictsDamaged: "what the gateway says of a beacon can't be read"
     case .verdictDiffers: "what the archive shows of a beacon is not what the gateway says of it"
+    case .standingsDamaged: "what the gateway says of a node can't be read"
+    case .standingDiffers:
+      "what the archive shows of a node over time is not what the gateway says of it"
     case .withheldLong: "leaves that it had to show by then are only hashes: verdicts may be others"
     case .twoHistories: "the gateway signed two logs that can't be one"
     case .headBeyond: "it was signed for a later state of the log: a newer archive tells"

@@ -7,6 +7,8 @@ import CoverageVerifier
 /// - **the same ways**: what is lost from both to each of those who hear them. Two places have hills and houses of
 ///   their own; from one place the ways differ by one constant, whatever power was said.
 struct OneRadio {
+  /// The place of another node in the period.
+  static let otherFigure = "other"
   static let fadingName = "receptions are its own"
   static let waysName = "its ways are not another's"
   /// Claimed places nearer than this are those of neighbours who can't be told apart.
@@ -175,7 +177,8 @@ struct OneRadio {
   func check(_ node: Int) -> [VerdictCheck] {
     let own = fading[node]
     let figures = [
-      VerdictCheck.Figure("scorePermille", own?.score), VerdictCheck.Figure("other", own?.other),
+      VerdictCheck.Figure("scorePermille", own?.score),
+      VerdictCheck.Figure(Self.otherFigure, own?.other),
       VerdictCheck.Figure("frames", own?.frames),
       VerdictCheck.Figure("agreePermille", own?.permille),
       VerdictCheck.Figure("limitPermille", Self.fadingLimit),
@@ -186,7 +189,7 @@ struct OneRadio {
     let way = ways[node]
     let wayFigures = [
       VerdictCheck.Figure("ways", way?.ways), VerdictCheck.Figure("alike", way?.alike),
-      VerdictCheck.Figure("other", way?.other),
+      VerdictCheck.Figure(Self.otherFigure, way?.other),
     ]
     let isApart = way.map { $0.chance > Self.leastChance }
     func outcome(_ isRight: Bool?) -> VerdictCheck.Outcome {

@@ -18,8 +18,42 @@ extension CoverageBook {
   public static let maximumFixCount = 1_024
   public static let maximumAirtimeCount = 4_096
 
-  /// Everything that decides about a beacon. Of a number that the log has no challenge of it says that.
-  public func evidence(_ name: BeaconName) -> BeaconEvidence {
+  /// When the reveal of this number is due; nil when no challenge asks for a beacon.
+  public func revealUTCMilliseconds(_ number: UInt32) -> Int64? {
+    challenge(number).flatMap { BeaconOrder($0.challenge)?.window.revealUTCMilliseconds }
+  }
+
+  /// A node as it was known at a moment.
+  public struct KnownNode: Equatable, Sendable {
+    public let node: Digest
+    /// The newest of the node.
+    public let owner: Digest?
+    /// Of the enrolment in force.
+    public let place: Place?
+    public let radio: RadioSetup?
+    public let loggedUTCMilliseconds: Int64
+  }
+
+  /// The node behind a key, by the newest enrolment under any of its keys that the log had then; nil: this key had none.
+  public func node(of keyHash: Digest, atUTCMilliseconds moment: Int64) -> KnownNode? {
+    guard let device = device(keyHash), let node = device.node,
+      device.enrolments.contains(where: { $0.loggedUTCMilliseconds <= moment })
+    else { return nil }
+    let all = keys(ofNode: node).flatMap(\.enrolments)
+      .filter { $0.loggedUTCMilliseconds <= moment }
+    let newest = all.max {
+      ($0.loggedUTCMilliseconds, $0.enrolment.version)
+        < ($1.loggedUTCMilliseconds, $1.enrolment.version)
+    }
+    guard let newest else { return nil }
+    return KnownNode(
+      node: node, owner: device.owner, place: newest.enrolment.place,
+      radio: newest.enrolment.radio, loggedUTCMilliseconds: newest.loggedUTCMilliseconds)
+  }
+
+  /// Everything that decides about a beacon. Of a number that the log has no challenge of it says that. `hearers`: with
+  /// those who may have heard it; a draw needs none.
+  public func evidence(_ name: BeaconName, hearers: Bool = true) -> BeaconEvidence {
     let logged = challenges[name.number] ?? []
     let challenge = logged.first
     let order = challenge.flatMap { BeaconOrder($0.challenge) }
@@ -39,8 +73,9 @@ extension CoverageBook {
         .map { archived($0, sender) },
       sents: own.map { archived($0, sender) },
       reveals: reveals(sender, name.number, order).map { archived($0, sender) },
-      airtimes: airtimes(sender, name.number, before: own.first),
-      witnesses: witnesses(of: name, order), listeners: listeners(of: name))
+      airtimes: hearers ? airtimes(sender, name.number, before: own.first) : [],
+      witnesses: hearers ? witnesses(of: name, order) : [],
+      listeners: hearers ? listeners(of: name) : [])
   }
 
   private func challengeEvidence(_ number: UInt32, _ logged: [LoggedChallenge])
@@ -152,8 +187,7 @@ extension CoverageBook {
       let second = right.held.source.receiptUTCMilliseconds ?? .max
       guard first == second else { return first < second }
       guard left.device == right.device else {
-        return devices[left.device].keyHash.hexadecimal
-          < devices[right.device].keyHash.hexadecimal
+        return devices[left.device].keyHash.precedes(devices[right.device].keyHash)
       }
       return Held.precedes(left.held, right.held)
     }

@@ -22,7 +22,7 @@ public struct BeaconName: Hashable, Sendable {
   /// By number, then by key.
   public static func precedes(_ left: BeaconName, _ right: BeaconName) -> Bool {
     guard left.number == right.number else { return left.number < right.number }
-    return left.keyHash.hexadecimal < right.keyHash.hexadecimal
+    return left.keyHash.precedes(right.keyHash)
   }
 
   /// "key.number", as it stands in the address of a verdict.
@@ -146,6 +146,8 @@ public struct CoverageBook: Sendable {
 
   private(set) var devices: [Device] = []
   private var places: [BeaconName: Int] = [:]
+  /// Devices by their node's id, under number 0.
+  private var nodes: [BeaconName: [Int]] = [:]
   private(set) var challenges: [UInt32: [LoggedChallenge]] = [:]
   private(set) var witnesses: [UInt64: [(device: Int, held: Held<BeaconWitness>)]] = [:]
   private(set) var listeners: [UInt32: [(device: Int, held: Held<ListenRecord>)]] = [:]
@@ -188,8 +190,16 @@ public struct CoverageBook: Sendable {
 
   public mutating func setNode(of keyHash: Digest, node: Digest, owner: Digest?) {
     let index = place(keyHash)
+    if devices[index].node == nil {
+      nodes[BeaconName(keyHash: node, number: 0), default: []].append(index)
+    }
     devices[index].node = node
     devices[index].owner = owner
+  }
+
+  /// All that the book has of a node, under each of its keys.
+  func keys(ofNode node: Digest) -> [Device] {
+    (nodes[BeaconName(keyHash: node, number: 0)] ?? []).map { devices[$0] }
   }
 
   /// The first time counts.
@@ -264,6 +274,9 @@ public struct CoverageBook: Sendable {
 
   /// The challenge of this number that the log had first.
   public func challenge(_ number: UInt32) -> LoggedChallenge? { challenges[number]?.first }
+
+  /// Numbers of all challenges, ascending.
+  public var challengeNumbers: [UInt32] { challenges.keys.sorted() }
 
   /// A leaf of kinds 8 to 10 speaks of this beacon.
   public func has(_ name: BeaconName) -> Bool { named.contains(name) }

@@ -42,6 +42,17 @@ struct SenderJudgement {
     try transmission(order, draw, intent, &list)
   }
 
+  /// What the chain drew for the window, whatever became of the beacon; nil while no reveal shows it.
+  mutating func drawn() -> (order: BeaconOrder, draw: BeaconDraw)? {
+    var list = CheckList()
+    do throws(CheckList.Failed) {
+      let order = try challenge(&list)
+      try list.identity(evidence.sender, order.window.startUTCMilliseconds)
+      try reveal(order, try chain(order, &list), &list)
+      return draw.map { (order, $0) }
+    } catch { return nil }
+  }
+
   private func challenge(_ list: inout CheckList) throws(CheckList.Failed) -> BeaconOrder {
     let given = evidence.challenge
     try list.check(

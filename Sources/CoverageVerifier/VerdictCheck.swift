@@ -76,15 +76,23 @@ public struct VerdictCheck: Codable, Equatable, Sendable {
 }
 
 extension FixedBytes {
-  /// Lower case, two digits a byte, as verdicts write it.
+  /// Lower case, two digits a byte, as verdicts write it. A verdict has some twenty of them.
   var hexadecimal: String {
-    let digits = Array("0123456789abcdef")
-    var text = ""
+    var digits: [UInt8] = []
+    digits.reserveCapacity(2 * count)
     for index in 0..<count {
-      text.append(digits[Int(self[index] >> 4)])
-      text.append(digits[Int(self[index] & 15)])
+      digits.append(Self.digit(self[index] >> 4))
+      digits.append(Self.digit(self[index] & 15))
     }
-    return text
+    return String(decoding: digits, as: UTF8.self)
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+
+  /// As their hexadecimal digits, and as numbers.
+  func precedes(_ other: Self) -> Bool {
+    for index in 0..<count where self[index] != other[index] { return self[index] < other[index] }
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// UTC milliseconds as RFC 3339 writes them, and back. Computed with integers.
-enum CalendarTime {
+public enum CalendarTime {
   /// "2026-11-22T08:15:30.250Z"; nil outside the years 0 to 9999.
   static func text(utcMilliseconds: Int64) -> String? {
     let day: Int64 = 86_400_000
@@ -15,7 +15,7 @@ enum CalendarTime {
   }
 
   /// UTC milliseconds of an RFC 3339 time, or of a plain number of milliseconds.
-  static func milliseconds(_ text: String) -> Int64? {
+  public static func milliseconds(_ text: String) -> Int64? {
     if let number = Int64(text) { return number }
     for includesFraction in [true, false] {
       let style = Date.ISO8601FormatStyle(includingFractionalSeconds: includesFraction)

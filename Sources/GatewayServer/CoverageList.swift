@@ -13,10 +13,14 @@ public enum CoverageList {
     judged.window.map { $0.revealUTCMilliseconds <= now } ?? true
   }
 
-  /// `{"beacons":[…]}` on one line.
-  public static func json(_ beacons: [JudgedBeacon], atUTCMilliseconds now: Int64) -> String {
+  /// `{"beacons":[…],"periods":[…]}` on one line; `node`: standings of this one only.
+  public static func json(
+    _ beacons: [JudgedBeacon], _ periods: [PeriodStandings], node: String? = nil,
+    atUTCMilliseconds now: Int64
+  ) -> String {
     JSONText.object([
-      ("beacons", .array(beacons.map { CoverageJSON.beacon($0, isOpen: isOpen($0, at: now)) }))
+      ("beacons", .array(beacons.map { CoverageJSON.beacon($0, isOpen: isOpen($0, at: now)) })),
+      ("periods", StandingList.json(periods, node: node)),
     ]).line
   }
 

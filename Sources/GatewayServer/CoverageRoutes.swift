@@ -8,15 +8,19 @@ import Proofs
 /// What beacons are worth, recomputed for every answer (docs/gateway.md, "Coverage").
 struct CoverageRoutes: Sendable {
   private let store: GatewayStore
+  private let standings: CoverageStandings
   private let now: @Sendable () -> Int64
 
-  init(_ gateway: Gateway, now: @escaping @Sendable () -> Int64) {
+  init(
+    _ gateway: Gateway, _ standings: CoverageStandings, now: @escaping @Sendable () -> Int64
+  ) {
     store = gateway.store
+    self.standings = standings
     self.now = now
   }
 
   func add(to router: Router<GatewayRequestContext>) {
-    router.read("/v1/coverage") { request, _ in try self.coverage(request) }
+    router.read("/v1/coverage") { request, _ in try await self.coverage(request) }
     router.read("/v1/verdicts/{id}") { try self.verdict($0, $1) }
   }
 
@@ -49,7 +53,7 @@ struct CoverageRoutes: Sendable {
     CoverageList.isOpen(judged, at: now())
   }
 
-  private func coverage(_ request: Request) throws -> Response {
+  private func coverage(_ request: Request) async throws -> Response {
     let reader = try QueryReader(
       request, allowed: ["device", "from", "to", "after", "limit", "order"])
     _ = try request.negotiated([MediaType.json])
@@ -73,9 +77,10 @@ struct CoverageRoutes: Sendable {
     if let device = reader.text("device") { query.keys = try keys(device) }
     let found = try store.beacons(query)
     let shown = Array(found.prefix(limit))
+    let periods = shown.isEmpty ? [] : try await standings.newest()
     return .json(
       .object([
-        ("nodes", .array(try nodes(shown, query))),
+        ("nodes", .array(try nodes(shown, query, periods))),
         ("beacons", .array(shown.map { CoverageJSON.beacon($0, isOpen: isOpen($0)) })),
         ("next", found.count > limit ? shown.last.map { .text($0.name.text) } ?? .null : .null),
       ]))
@@ -95,7 +100,9 @@ struct CoverageRoutes: Sendable {
   }
 
   /// One line for each sender of these beacons.
-  private func nodes(_ shown: [JudgedBeacon], _ query: CoverageQuery) throws -> [JSONText] {
+  private func nodes(
+    _ shown: [JudgedBeacon], _ query: CoverageQuery, _ periods: [PeriodStandings]
+  ) throws -> [JSONText] {
     let byKey = Dictionary(grouping: shown) { $0.verdict.key }
     var dues: [String: Int] = [:]
     return try byKey.sorted { $0.key < $1.key }.map { key, all in
@@ -130,7 +137,18 @@ struct CoverageRoutes: Sendable {
           "witnessReasons",
           CoverageJSON.counts(verdicts.flatMap { $0.witnesses.compactMap { $0.reason?.rawValue } })
         ),
+        ("standing", standing(of: verdicts.lazy.compactMap(\.node).first, in: periods)),
       ])
     }
+  }
+
+  /// In the newest period that has it; null where none has.
+  private func standing(of node: String?, in periods: [PeriodStandings]) -> JSONText {
+    for period in periods {
+      guard let standing = period.judged.nodes.first(where: { $0.node == node }) else { continue }
+      return .object(
+        [("period", .object(StandingJSON.period(period)))] + StandingJSON.standing(standing))
+    }
+    return .null
   }
 }

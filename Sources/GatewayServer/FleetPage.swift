@@ -12,11 +12,16 @@ struct FleetPage: Sendable {
 
   private let gateway: Gateway
   private let counts: VerdictCounts
+  private let standings: CoverageStandings
   private let now: @Sendable () -> Int64
 
-  init(_ gateway: Gateway, counts: VerdictCounts, now: @escaping @Sendable () -> Int64) {
+  init(
+    _ gateway: Gateway, counts: VerdictCounts, standings: CoverageStandings? = nil,
+    now: @escaping @Sendable () -> Int64
+  ) {
     self.gateway = gateway
     self.counts = counts
+    self.standings = standings ?? CoverageStandings(gateway.store, now: now)
     self.now = now
   }
 
@@ -66,7 +71,9 @@ struct FleetPage: Sendable {
       html += "<p class=\"empty\">Shown are those of the \(heard.count) keys heard last of "
       html += "\(totals.devices); <a href=\"/v1/devices\">all of them</a> as JSON.</p>"
     }
-    html += try Self.coverage(gateway.store, now: time)
+    let beacons = try Self.coverage(gateway.store, now: time)
+    // Without beacons nobody stands anywhere.
+    html += beacons.isEmpty ? "" : beacons + Self.standings(standings.known())
     html += Self.refusals(verdicts)
     return html + "</main>" + (try footer()) + "</body></html>\n"
   }

@@ -79,9 +79,11 @@ public struct GatewayApplication: Sendable {
     PeopleRoutes(gateway, broker: brokerCounts, now: now).add(to: router)
     LogRoutes(gateway, events: events, counts: counts, now: now).add(to: router)
     NodeRoutes(gateway).add(to: router)
-    CoverageRoutes(gateway, now: now).add(to: router)
+    let standings = CoverageStandings(gateway.store, now: now)
+    CoverageRoutes(gateway, standings, now: now).add(to: router)
+    StandingRoutes(gateway, standings).add(to: router)
     Metrics(gateway, counts: counts, broker: brokerCounts, now: now).add(to: router)
-    FleetPage(gateway, counts: counts, now: now).add(to: router)
+    FleetPage(gateway, counts: counts, standings: standings, now: now).add(to: router)
     return router
   }
 

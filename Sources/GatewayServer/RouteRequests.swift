@@ -38,11 +38,11 @@ extension Router<GatewayRequestContext> {
   /// allowed. HEAD is a GET without its body.
   func read(
     _ path: String,
-    _ handler: @escaping @Sendable (Request, GatewayRequestContext) throws -> Response
+    _ handler: @escaping @Sendable (Request, GatewayRequestContext) async throws -> Response
   ) {
-    get(RouterPath(path)) { request, context in try handler(request, context) }
+    get(RouterPath(path)) { request, context in try await handler(request, context) }
     head(RouterPath(path)) { request, context in
-      let whole = try handler(request, context)
+      let whole = try await handler(request, context)
       var headers = whole.headers
       headers[.contentLength] = whole.body.contentLength.map { String($0) }
       return Response(status: whole.status, headers: headers, body: .init())

@@ -18,6 +18,8 @@ struct CoverageGatherer {
   private var devices: [BeaconName: Int64?] = [:]
   private var witnessed: Set<UInt64> = []
   private var numbers: Set<UInt32> = []
+  /// Of which only the challenge was looked for.
+  private var drawn: Set<UInt32> = []
   private var added: Set<LeafPlace> = []
   private var hasGaps: Set<Int64> = []
 
@@ -52,6 +54,16 @@ struct CoverageGatherer {
     if witnessed.insert(frame).inserted { try gatherWitnesses(frame, name.number) }
   }
 
+  /// What a draw of this key needs: challenge, documents, sent leaves and reveals.
+  mutating func gatherDraw(_ name: BeaconName) throws {
+    if drawn.insert(name.number).inserted, !numbers.contains(name.number) {
+      try gatherChallenge(name.number)
+    }
+    guard let device = try gatherDevice(name.keyHash) else { return }
+    try gatherOwn(name, device)
+    try gatherReveals(name, device)
+  }
+
   private mutating func gatherChallenge(_ number: UInt32) throws {
     let row = try Row.fetchOne(
       database,
@@ -74,17 +86,32 @@ struct CoverageGatherer {
     let found = try Device.find(database, keyHash: keyHash)
     devices[name] = .some(found?.id)
     guard let device = found else { return nil }
+    try gatherDocuments(of: device.id, keyHash)
+    guard let node = try StoredNode.find(database, ofDevice: device.id) else { return device.id }
+    set(node, of: keyHash)
+    // Where it stands may be told under another of its keys.
+    for other in try node.allKeys(database) where other.keyHash != keyHash {
+      let name = BeaconName(keyHash: other.keyHash, number: 0)
+      guard devices[name] == nil else { continue }
+      devices[name] = .some(other.id)
+      try gatherDocuments(of: other.id, other.keyHash)
+      set(node, of: other.keyHash)
+    }
+    return device.id
+  }
+
+  private mutating func set(_ node: StoredNode, of keyHash: Digest) {
+    book.setNode(of: keyHash, node: node.rules.id, owner: node.rules.ownerKey?.hash)
+  }
+
+  private mutating func gatherDocuments(of device: Int64, _ keyHash: Digest) throws {
     let rows = try Row.fetchCursor(
       database,
       sql: """
         SELECT log.bytes FROM log_device JOIN log ON log.id = log_device.leaf
         WHERE log_device.device = ? ORDER BY log_device.leaf
-        """, arguments: [device.id])
+        """, arguments: [device])
     while let row = try rows.next() { try add(logLeaf: Array(row[0] as Data), of: keyHash) }
-    if let node = try StoredNode.find(database, ofDevice: device.id) {
-      book.setNode(of: keyHash, node: node.rules.id, owner: node.rules.ownerKey?.hash)
-    }
-    return device.id
   }
 
   private mutating func add(logLeaf bytes: [UInt8], of keyHash: Digest) throws {

@@ -1,4 +1,5 @@
 import Archive
+import CoverageStatistics
 import CoverageVerifier
 import FixedMemory
 import Foundation
@@ -94,6 +95,7 @@ private struct Exporter {
     try writeKeys()
     let hidden = try writeBatches(end)
     try writeVerdicts(hidden)
+    try writeStandings(hidden, end)
     try writer.begin(.head)
     try writer.append(try Self.head(end, signedWith: &key))
     try writer.finish()
@@ -197,6 +199,23 @@ private struct Exporter {
       }
       guard names.count == query.limit, let last = names.last else { return }
       query.after = last
+    }
+  }
+
+  /// What the gateway says of every node, by period and node, as of the newest leaf.
+  private func writeStandings(_ hidden: HiddenLeaves, _ end: GatewayLog.End) throws {
+    let asOf = end.utcMilliseconds
+    var reader = SurveyReader(
+      database, asOfUTCMilliseconds: asOf, VerifiedLinks(), hidden: hidden)
+    var hasBegun = false
+    for period in try SurveyReader.periods(asOfUTCMilliseconds: asOf, database) {
+      for standing in try reader.survey(period).judged().nodes {
+        let json = try standing.json
+        guard let item = ArchiveFormat.item(ofStanding: json, of: standing) else { continue }
+        if !hasBegun { try writer.begin(.standings) }
+        hasBegun = true
+        try writer.append(item)
+      }
     }
   }
 

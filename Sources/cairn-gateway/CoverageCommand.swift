@@ -12,8 +12,9 @@ struct CoverageCommand: ParsableCommand {
     abstract: "List beacons: who heard whom, how well, and what it is worth.",
     discussion: """
       Reads the store of a gateway that runs or not, and changes nothing. Newest first. Of a beacon whose reveal is \
-      not due it says only when it will be. The verdicts are those of docs/coverage-protocol.md; /v1/verdicts/ID has \
-      every check of one.
+      not due it says only when it will be. Then what each node weighs over time, and why it is lowered; with --device \
+      every check. Verdicts and statistics are those of docs/coverage-protocol.md; /v1/verdicts/ID has every check of \
+      one, /v1/devices/ID/coverage what a node's statistics rest on.
       """)
 
   @Option(help: ArgumentHelp("Folder of the store.", valueName: "folder"))
@@ -30,6 +31,11 @@ struct CoverageCommand: ParsableCommand {
   @Flag(help: "Also those whose reveal is not due.")
   var all = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Nodes in the period of this time instead of the newest complete one.", valueName: "time"))
+  var at: String?
+
   @Flag(help: "One JSON object.")
   var json = false
 
@@ -43,29 +49,69 @@ struct CoverageCommand: ParsableCommand {
     do throws(OperatorError) {
       let now = Int64(Date().timeIntervalSince1970 * 1000)
       let beacons = try found(now)
+      let node = try node()
+      let periods = try standings(now)
       if json {
-        try StandardOutput.answer(CoverageList.json(beacons, atUTCMilliseconds: now) + "\n")
-      } else if beacons.isEmpty {
+        try StandardOutput.answer(
+          CoverageList.json(beacons, periods, node: node, atUTCMilliseconds: now) + "\n")
+        return
+      }
+      if beacons.isEmpty {
         try StandardOutput.answer("No beacon\(all ? "" : "'s reveal is due") yet.\n")
       } else {
         try StandardOutput.answer(CoverageList.text(beacons, atUTCMilliseconds: now))
       }
+      guard !periods.isEmpty else { return }
+      try StandardOutput.answer(
+        "\n" + StandingList.text(periods, node: node, hasColour: Self.hasColour))
     } catch {
       throw error.told()
     }
   }
 
-  private func found(_ now: Int64) throws(OperatorError) -> [JudgedBeacon] {
-    let store = data + "/gateway.sqlite"
-    guard FileManager.default.fileExists(atPath: store) else {
-      throw OperatorError(.data, "\(data) has no gateway.sqlite: it is not a gateway's folder")
+  private static var hasColour: Bool {
+    isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+  }
+
+  /// Of the device that is asked for; nil: of all. A device that nobody has enrolled has none, and no standing.
+  private func node() throws(OperatorError) -> String? {
+    guard let device else { return nil }
+    return try reading { store in
+      try GatewayStore.nodeID(ofDevice: device, storeAt: store) ?? ""
     }
+  }
+
+  private func standings(_ now: Int64) throws(OperatorError) -> [PeriodStandings] {
+    let moment: Int64?
+    if let at {
+      guard let time = CalendarTime.milliseconds(at) else {
+        throw OperatorError(.configuration, "--at is a time as 2026-11-28T12:00:00Z, not \(at)")
+      }
+      moment = time
+    } else {
+      moment = nil
+    }
+    return try reading {
+      try GatewayStore.standings(storeAt: $0, atUTCMilliseconds: now, containing: moment)
+    }
+  }
+
+  private func found(_ now: Int64) throws(OperatorError) -> [JudgedBeacon] {
     var query = CoverageQuery()
     query.limit = limit
     query.isNewestFirst = true
     query.dueUTCMilliseconds = all ? nil : now
+    let asked = query
+    return try reading { try GatewayStore.beacons(asked, ofDevice: device, storeAt: $0) }
+  }
+
+  private func reading<Value>(_ read: (String) throws -> Value) throws(OperatorError) -> Value {
+    let store = data + "/gateway.sqlite"
+    guard FileManager.default.fileExists(atPath: store) else {
+      throw OperatorError(.data, "\(data) has no gateway.sqlite: it is not a gateway's folder")
+    }
     do {
-      return try GatewayStore.beacons(query, ofDevice: device, storeAt: store)
+      return try read(store)
     } catch GatewayStore.CoverageFailure.noSuchDevice {
       throw OperatorError(
         .data,

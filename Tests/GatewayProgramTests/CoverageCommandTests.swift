@@ -49,12 +49,16 @@ import Testing
     var (status, words) = try GatewayProgram.run(["coverage", "--data", folder.path])
     #expect(status == 0 && words == "No beacon's reveal is due yet.\n")
     (status, words) = try GatewayProgram.run(["coverage", "--data", folder.path, "--json"])
-    #expect(status == 0 && words == "{\"beacons\":[]}\n")
+    #expect(status == 0 && words == "{\"beacons\":[],\"periods\":[]}\n")
     let stranger = String(repeating: "0", count: 64)
     (status, words) = try GatewayProgram.run([
       "coverage", "--data", folder.path, "--device", stranger,
     ])
     #expect(status == 73 && words.contains("is no device of this gateway"))
+    (status, words) = try GatewayProgram.run([
+      "coverage", "--data", folder.path, "--at", "soon",
+    ])
+    #expect(status == 78 && words.contains("--at is a time"))
     #expect(gateway.stop() == 0)
     (status, words) = try GatewayProgram.run(["coverage", "--data", folder.path + "/none"])
     #expect(status == 73 && words.contains("gateway.sqlite"))

@@ -39,10 +39,13 @@ final class TestNode {
     return Array(bytes.prefix(count))
   }
 
-  func enrolment(place: Place? = nil, _ authorization: [UInt8] = []) throws -> [UInt8] {
+  func enrolment(
+    place: Place? = nil, _ authorization: [UInt8] = [], anchor: Anchor? = nil,
+    radio: RadioSetup? = nil, previous: Digest? = nil
+  ) throws -> [UInt8] {
     let enrolment = Enrolment(
-      version: 1, previous: nil, deviceKey: publicKey, storage: .file, anchor: nil, place: place,
-      radio: nil, validFromUTCMilliseconds: nil)
+      version: previous == nil ? 1 : 2, previous: previous, deviceKey: publicKey, storage: .file,
+      anchor: anchor, place: place, radio: radio, validFromUTCMilliseconds: nil)
     return try signed(Enrolment.maximumMessageByteCount) {
       try enrolment.sign(authorization: authorization.span, with: &$0, into: $1).byteCount
     }
