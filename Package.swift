@@ -238,7 +238,7 @@ let hostTargets: [Target] = [
   module(
     "Attackers",
     [
-      "CoverageStatistics", "CoverageVerifier", "Coverage", "LoRa", "Simulation", "Identity",
+      "CoverageStatistics", "CoverageVerifier", "Coverage", "Air", "LoRa", "Simulation", "Identity",
       "Signers", "Verifier",
       "Proofs", "Records", "FixedMemory",
     ], strict),

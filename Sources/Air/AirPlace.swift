@@ -32,6 +32,13 @@ public struct AirPlace: Equatable, Sendable {
     return (surface * surface + height * height).squareRoot()
   }
 
+  /// Of the equator's crossing with the zero meridian, as on a map whose scale is right at this latitude.
+  var eastMetres: Double {
+    longitudeDegrees * .pi / 180 * Self.radiusMetres * cos(latitudeDegrees * .pi / 180)
+  }
+
+  var northMetres: Double { latitudeDegrees * .pi / 180 * Self.radiusMetres }
+
   /// A place so many metres away, in a direction counted from north over east.
   public func moved(metres: Double, bearingDegrees: Double) -> AirPlace {
     let radians = Double.pi / 180

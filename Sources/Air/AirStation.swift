@@ -34,9 +34,19 @@ public struct AirStation: Equatable, Sendable {
 
   /// −174 dBm/Hz + 10·log10(bandwidth) + noise figure, and what machines add.
   public func noiseDecibelMilliwatts(bandwidthHertz: UInt32) -> Double {
-    let thermal = -174 + 10 * log10(Double(bandwidthHertz)) + noiseFigureDecibels
+    let thermal = Self.thermalDecibelMilliwatts(
+      bandwidthHertz: bandwidthHertz, noiseFigureDecibels: noiseFigureDecibels)
     guard localNoiseDecibelMilliwatts > -.infinity else { return thermal }
     return Decibels.sum(thermal, localNoiseDecibelMilliwatts)
+  }
+}
+
+extension AirStation {
+  /// −174 dBm/Hz + 10·log10(bandwidth) + noise figure.
+  public static func thermalDecibelMilliwatts(
+    bandwidthHertz: UInt32, noiseFigureDecibels: Double
+  ) -> Double {
+    -174 + 10 * log10(Double(bandwidthHertz)) + noiseFigureDecibels
   }
 }
 
@@ -115,9 +125,11 @@ public struct AirFigureStyle: Equatable, Sendable {
     rssiStepDecibels: 0.5, snrStepDecibels: 0.25, snrRangeDecibels: -25...14, hasSNR: false,
     hasFrequencyError: false, showsWholeDecibels: true)
 
-  func rssi(_ decibels: Double) -> Int32 { told(decibels, step: rssiStepDecibels) }
+  /// As the radio tells it, hundredths of dBm.
+  public func rssi(_ decibels: Double) -> Int32 { told(decibels, step: rssiStepDecibels) }
 
-  func snr(_ decibels: Double) -> Int32? {
+  /// As the radio tells it, hundredths of a decibel; nil when it tells none.
+  public func snr(_ decibels: Double) -> Int32? {
     guard hasSNR else { return nil }
     let (low, high) = (snrRangeDecibels.lowerBound, snrRangeDecibels.upperBound)
     return told(min(high, max(low, decibels)), step: snrStepDecibels)

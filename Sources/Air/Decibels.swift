@@ -11,22 +11,22 @@ enum Decibels {
 
 /// A draw for each question: it depends on the seed and on what is asked, not on what was asked before. So a station
 /// more or less changes nothing between others.
-struct SeededDraw {
+public struct SeededDraw: Sendable {
   private var state: UInt64
 
-  init(seed: UInt64, _ about: UInt64...) {
+  public init(seed: UInt64, _ about: UInt64...) {
     state = seed
     for word in about { state = Self.mixed(state ^ Self.mixed(word &+ 0x9e37_79b9_7f4a_7c15)) }
   }
 
   /// 0 up to, and without, 1.
-  mutating func uniform() -> Double {
+  public mutating func uniform() -> Double {
     state &+= 0x9e37_79b9_7f4a_7c15
     return Double(Self.mixed(state) >> 11) * 0x1p-53
   }
 
   /// Of mean 0 and deviation 1 (Box and Muller, 1958).
-  mutating func normal() -> Double {
+  public mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())
   }

@@ -60,13 +60,11 @@ extension Medium {
   }
 
   private func isStrongEnough(_ lock: Lock, _ number: Int) -> Bool {
-    let lowest =
-      Double(
-        SignalPower.lowestSNRCentidecibels(
-          spreadingFactor: lock.transmission.channel.spreadingFactor)) / 100
-    let above = (lock.signal - lock.noise - lowest) / Self.edgeDecibels
     var draw = SeededDraw(seed: seed, 1, UInt64(lock.number), UInt64(number))
-    return draw.uniform() < 1 / (1 + exp(-above))
+    return draw.uniform()
+      < Propagation.chanceOfFinding(
+        signalDecibelMilliwatts: lock.signal, noiseDecibelMilliwatts: lock.noise,
+        spreadingFactor: lock.transmission.channel.spreadingFactor)
   }
 
   // MARK: - Heard, or not
@@ -133,22 +131,25 @@ extension Medium {
   /// imperfect orthogonality", IEEE Communications Letters 22, 2018).
   static func marginDecibels(_ channel: AirChannel, against other: AirChannel) -> Double {
     channel.hasChirps(of: other)
-      ? captureDecibels : -8 - 3 * (Double(channel.spreadingFactor) - 7)
+      ? Propagation.captureDecibels : -8 - 3 * (Double(channel.spreadingFactor) - 7)
   }
 
   // MARK: - Figures
 
   /// Without fading; the same in both directions when both send with the same power.
   public func pathLossDecibels(_ one: Int, _ other: Int, frequencyHertz: UInt32) -> Double {
-    let (near, far) = (stations[one], stations[other])
-    let loss = pathLoss.decibels(
-      metres: near.place.distanceMetres(to: far.place), frequencyHertz: Double(frequencyHertz),
-      heightsMetres: (near.place.antennaHeightMetres, far.place.antennaHeightMetres))
-    let deviation = pathLoss.shadowingDecibels
-    let (site, place) = (site(one), site(other))
-    guard deviation > 0, site != place else { return loss }
-    var draw = SeededDraw(seed: seed, 2, min(site, place), max(site, place))
-    return loss + deviation * draw.normal()
+    let (near, far) = (stations[one].place, stations[other].place)
+    return propagation.lossDecibels(
+      seed: seed, from: wayEnd(one), to: wayEnd(other), metres: near.distanceMetres(to: far),
+      frequencyHertz: Double(frequencyHertz))
+  }
+
+  private func wayEnd(_ number: Int) -> Propagation.End {
+    let place = stations[number].place
+    let ground = propagation.ground?.decibels(
+      seed: seed, eastMetres: place.eastMetres, northMetres: place.northMetres)
+    return Propagation.End(
+      site: site(number), heightMetres: place.antennaHeightMetres, groundDecibels: ground ?? 0)
   }
 
   /// A station without a site is one by itself; numbers of sites are far from those.
@@ -165,9 +166,9 @@ extension Medium {
     let mean =
       Double(frame.powerCentidecibelMilliwatts) / 100 + gains
       - pathLossDecibels(frame.sender, number, frequencyHertz: frame.channel.frequencyHertz)
-    guard fadingDecibels > 0 else { return mean }
+    guard propagation.fading != .normal(decibels: 0) else { return mean }
     var draw = SeededDraw(seed: seed, 3, UInt64(flight.number), UInt64(number))
-    return mean + fadingDecibels * draw.normal()
+    return mean + propagation.fadingDecibels(draw.normal(), draw.normal())
   }
 
   /// Sender's frequency less the receiver's, with what both oscillators are off.

@@ -14,7 +14,7 @@ import Foundation
 /// deaf to others.
 ///
 /// Left out: the time that waves take (3 µs for a kilometre), Doppler, directions of antennas, reflections that last
-/// (`fadingDecibels` draws anew for each frame), damaged frames.
+/// (fading is drawn anew for each frame), damaged frames.
 ///
 /// Invariants: `due` is ordered; every transmission that has not ended is in `onAir`; a station has at most as many
 /// frames in hand as it has demodulators.
@@ -27,15 +27,8 @@ public struct Medium: Sendable {
     case unknownStation
   }
 
-  /// A frame must be stronger by so much than what has chirps of the same slope.
-  public static let captureDecibels = 6.0
-  /// Half of the frames at the lowest SNR are found; so much above it 73 in 100, twice as much 88: a logistic curve.
-  public static let edgeDecibels = 0.5
-
   public let seed: UInt64
-  public let pathLoss: PathLoss
-  /// Deviation of a frame's power at a receiver from the next frame's.
-  public let fadingDecibels: Double
+  public let propagation: Propagation
   /// Deviation of what radios tell from what is true, for each frame.
   public let readingDecibels: Double
   /// Whether `advance` tells of frames that were looked for, and not heard.
@@ -49,13 +42,20 @@ public struct Medium: Sendable {
   var told: [AirEvent] = []
   private var transmissionCount = 0
 
+  public init(seed: UInt64, propagation: Propagation, readingDecibels: Double = 0) {
+    self.seed = seed
+    self.propagation = propagation
+    self.readingDecibels = readingDecibels
+  }
+
+  /// - `fadingDecibels`: deviation of a frame's power at a receiver from the next frame's.
   public init(
     seed: UInt64, pathLoss: PathLoss, fadingDecibels: Double = 0, readingDecibels: Double = 0
   ) {
-    self.seed = seed
-    self.pathLoss = pathLoss
-    self.fadingDecibels = fadingDecibels
-    self.readingDecibels = readingDecibels
+    self.init(
+      seed: seed,
+      propagation: Propagation(pathLoss: pathLoss, fading: .normal(decibels: fadingDecibels)),
+      readingDecibels: readingDecibels)
   }
 
   // MARK: - Stations

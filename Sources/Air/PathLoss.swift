@@ -9,6 +9,10 @@ public enum PathLoss: Equatable, Sendable {
   case freeSpace
   /// Free space up to the reference distance, and 10·exponent·log10(d / reference) from there.
   case logDistance(exponent: Double, referenceMetres: Double, shadowingDecibels: Double)
+  /// 10·exponent·log10(d / 1 km) beyond a loss at 1 km, with another exponent from the break on.
+  case twoSlopes(
+    lossAtKilometre: Double, exponent: Double, breakMetres: Double, farExponent: Double,
+    shadowingDecibels: Double)
   /// Okumura's measurements by Hata's formulas (M. Hata, "Empirical formula for propagation loss in land mobile radio
   /// services", IEEE Trans. Veh. Technol. 29, 1980). The higher antenna counts as the base station's and is taken as
   /// 30 to 200 m high, the other as 1 to 10 m. Beyond the 1 to 20 km and 150 to 1 500 MHz that were measured the
@@ -28,6 +32,7 @@ public enum PathLoss: Equatable, Sendable {
     switch self {
     case .freeSpace: 0
     case .logDistance(_, _, let deviation), .okumuraHata(_, let deviation): deviation
+    case .twoSlopes(_, _, _, _, let deviation): deviation
     }
   }
 
@@ -43,6 +48,9 @@ public enum PathLoss: Equatable, Sendable {
       guard distance > reference else { return free }
       let there = Self.freeSpaceDecibels(metres: reference, frequencyHertz: frequencyHertz)
       return max(free, there + 10 * exponent * log10(distance / reference))
+    case .twoSlopes(let kilometre, let exponent, let edge, let far, _):
+      let near = kilometre + 10 * exponent * log10(min(distance, edge) / 1_000)
+      return max(free, near + 10 * far * log10(max(distance, edge) / edge))
     case .okumuraHata(let area, _):
       return max(
         free,

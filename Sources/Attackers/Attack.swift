@@ -19,6 +19,8 @@ public enum Attack: String, CaseIterable, Sendable {
   case clock
   case amplifier
   case amplifierAlways = "amplifier-always"
+  case amplifierDeaf = "amplifier-deaf"
+  case amplifierEven = "amplifier-even"
   case flood
   case backdatingGateway = "backdating-gateway"
 
@@ -44,6 +46,8 @@ public enum Attack: String, CaseIterable, Sendable {
     case .clock: "wrong, rewound, or uncertain clock"
     case .amplifier: "20 dBm whatever was drawn"
     case .amplifierAlways: "6 dB more than drawn, always"
+    case .amplifierDeaf: "the same, and tells nothing of what it hears"
+    case .amplifierEven: "the same, and says to hear 6 dB more too"
     case .flood: "garbage in others' names, unknown keys"
     case .backdatingGateway: "enrolments, receipts, challenges dated back"
     }

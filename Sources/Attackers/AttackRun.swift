@@ -102,6 +102,8 @@ extension Engagement {
     case .clock: clock()
     case .amplifier: amplifier { _ in 20 }
     case .amplifierAlways: amplifier { Double($0.power) / 100 + 6 }
+    case .amplifierDeaf: amplifier(hears: false) { Double($0.power) / 100 + 6 }
+    case .amplifierEven: amplifier(saysMore: 600) { Double($0.power) / 100 + 6 }
     case .flood: flood()
     case .backdatingGateway: break
     }

@@ -1,3 +1,4 @@
+import Air
 import Foundation
 
 /// Metres east and north of the area's middle.
@@ -11,65 +12,61 @@ struct Point: Equatable, Sendable {
   }
 }
 
-/// What is lost on the way from one place to another, and how it changes.
+/// How radio waves go, in the terms of the module Air: the medium's own path loss, shadows, fading, noise and lowest
+/// SNR, counted in slots.
 ///
-/// Two models, on purpose not alike: the statistics' limits were set with the first; what is reported comes from the
-/// second.
+/// Two sets of figures, on purpose not alike: the statistics' limits were set with the first; what is reported comes
+/// from the second.
 public enum ChannelModel: String, CaseIterable, Sendable {
-  /// One exponent of 3.2 and shadows of 7 dB that each link has of its own; what a frame meets varies by 2 dB.
+  /// 120 dB at 1 km, one exponent of 3.2, and shadows of 7 dB that each pair has of its own; what a frame meets varies
+  /// by 2 dB.
   case plain
-  /// Two exponents, hills that a whole neighbourhood shares, shadows of 9 dB, Rayleigh and a direct path of 6 dB,
-  /// noise that comes and goes, a day's course of 3 dB, ways that differ by 1.5 dB there and back.
+  /// Two exponents, hills that a whole neighbourhood shares, shadows of 7.5 dB besides, Rice's fading with a direct
+  /// path of 6 dB, noise that comes and goes, a day's course of 1.5 dB, ways that differ by 1.5 dB there and back.
   case hilly
 
-  private static let kilometreLoss = 120.0
+  var propagation: Propagation {
+    switch self {
+    case .plain:
+      Propagation(
+        pathLoss: .logDistance(exponent: 3.2, referenceMetres: 4, shadowingDecibels: 7),
+        fading: .normal(decibels: 2), keepsFreeSpace: true)
+    case .hilly:
+      Propagation(
+        pathLoss: .twoSlopes(
+          lossAtKilometre: 116, exponent: 2.4, breakMetres: 1_500, farExponent: 3.8,
+          shadowingDecibels: 7.5), fading: .direct(decibels: 6),
+        ground: Ground(amplitudeDecibels: 1.75, lengthsMetres: 1_000...6_000),
+        asymmetryDecibels: 1.5, keepsFreeSpace: true)
+    }
+  }
 
-  /// Without fading; dB. The same in both directions, but for what `hilly` adds.
+  /// The middle of the band: from its lower end to its upper one a way differs by 0.06 dB.
+  static let frequencyHertz = 868_000_000.0
+  static let heightMetres = 10.0
+
+  /// Without fading; dB.
   func loss(_ seed: UInt64, _ from: (index: Int, place: Point), _ to: (index: Int, place: Point))
     -> Double
   {
-    let metres = max(10, from.place.metres(to: to.place))
-    let (low, high) = (min(from.index, to.index), max(from.index, to.index))
-    let shadow = FleetRandom.normal(seed, low, high)
-    let free = 31.2 + 20 * log10(metres)
-    switch self {
-    case .plain:
-      return max(free, Self.kilometreLoss + 32 * log10(metres / 1_000) + 7 * shadow)
-    case .hilly:
-      let middle =
-        metres < 1_500
-        ? 116 + 24 * log10(metres / 1_000) : 120.2 + 38 * log10(metres / 1_500)
-      let ground = hill(seed, from.place) + hill(seed, to.place)
-      let there = 1.5 * FleetRandom.normal(seed ^ 0x77, from.index, to.index)
-      return max(free, middle + ground + 7.5 * shadow + there)
-    }
+    let propagation = propagation
+    return propagation.lossDecibels(
+      seed: seed, from: end(propagation, seed, from), to: end(propagation, seed, to),
+      metres: max(10, from.place.metres(to: to.place)), frequencyHertz: Self.frequencyHertz)
   }
 
-  /// Waves of 1 to 6 km over the land; 3.5 dB.
-  private func hill(_ seed: UInt64, _ place: Point) -> Double {
-    var random = FleetRandom(seed: seed &+ 0x5eed)
-    var sum = 0.0
-    for _ in 0..<8 {
-      let length = random.within(1_000...6_000)
-      let angle = random.within(0...(2 * Double.pi))
-      let phase = random.within(0...(2 * Double.pi))
-      let along = place.east * cos(angle) + place.north * sin(angle)
-      sum += sin(2 * Double.pi * along / length + phase)
-    }
-    return sum * 1.75
+  private func end(
+    _ propagation: Propagation, _ seed: UInt64, _ radio: (index: Int, place: Point)
+  ) -> Propagation.End {
+    let ground = propagation.ground?.decibels(
+      seed: seed, eastMetres: radio.place.east, northMetres: radio.place.north)
+    return Propagation.End(
+      site: UInt64(radio.index), heightMetres: Self.heightMetres, groundDecibels: ground ?? 0)
   }
 
-  /// What one frame gains or loses besides; dB.
-  func fading(_ random: inout FleetRandom, hour: Double) -> Double {
-    switch self {
-    case .plain: return random.normal(2)
-    case .hilly:
-      // Rice: a direct path of 6 dB over what is scattered.
-      let (direct, scattered) = (0.7994, 0.2006)
-      let spread = (scattered / 2).squareRoot()
-      let (real, other) = (direct.squareRoot() + random.normal(spread), random.normal(spread))
-      return 10 * log10(real * real + other * other) + 1.5 * sin(2 * Double.pi * hour / 24)
-    }
+  /// What all ways of the area gain and lose over the day; dB.
+  func course(hour: Double) -> Double {
+    self == .hilly ? 1.5 * sin(2 * Double.pi * hour / 24) : 0
   }
 
   /// What a receiver's noise rises by, in one window; dB.

@@ -78,6 +78,7 @@ extension Engagement {
     var aborters: [Int] = []
     for _ in 0..<Self.size { aborters.append(join("aborter", at: anywhere())) }
     send(aborters, isFalse: true, unless: { $0.powerStep >= 2 })
+    hear(aborters, isFalse: false)
   }
 
   /// A third each: an old frame witnessed for a new one; an old frame sent again; another's frame under the own key.
@@ -203,10 +204,25 @@ extension Engagement {
     hear(keys, isFalse: true)
   }
 
-  mutating func amplifier(_ output: @escaping (Transmission) -> Double) {
+  /// - `saysMore`: what they add to the power of what they hear, so that ways go there as they go back.
+  mutating func amplifier(
+    hears: Bool = true, saysMore: Int32 = 0, _ output: @escaping (Transmission) -> Double
+  ) {
     var keys: [Int] = []
     for _ in 0..<Self.size { keys.append(join("amplifier", at: anywhere())) }
-    send(keys, isFalse: true, output: output)
+    send(
+      keys, isFalse: true, output: output,
+      and: { trial, _ in
+        guard !hears else { return }
+        trial.claims.removeAll { keys.contains($0.witness) }
+        trial.silent.removeAll { keys.contains($0) }
+      })
+    guard hears else { return }
+    hear(keys, isFalse: saysMore != 0) { heard, _, _, _ in
+      var told = heard
+      told?.rssi += saysMore
+      return told
+    }
   }
 
   /// Frames in honest nodes' names, with tags that nobody drew, and beacons of keys that nobody has enrolled.

@@ -177,7 +177,7 @@ extension Engagement {
     var keys = [board]
     for index in 1..<Self.size {
       let key = join("cluster", at: place, claim: near(place, 500...3_000), onRadioOf: board)
-      fleet.nodes[key].offset += Double(index) * 900 - 2_700
+      fleet.nodes[key].oscillator.offsetPPM += Double(index) * 0.9 - 2.7
       keys.append(key)
     }
     relayed(board, Array(keys.dropFirst())) { heard, transmission, key, engagement in

@@ -1,3 +1,4 @@
+import Air
 import Coverage
 import CoverageStatistics
 import CoverageVerifier
@@ -51,7 +52,7 @@ struct Engagement {
       let other = fleet.nodes[board]
       node.radio = other.radio
       (node.bias, node.noise, node.rssiOffset) = (other.bias, other.noise, other.rssiOffset)
-      (node.offset, node.drift, node.phase) = (other.offset, other.drift, other.phase)
+      node.oscillator = other.oscillator
     } else {
       radios += 1
     }
@@ -123,7 +124,9 @@ struct Engagement {
   /// The verifier's own measure of a way: the line that its statistics publish, and a shadow that this pair keeps.
   func fitted(_ from: Point, _ to: Point, pair: (Int, Int), spread: Double) -> Double {
     let metres = max(100, from.metres(to: to))
-    let shadow = FleetRandom.normal(fleet.seed ^ 0xfa11, min(pair.0, pair.1), max(pair.0, pair.1))
+    var draw = SeededDraw(
+      seed: fleet.seed ^ 0xfa11, UInt64(min(pair.0, pair.1)), UInt64(max(pair.0, pair.1)))
+    let shadow = draw.normal()
     return 120 + 34 * log10(metres / 1_000) + spread * shadow
   }
 
@@ -134,7 +137,8 @@ struct Engagement {
     let (from, to) = (fleet.nodes[transmission.sender], fleet.nodes[witness])
     // As the place has it, or a lucky way that is believed in most windows.
     let pair = (transmission.sender, witness)
-    let lucky = 128 + 3 * FleetRandom.normal(fleet.seed ^ 0x10c, pair.0, pair.1)
+    var draw = SeededDraw(seed: fleet.seed ^ 0x10c, UInt64(pair.0), UInt64(pair.1))
+    let lucky = 128 + 3 * draw.normal()
     let loss = min(lucky, fitted(from.claim, to.claim, pair: pair, spread: 6))
     let signal = power + 2 * FleetNode.gain - loss + fleet.random.normal(spread)
     let least =

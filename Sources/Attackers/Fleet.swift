@@ -1,3 +1,4 @@
+import Air
 import Coverage
 import CoverageStatistics
 import CoverageVerifier
@@ -42,6 +43,7 @@ struct Heard: Sendable {
 struct Fleet: Sendable {
   let seed: UInt64
   let model: ChannelModel
+  let propagation: Propagation
   let course: FleetCourse
   var nodes: [FleetNode] = []
   /// By window and slot.
@@ -57,12 +59,11 @@ struct Fleet: Sendable {
 
   /// Beyond this nobody hears, and what isn't heard says nothing.
   static let reach = 15_000.0
-  /// A frame is taken when it is so much stronger than another in its place (LoRa's capture effect).
-  private static let capture = 6.0
 
   init(seed: UInt64, model: ChannelModel, size: Int, windows: Int, sideMetres: Double) {
     self.seed = seed
     self.model = model
+    propagation = model.propagation
     course = FleetCourse(seed: seed, count: windows)
     random = FleetRandom(seed: seed &* 0x9e37_79b9 &+ 17)
     air = Array(repeating: [:], count: windows)
@@ -143,31 +144,40 @@ struct Fleet: Sendable {
       nodes[transmission.sender].truth.metres(to: nodes[node].truth) < Self.reach
     else { return nil }
     let receiver = nodes[node]
-    let hour = Double(transmission.window) / 4
-    let signal = power(transmission, at: node) + model.fading(&random, hour: hour)
+    let course = model.course(hour: Double(transmission.window) / 4)
+    let signal = power(transmission, at: node) + course + fading()
     let noise = receiver.noise + rise
-    let limit = Double(SignalPower.lowestSNRCentidecibels(spreadingFactor: transmission.factor))
-    guard signal - noise >= limit / 100 + random.normal(0.5) else { return nil }
+    let chance = Propagation.chanceOfFinding(
+      signalDecibelMilliwatts: signal, noiseDecibelMilliwatts: noise,
+      spreadingFactor: transmission.factor)
+    guard random.chance(chance) else { return nil }
     for other in air[transmission.window][transmission.slot] ?? []
     where other.sender != transmission.sender {
-      let strength = power(other, at: node) + model.fading(&random, hour: hour)
-      if signal < strength + Self.capture { return nil }
+      let strength = power(other, at: node) + course + fading()
+      if signal < strength + Propagation.captureDecibels { return nil }
     }
     return figures(transmission, at: node, signal: signal, noise: noise)
   }
 
-  /// RSSI in steps of half a decibel, SNR in quarters and at most 10 dB, frequency in hertz.
+  private mutating func fading() -> Double {
+    propagation.fadingDecibels(random.normal(1), random.normal(1))
+  }
+
+  /// As an SX126x tells them; frequency in hertz.
   mutating func figures(
     _ transmission: Transmission, at node: Int, signal: Double, noise: Double
   ) -> Heard {
     let receiver = nodes[node]
     let channel = 10 * log10(pow(10, signal / 10) + pow(10, noise / 10)) + receiver.rssiOffset
-    let snr = min(10, signal - noise + random.normal(0.3))
+    let time = Int64(transmission.window) * 900_000_000
     let parts =
-      nodes[transmission.sender].offset(transmission.window) - receiver.offset(transmission.window)
-    let error = parts * Double(transmission.frequency) / 1_000_000_000 + random.normal(40)
+      nodes[transmission.sender].oscillator.errorPPM(atMicroseconds: time)
+      - receiver.oscillator.errorPPM(atMicroseconds: time)
+    let error = parts * Double(transmission.frequency) / 1_000_000 + random.normal(40)
+    let figures = AirFigureStyle.sx126x
     return Heard(
-      witness: node, endUTC: transmission.endUTC, rssi: Int32((channel * 2).rounded()) * 50,
-      snr: Int32((snr * 4).rounded()) * 25, frequencyError: Int32(error.rounded()))
+      witness: node, endUTC: transmission.endUTC, rssi: figures.rssi(channel),
+      snr: figures.snr(signal - noise + random.normal(0.3)) ?? 0,
+      frequencyError: Int32(error.rounded()))
   }
 }

@@ -1,3 +1,4 @@
+import Air
 import Coverage
 import CoverageVerifier
 import FixedMemory
@@ -12,10 +13,7 @@ struct FleetNode: Sendable {
   var radio: Int
   var truth: Point
   var claim: Point
-  /// Parts in 10^9.
-  var offset: Double
-  var drift: Double
-  var phase: Double
+  var oscillator: AirOscillator
   /// What antenna and house take of what is enrolled, dB.
   var bias: Double
   /// In 125 kHz, dBm.
@@ -32,11 +30,6 @@ struct FleetNode: Sendable {
   static let gain = 1.65
 
   var keyHash: Digest { evidence.keyHash }
-
-  /// Parts in 10^9 at a window: warm days, cold nights.
-  func offset(_ window: Int) -> Double {
-    offset + drift * sin(2 * Double.pi * (Double(window) / 96 + phase))
-  }
 
   func link(_ window: Int) -> Digest { links[window + 1] }
 }
@@ -74,9 +67,12 @@ extension FleetNode {
           loggedUTCMilliseconds: FleetCourse.start - 3_600_000)
       ], clocks: [clock(error: error)])
     return FleetNode(
-      radio: radio, truth: truth, claim: truth, offset: random.within(-5_000...5_000),
-      drift: random.within(50...400), phase: random.unit(), bias: random.normal(model.biasSpread),
-      noise: -117 + random.normal(model.noiseSpread),
+      radio: radio, truth: truth, claim: truth,
+      oscillator: AirOscillator(
+        offsetPPM: random.within(-5...5), driftPPMPerKelvin: random.within(0.005...0.04),
+        dailySwingKelvin: 10), bias: random.normal(model.biasSpread),
+      noise: AirStation.thermalDecibelMilliwatts(bandwidthHertz: 125_000, noiseFigureDecibels: 6)
+        + random.normal(model.noiseSpread),
       rssiOffset: random.normal(model.rssiSpread), clockError: error, links: links,
       evidence: evidence)
   }

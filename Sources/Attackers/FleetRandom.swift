@@ -30,13 +30,4 @@ struct FleetRandom: RandomNumberGenerator, Sendable {
   }
 
   mutating func chance(_ probability: Double) -> Bool { unit() < probability }
-
-  /// A normal value that two places and a seed determine, whoever asks first.
-  static func normal(_ seed: UInt64, _ first: Int, _ second: Int) -> Double {
-    var random = FleetRandom(
-      seed: seed ^ UInt64(truncatingIfNeeded: first &* 0x1_0000_01b3)
-        ^ UInt64(truncatingIfNeeded: second &* 0x9e37_79b9_7f4a))
-    _ = random.next()
-    return random.normal(1)
-  }
 }

@@ -31,6 +31,8 @@ public enum CoverageStatistics {
     let distances = Distances(links)
     let neighbourhoods = Neighbourhoods(links, reachMetres: distances.reachMetres)
     let radios = OneRadio(links)
+    let places = OtherPlaces(links, distances)
+    let reciprocity = Reciprocity(links)
     var draws: [[CoveragePeriod.Draw]] = Array(repeating: [], count: period.nodes.count)
     for draw in period.draws where draws.indices.contains(draw.node) {
       draws[draw.node].append(draw)
@@ -40,7 +42,10 @@ public enum CoverageStatistics {
         checks: powers[node] + [
           distances.check(node),
           Distances.checkNear(node, links),
+          places.check(node),
+          reciprocity.check(node),
           MissingHearers.check(node, links),
+          MissingHearers.checkHearing(node, links),
           neighbourhoods.check(node),
           oscillators.check(node),
         ] + radios.check(node) + [SkippedDraws.check(draws[node])])

@@ -70,7 +70,7 @@ struct Distances {
   }
 
   /// Thousandths of powers of ten above 1 km.
-  private static func decades(_ metres: Int64) -> Int32 {
+  static func decades(_ metres: Int64) -> Int32 {
     Int32((1_000 * log10(Double(max(1, metres)) / 1_000)).rounded())
   }
 

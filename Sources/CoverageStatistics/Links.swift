@@ -23,6 +23,8 @@ struct Links {
   private(set) var byWitness: [[Int]]
   /// Of each node's receiver: the middle of S - SNR, where that is what a receiver may have.
   private(set) var noises: [Int32] = []
+  /// Beacons of each node that anybody listened to, each once.
+  private(set) var sent: [[(power: Int32, factor: UInt8)]] = []
   private var places: [Int: Int] = [:]
 
   /// Thermal noise in 125 kHz and a receiver's 6 dB: where a node's own is not known.
@@ -38,11 +40,25 @@ struct Links {
     observations = Self.ordered(period, count)
     noises = Self.noises(observations, count)
     collect(count)
+    sent = bySender.map { own in
+      var seen: [UInt32: (power: Int32, factor: UInt8)] = [:]
+      for index in own {
+        for observation in observations[links[index].range] {
+          seen[observation.number] = (
+            observation.powerCentidecibelMilliwatts, observation.spreadingFactor
+          )
+        }
+      }
+      return Array(seen.values)
+    }
   }
 
   func link(from sender: Int, to witness: Int) -> Link? {
-    places[sender * nodes.count + witness].map { links[$0] }
+    place(from: sender, to: witness).map { links[$0] }
   }
+
+  /// In `links`.
+  func place(from sender: Int, to witness: Int) -> Int? { places[sender * nodes.count + witness] }
 
   /// By link, then by number: counted into place.
   private static func ordered(_ period: CoveragePeriod, _ count: Int) -> [CoveragePeriod
@@ -124,8 +140,11 @@ struct Links {
 
   /// The least S with which the witness can take such a frame.
   func least(_ observation: CoveragePeriod.Observation) -> Int32 {
-    noises[Int(observation.witness)]
-      + SignalPower.lowestSNRCentidecibels(spreadingFactor: observation.spreadingFactor)
+    least(Int(observation.witness), factor: observation.spreadingFactor)
+  }
+
+  func least(_ witness: Int, factor: UInt8) -> Int32 {
+    noises[witness] + SignalPower.lowestSNRCentidecibels(spreadingFactor: factor)
   }
 
   func areOfOneOwner(_ first: Int, _ second: Int) -> Bool {

@@ -48,6 +48,43 @@ enum MissingHearers {
     let isMissed = missing >= leastLinks && missing * 2 > looked
     return VerdictCheck(name, isMissed ? .failed : .passed, figures)
   }
+
+  static let hearingName = "it hears those who hear it"
+  /// So many frames must be expected.
+  static let leastExpected = 200
+  /// A radio that keeps to one of eight channels and one of five factors hears 25 of a thousand.
+  static let heardPermille = 10
+
+  /// Of beacons of those who hear it, and that by that way should come in: it has to hear a few. A node that hears
+  /// nobody shows nothing of how loudly it sends.
+  static func checkHearing(_ node: Int, _ links: Links) -> VerdictCheck {
+    var (others, expected, heard) = (0, 0, 0)
+    for index in links.bySender[node] {
+      let way = links.links[index]
+      guard let loss = way.lossCentidecibels, !links.areOfOneOwner(node, way.witness) else {
+        continue
+      }
+      let gain =
+        links.nodes[node].gainCentidecibels + links.nodes[way.witness].gainCentidecibels
+      let count = links.sent[way.witness].count {
+        $0.power + gain - loss >= links.least(node, factor: $0.factor) + margin
+      }
+      guard count > 0 else { continue }
+      others += 1
+      expected += count
+      heard += links.link(from: way.witness, to: node)?.heardCount ?? 0
+    }
+    let figures = [
+      VerdictCheck.Figure("others", others), VerdictCheck.Figure("expected", expected),
+      VerdictCheck.Figure("leastExpected", leastExpected), VerdictCheck.Figure("heard", heard),
+      VerdictCheck.Figure("leastPermille", heardPermille),
+    ]
+    guard others >= leastLinks, expected >= leastExpected else {
+      return VerdictCheck(hearingName, .notMade, figures)
+    }
+    let hears = heard * 1_000 >= heardPermille * expected
+    return VerdictCheck(hearingName, hears ? .passed : .failed, figures)
+  }
 }
 
 /// Whether a node is heard near the place it claims, by nodes that are not its friends. Who belongs together is found

@@ -27,23 +27,39 @@ enum PowerFollowing {
 
   static func finding(_ link: Link, _ links: Links) -> LinkFinding? {
     guard link.heardCount >= leastCount / 2 else { return nil }
-    var best: (powers: [Int32], ways: [Int32], above: Int)?
-    // Faint factors hear more: without the others the cut may lie lower.
-    for factor in UInt8(7)...10 {
-      let own = links.observations[link.range].filter { $0.spreadingFactor >= factor }
-      guard let found = cut(own, links) else { continue }
-      if found.above > best?.above ?? 0 { best = found }
-    }
-    guard let best, best.powers.count >= leastCount, best.above >= leastCount / 2,
+    guard let best = best(link, links), best.powers.count >= leastCount,
+      best.above >= leastCount / 2,
       let low = best.powers.min(), let high = best.powers.max(), high - low >= leastRange
     else { return nil }
     return LinkFinding(
       agreement: Ranks.agreement(best.powers, best.ways), slope: slope(best.powers, best.ways))
   }
 
-  private static func cut(_ own: [CoveragePeriod.Observation], _ links: Links)
-    -> (powers: [Int32], ways: [Int32], above: Int)?
-  {
+  /// What the way takes, gains not counted: the middle one, with what was not heard as the most. Nil when the middle
+  /// one lies at the cut, or too few above it.
+  static func middleLoss(_ link: Link, _ links: Links) -> Int32? {
+    guard link.heardCount >= leastAbove, let best = best(link, links), best.above >= leastAbove,
+      let middle = Ranks.median(best.ways), middle > best.cut
+    else { return nil }
+    return -middle
+  }
+
+  private static let leastAbove = 5
+
+  private typealias Cut = (powers: [Int32], ways: [Int32], above: Int, cut: Int32)
+
+  private static func best(_ link: Link, _ links: Links) -> Cut? {
+    var best: Cut?
+    // Faint factors hear more: without the others the cut may lie lower.
+    for factor in UInt8(7)...10 {
+      let own = links.observations[link.range].filter { $0.spreadingFactor >= factor }
+      guard let found = cut(own, links) else { continue }
+      if found.above > best?.above ?? 0 { best = found }
+    }
+    return best
+  }
+
+  private static func cut(_ own: [CoveragePeriod.Observation], _ links: Links) -> Cut? {
     var cut: Int32?
     var (powers, ways): ([Int32], [Int32]) = ([], [])
     for observation in own {
@@ -63,7 +79,7 @@ enum PowerFollowing {
       powers.append(observation.powerCentidecibelMilliwatts)
       ways.append(max(way, cut))
     }
-    return (powers, ways, above)
+    return (powers, ways, above, cut)
   }
 
   /// One, and the slope of the ways over the powers.

@@ -87,7 +87,9 @@ extension FixedBytes {
     return String(decoding: digits, as: UTF8.self)
   }
 
-  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
 
   /// As their hexadecimal digits, and as numbers.
   func precedes(_ other: Self) -> Bool {

@@ -29,6 +29,9 @@ func freeSpaceLosesWhatFriisSays(metres: Double, hertz: Double, decibels: Double
     .logDistance(exponent: 4, referenceMetres: 100, shadowingDecibels: 0),
     .okumuraHata(.open, shadowingDecibels: 0), .okumuraHata(.suburban, shadowingDecibels: 0),
     .okumuraHata(.urban, shadowingDecibels: 0),
+    .twoSlopes(
+      lossAtKilometre: 116, exponent: 2.4, breakMetres: 1_500, farExponent: 3.8,
+      shadowingDecibels: 0),
   ]
   for model in models {
     var before = -Double.infinity

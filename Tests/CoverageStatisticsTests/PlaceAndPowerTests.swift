@@ -1,0 +1,113 @@
+import CoverageVerifier
+import Foundation
+import Identity
+import Proofs
+import Testing
+
+@testable import CoverageStatistics
+
+/// Who sends louder than it says, hears nobody, or stands elsewhere.
+@Suite struct PlaceAndPowerTests {
+  @Test func whoAlwaysSendsSixDecibelsMoreIsFound() throws {
+    var area = try SmallArea(count: 14)
+    #expect(try area.check(6, Reciprocity.name).outcome == .passed)
+    area.change(
+      where: { $0.sender == 6 }, to: { $0.reception?.signalCentidecibelMilliwatts? += 600 })
+    let check = try area.check(6, Reciprocity.name)
+    #expect(check.outcome == .failed, "\(check)")
+    // Those who hear it are not held to account.
+    for other in [4, 5, 7, 8] {
+      #expect(try area.check(other, Reciprocity.name).outcome == .passed)
+    }
+  }
+
+  @Test func whoHearsAsMuchMoreIsABetterAntennaAndIsNotFound() throws {
+    var area = try SmallArea(count: 14)
+    area.change(
+      where: { $0.sender == 6 || $0.witness == 6 },
+      to: { $0.reception?.signalCentidecibelMilliwatts? += 600 })
+    #expect(try area.check(6, Reciprocity.name).outcome == .passed)
+  }
+
+  @Test func whoHearsNobodyThoughAllHearItIsFound() throws {
+    var area = try SmallArea(windows: 64)
+    #expect(try area.check(4, MissingHearers.hearingName).outcome == .passed)
+    area.observations.removeAll { $0.witness == 4 }
+    #expect(try area.check(4, MissingHearers.hearingName).outcome == .failed)
+    #expect(try area.check(3, MissingHearers.hearingName).outcome == .passed)
+  }
+
+  @Test func aRadioThatKeepsToOneChannelAndFactorHearsEnough() throws {
+    var area = try SmallArea(windows: 64)
+    // One slot in forty is on its channel and factor.
+    area.observations.removeAll {
+      $0.witness == 4 && ($0.number &+ UInt32($0.sender) &* 5) % 40 != 0
+    }
+    let check = try area.check(4, MissingHearers.hearingName)
+    #expect(check.outcome == .passed, "\(check)")
+  }
+
+  /// Five rows of five, 1.5 km apart; the middle one stands `eastMetres` away from where it says.
+  private func rows(eastMetres: Double) throws -> CoveragePeriod {
+    var period = CoveragePeriod(nodes: [], observations: [], draws: [])
+    var truth: [(east: Double, north: Double)] = []
+    for index in 0..<25 {
+      let (east, north) = (Double(index % 5) * 1_500, Double(index / 5) * 1_500)
+      truth.append((index == 12 ? east + eastMetres : east, north))
+      let place = try #require(
+        Place(
+          latitudeE7: Int32(north / 0.011_119_5), longitudeE7: Int32(east / 0.011_119_5),
+          altitudeCentimetres: nil, heightAboveGroundCentimetres: nil))
+      period.nodes.append(
+        CoveragePeriod.Node(
+          owner: SHA256.hash([UInt8(index)].span), place: place, gainCentidecibels: 0))
+    }
+    for sender in 0..<25 {
+      for witness in 0..<25 where witness != sender {
+        let (from, to) = (truth[sender], truth[witness])
+        let square =
+          (from.east - to.east) * (from.east - to.east)
+          + (from.north - to.north) * (from.north - to.north)
+        let low = min(sender, witness)
+        let hill = Double((low * 7 + (sender + witness - low) * 13) % 11) - 5
+        let loss = 120 + 16 * log10(max(10_000, square) / 1_000_000) + hill
+        for number in UInt32(0)..<4 {
+          let signal = Int32(1_400 - loss * 100)
+          period.observations.append(
+            CoveragePeriod.Observation(
+              sender: sender, witness: witness, number: number,
+              powerCentidecibelMilliwatts: 1_400, spreadingFactor: 11,
+              frequencyHertz: 868_100_000,
+              reception: .init(
+                signalCentidecibelMilliwatts: signal, snrCentidecibels: signal + 11_700,
+                frequencyErrorHertz: nil)))
+        }
+      }
+    }
+    return period
+  }
+
+  @Test func whoStandsElsewhereIsFoundByTheWaysToIt() throws {
+    func check(_ node: Int, _ period: CoveragePeriod) throws -> VerdictCheck {
+      let found = CoverageStatistics.judge(period)
+      return try #require(found[node].checks.first { $0.name == OtherPlaces.name })
+    }
+    let honest = try rows(eastMetres: 0)
+    for node in [0, 7, 12, 24] {
+      #expect(try check(node, honest).outcome == .passed)
+    }
+    let moved = try rows(eastMetres: 2_000)
+    let found = try check(12, moved)
+    #expect(found.outcome == .failed, "\(found)")
+    let away = found.figures.first { $0.name == "betterMetresAway" }?.value
+    #expect(away == .number(2_000) || away == .number(1_500) || away == .number(2_500), "\(found)")
+    for node in [7, 11, 13, 17] {
+      #expect(try check(node, moved).outcome == .passed)
+    }
+    // What it says itself is not asked: figures that fit the false place help nobody.
+    var edited = moved
+    edited.observations.removeAll { $0.witness == 12 }
+    edited.observations += honest.observations.filter { $0.witness == 12 }
+    #expect(try check(12, edited).outcome == .failed)
+  }
+}
