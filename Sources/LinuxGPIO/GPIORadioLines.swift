@@ -11,40 +11,38 @@ public struct GPIORadioLines: RadioLines, ~Copyable {
   /// More edges than that between two looks are taken at the next one.
   private static var edgesAtOnce: Int { 64 }
 
+  private let kernel: AnyGPIOKernel
   private let reset: GPIOOutputLine?
   private var busy: GPIOInputLine<AnyGPIOKernel>?
   private var interrupt: GPIOInputLine<AnyGPIOKernel>?
+  private let busyDescriptor: Int32?
   /// Readable after the interrupt has risen; nil where it is not wired.
   public private(set) var pollDescriptor: Int32?
 
   private init(
-    reset: consuming GPIOOutputLine?, busy: consuming GPIOInputLine<AnyGPIOKernel>?,
+    kernel: AnyGPIOKernel, reset: consuming GPIOOutputLine?, busy: consuming GPIOInputLine<AnyGPIOKernel>?,
     interrupt: consuming GPIOInputLine<AnyGPIOKernel>?, pollDescriptor: Int32?
   ) {
+    self.kernel = kernel
     self.reset = reset
+    busyDescriptor = busy?.pollDescriptor
     self.busy = busy
     self.interrupt = interrupt
     self.pollDescriptor = pollDescriptor
   }
 
-  /// A place of nil: not wired. What was opened is held until `close`, reset until the value goes.
+  /// A place of nil: not wired. What was opened is held until the value goes.
   public static func open(
     _ kernel: AnyGPIOKernel, reset: GPIOPlace?, busy: GPIOPlace?, interrupt: GPIOPlace?
   ) throws(GPIOFailure) -> GPIORadioLines {
     let resetLine = try open(kernel, reset)
     let busyLine = try open(kernel, busy, .falling)
     var lines = GPIORadioLines(
-      reset: resetLine, busy: busyLine, interrupt: nil, pollDescriptor: nil)
+      kernel: kernel, reset: resetLine, busy: busyLine, interrupt: nil, pollDescriptor: nil)
     guard let interrupt else { return lines }
-    do throws(GPIOFailure) {
-      let line = try GPIOInputLine(
-        kernel, at: interrupt, edges: .rising, debounceMicroseconds: 0)
-      lines.pollDescriptor = line.pollDescriptor
-      lines.interrupt = consume line
-    } catch {
-      lines.close()
-      throw error
-    }
+    let line = try GPIOInputLine(kernel, at: interrupt, edges: .rising, debounceMicroseconds: 0)
+    lines.pollDescriptor = line.pollDescriptor
+    lines.interrupt = consume line
     return lines
   }
 
@@ -62,21 +60,20 @@ public struct GPIORadioLines: RadioLines, ~Copyable {
     return try GPIOInputLine(kernel, at: place, edges: edges, debounceMicroseconds: 0)
   }
 
-  private static func close(_ line: inout GPIOInputLine<AnyGPIOKernel>?) {
-    if let open = line.take() { open.close() }
-  }
-
-  /// Releases the inputs; reset is released when the value goes.
-  public mutating func close() {
-    Self.close(&busy)
-    Self.close(&interrupt)
+  /// Inputs have no end of their own (`GPIOInputLine.close`): theirs is here.
+  deinit {
+    var kernel = kernel
+    if let busyDescriptor { kernel.close(busyDescriptor) }
+    if let pollDescriptor { kernel.close(pollDescriptor) }
   }
 
   public mutating func holdReset(_ isHeld: Bool) throws(BusError) -> Bool {
     switch reset {
     case .none: return false
     case .some(let line):
-      do throws(GPIOFailure) { try line.set(isHeld) } catch { throw .system(errno: EIO) }
+      do throws(GPIOFailure) { try line.set(isHeld) } catch {
+        throw error.reason == .gone ? .disconnected : .system(errno: error.errno)
+      }
       return true
     }
   }

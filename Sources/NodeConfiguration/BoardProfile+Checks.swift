@@ -28,8 +28,8 @@ extension BoardProfile {
       let bus = spiBuses[index]
       if isPlaced(
         bus.placeCount, headingLine: bus.line, line: bus.placeLine,
-        "needs the key device, such as /dev/spidev0.0, or the key usb, a socket of cairn-usb",
-        "device and usb exclude each other", problems: &problems)
+        "needs one of the keys device, such as /dev/spidev0.0, usb and virtual",
+        "device, usb and virtual exclude each other", problems: &problems)
       {
         checkPath(bus.place, bus.path, line: bus.placeLine, problems: &problems)
       }

@@ -80,6 +80,7 @@ extension BoardProfile {
           interrupt, key: "interrupt", line: wiring.lines.interrupt, problems: &problems)
       }
     }
+    checkBuild(of: wiring, problems: &problems)
     let isTwice =
       isSameLine(wiring.reset, wiring.busy) || isSameLine(wiring.reset, wiring.interrupt)
       || isSameLine(wiring.busy, wiring.interrupt)
@@ -87,6 +88,27 @@ extension BoardProfile {
     problems.refuse(
       .board, line: wiring.line, .contradiction,
       "reset, busy and interrupt are lines of their own: one name stands twice")
+  }
+
+  /// What a chip has not can't be said of it.
+  private func checkBuild(of wiring: LoRaWiring, problems: inout ProblemList) {
+    let (has126x, has127x): (Bool, Bool) =
+      switch wiring.chip {
+      case .sx1261, .sx1262, .llcc68: (true, false)
+      case .sx1272, .sx1276: (false, true)
+      case .sx1301, .sx1302, .sx1303: (false, false)
+      }
+    func refuse(_ line: Int, _ has: Bool, _ message: StaticString) {
+      guard line > 0, !has else { return }
+      problems.refuse(.board, line: line, .contradiction, message)
+    }
+    refuse(
+      wiring.lines.oscillator, has126x, "tcxo: only SX126x and LLCC68 feed an oscillator by DIO3")
+    refuse(wiring.lines.converter, has126x, "dc_dc: only SX126x and LLCC68 have this converter")
+    refuse(
+      wiring.lines.antennaSwitch, has126x,
+      "dio2_switch: only SX126x and LLCC68 switch an antenna by DIO2")
+    refuse(wiring.lines.boostPin, has127x, "pa_boost: only SX127x have this pin")
   }
 
   private func isSameLine(_ one: Name?, _ other: Name?) -> Bool {

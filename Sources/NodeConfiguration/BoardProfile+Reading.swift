@@ -43,16 +43,18 @@ extension BoardProfile: ConfigurationDocument {
       button = fixed(text)
       buttonLine = line
     case .spiDevice: spiBuses[spiBuses.count - 1].put(.device, resolved(text, .device), line)
+    case .spiVirtual: spiBuses[spiBuses.count - 1].put(.virtual, resolved(text, .virtual), line)
     case .spiUSB: spiBuses[spiBuses.count - 1].put(.usb, resolved(text, .usb), line)
     case .spiSpeed: spiBuses[spiBuses.count - 1].clockHertz = value.number
-    case .loraChip, .loraSPI, .loraReset, .loraBusy, .loraInterrupt:
+    case .loraChip, .loraSPI, .loraReset, .loraBusy, .loraInterrupt, .loraOscillator,
+      .loraConverter, .loraAntennaSwitch, .loraBoostPin:
       setRadio(key, value, text, line: line)
     case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .gatewayUser,
       .gatewayPasswordFile, .nodeName,
       .enrolmentAuthorization1, .enrolmentAuthorization2, .enrolmentAuthorization3,
       .enrolmentAuthorization4, .placeLatitude, .placeLongitude, .placeAltitude, .placeHeight,
       .radioModel, .radioRegion, .radioTransmitPower, .radioAntennaGain, .radioCableLoss,
-      .radioPort, .radioTransmit,
+      .radioPort, .radioTransmit, .radioWiring,
       .batchInterval, .batchMaxLeaves, .commitInterval, .deliveryConnectTimeout, .deliveryTimeout,
       .deliveryMonthlyBudget,
       .spoolSize, .spoolSegment, .spoolWhenFull, .clockInterval,
@@ -97,6 +99,18 @@ extension BoardProfile: ConfigurationDocument {
     case .loraInterrupt:
       wiring.interrupt = fixed(text)
       wiring.lines.interrupt = line
+    case .loraOscillator:
+      wiring.oscillatorNumber = UInt8(value.number)
+      wiring.lines.oscillator = line
+    case .loraConverter:
+      wiring.hasConverter = value.flag
+      wiring.lines.converter = line
+    case .loraAntennaSwitch:
+      wiring.switchesAntennaByDIO2 = value.flag
+      wiring.lines.antennaSwitch = line
+    case .loraBoostPin:
+      wiring.usesBoostPin = value.flag
+      wiring.lines.boostPin = line
     default: stop("not a key of a radio's wiring")
     }
     loRaWirings[loRaWirings.count - 1] = wiring

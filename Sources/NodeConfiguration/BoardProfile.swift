@@ -90,6 +90,19 @@ public struct BoardProfile: ~Copyable {
     public internal(set) var busy: Name?
     /// DIO1 of SX126x and LLCC68, DIO0 of SX127x.
     public internal(set) var interrupt: Name?
+    /// SX126x, LLCC68: what DIO3 gives a TCXO, by `Choice.oscillator`; 0: there is a crystal.
+    public internal(set) var oscillatorNumber: UInt8 = 0
+    /// SX126x, LLCC68: the converter's inductor is there.
+    public internal(set) var hasConverter = true
+    /// SX126x, LLCC68: DIO2 switches the antenna.
+    public internal(set) var switchesAntennaByDIO2 = true
+    /// SX127x: the antenna is at PA_BOOST, not at RFO.
+    public internal(set) var usesBoostPin = true
+
+    /// As it stands in the profile; nil: there is a crystal.
+    public var oscillatorVoltage: StaticString? {
+      oscillatorNumber == 0 ? nil : Choice.oscillator.word(Int(oscillatorNumber))
+    }
 
     var line = 0
     var lines = LoRaLines()
@@ -98,6 +111,7 @@ public struct BoardProfile: ~Copyable {
   /// Where the values of a wiring are written; 0: not written.
   struct LoRaLines: Sendable {
     var chip = 0, spi = 0, reset = 0, busy = 0, interrupt = 0
+    var oscillator = 0, converter = 0, antennaSwitch = 0, boostPin = 0
   }
 
   public internal(set) var name = Name()

@@ -29,10 +29,10 @@ public struct ConfigurationListing: ~Copyable {
   /// 12 sections of a site file and 24 with names, or 3 of a profile and 42 with names.
   public private(set) var sections = FixedArray<45, Section>(
     filler: Section(title: "", name: Name(), line: 0, isOptional: false, range: 0..<0))
-  /// 35 keys of a site file's sections without names, 16 sensors of 6, 4 pulses of 7 and 4 contacts of 3 are 171; of
-  /// a profile 6 keys, and 8 buses of 4, 8 serial lines of 3, 16 GPIO lines of 4, 4 SPI buses of 3 and 6 radios of 5
-  /// are 168.
-  public private(set) var rows = FixedArray<176, Row>(filler: Row(key: "", number: 0))
+  /// 36 keys of a site file's sections without names, 16 sensors of 6, 4 pulses of 7 and 4 contacts of 3 are 172; of
+  /// a profile 6 keys, and 8 buses of 4, 8 serial lines of 3, 16 GPIO lines of 4, 4 SPI buses of 4 and 6 radios of 9
+  /// are 196.
+  public private(set) var rows = FixedArray<224, Row>(filler: Row(key: "", number: 0))
 
   /// Reads a file. Lines that can't be understood are in `problems` and not in the list.
   public init(

@@ -106,6 +106,9 @@ enum Key: UInt8 {
   case keyAddress
   case radioPort
   case radioTransmit
+  case radioWiring
+  case spiVirtual
+  case loraOscillator, loraConverter, loraAntennaSwitch, loraBoostPin
 
-  static var count: Int { 78 }
+  static var count: Int { 84 }
 }

@@ -35,7 +35,7 @@ enum ValueKind {
 
 /// Closed lists of words.
 enum Choice {
-  case whenFull, chip, baudRate, bias, radioChip, pulseQuantity, edge
+  case whenFull, chip, baudRate, bias, radioChip, pulseQuantity, edge, oscillator
 
   var wordCount: Int {
     switch self {
@@ -46,6 +46,7 @@ enum Choice {
     case .radioChip: RadioChip.count
     case .pulseQuantity: PulseQuantity.count
     case .edge: 2
+    case .oscillator: 9
     }
   }
 
@@ -63,6 +64,11 @@ enum Choice {
       ]
       return words[index]
     case .edge: return index == 0 ? "rising" : "falling"
+    case .oscillator:
+      let words: InlineArray<9, StaticString> = [
+        "none", "1.6 V", "1.7 V", "1.8 V", "2.2 V", "2.4 V", "2.7 V", "3.0 V", "3.3 V",
+      ]
+      return words[index]
     case .pulseQuantity:
       guard let quantity = PulseQuantity(rawValue: UInt8(index)) else {
         preconditionFailure("no such quantity")
@@ -120,7 +126,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<78, KeyDefinition> = [
+  static let rows: InlineArray<84, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -261,5 +267,13 @@ enum KeyTable {
 
     .init(.radioPort, .radio, "port", .name, .unset),
     .init(.radioTransmit, .radio, "transmit", .flag, .standard("no")),
+    .init(.radioWiring, .radio, "wiring", .name, .unset),
+
+    .init(.spiVirtual, .spi, "virtual", .path, .unset),
+
+    .init(.loraOscillator, .lora, "tcxo", .choice(.oscillator), .standard("none")),
+    .init(.loraConverter, .lora, "dc_dc", .flag, .standard("yes")),
+    .init(.loraAntennaSwitch, .lora, "dio2_switch", .flag, .standard("yes")),
+    .init(.loraBoostPin, .lora, "pa_boost", .flag, .standard("yes")),
   ]
 }

@@ -31,6 +31,8 @@ public enum Limits {
   public static var spiBusCount: Int { 4 }
   /// The radio hats that one header is known to be used with.
   public static var loRaWiringCount: Int { 6 }
+  /// A frame of 255 bytes takes 21 ms then; a step of a radio has 100.
+  public static var radioClockHertz: Int64 { 100_000 }
   /// `gpiochip_info.label` of linux/gpio.h: 32 bytes, the last of them zero.
   public static var chipLabelByteCount: Int { 31 }
   /// A weather station has a rain gauge and an anemometer, a meter cabinet two meters.

@@ -130,20 +130,7 @@ extension SiteConfiguration {
         sensor.bus, isSerial: false, key: "bus", line: sensor.busLine, problems: &problems)
     }
     checkInputs(against: board, problems: &problems)
-    if let radio, radio.transmits, radio.port.isEmpty {
-      problems.refuse(
-        .site, line: radio.transmitsLine, .contradiction,
-        "transmit: the radio has no line: name one with port, or leave this away")
-    }
-    if let radio, !radio.port.isEmpty {
-      board.check(
-        radio.port, isSerial: true, key: "port", line: radio.portLine, problems: &problems)
-      if hasGNSS, radio.port == gnssSection.port {
-        problems.refuse(
-          .site, line: radio.portLine, .contradiction,
-          "port: the receiver of [gnss] has this line; a radio needs one of its own")
-      }
-    }
+    checkRadio(against: board, problems: &problems)
     guard hasGNSS, !gnssSection.port.isEmpty else { return }
     board.check(
       gnssSection.port, isSerial: true, key: "port", line: gnssSection.portLine,

@@ -63,9 +63,15 @@ public struct SiteConfiguration: ~Copyable {
     public internal(set) var transmitPowerCentidBm: Int64 = 0
     public internal(set) var antennaGainCentidBi: Int64 = 0
     public internal(set) var cableLossCentidB: Int64 = 0
-    /// A serial line of the board profile; empty: the radio is enrolled, and not used.
+    /// A serial line of the board profile, with a module.
     public internal(set) var port = Name()
     var portLine = 0
+    /// A chip behind SPI: a `LoRaWiring` of the board profile. With neither the radio is enrolled, and not used.
+    public internal(set) var wiring = Name()
+    var wiringLine = 0
+    var modelLine = 0
+    /// What the radio hangs on, in events and leaves; empty: nothing.
+    public var place: Name { wiring.isEmpty ? port : wiring }
     /// Beacons are sent. Nothing is transmitted without it.
     public internal(set) var transmits = false
     var transmitsLine = 0
@@ -264,7 +270,12 @@ extension SiteConfiguration: ConfigurationDocument {
     case .placeLongitude: place?.longitudeE7 = value.number
     case .placeAltitude: place?.altitudeCentimetres = value.number
     case .placeHeight: place?.heightCentimetres = value.number
-    case .radioModel: radio?.model = fixed(text)
+    case .radioModel:
+      radio?.model = fixed(text)
+      radio?.modelLine = line
+    case .radioWiring:
+      radio?.wiring = fixed(text)
+      radio?.wiringLine = line
     case .radioRegion: radio?.region = fixed(text)
     case .radioTransmitPower: radio?.transmitPowerCentidBm = value.number
     case .radioAntennaGain: radio?.antennaGainCentidBi = value.number
@@ -314,7 +325,8 @@ extension SiteConfiguration: ConfigurationDocument {
     case .boardName, .boardCompatible, .boardSerialFile, .boardCardFile, .i2cDevice, .i2cVirtual,
       .i2cTimeout, .i2cUSB, .serialDevice, .serialVirtual, .serialBaud, .gpioChip, .gpioLine,
       .gpioActiveLow, .gpioBias, .ledLine, .buttonLine, .spiDevice, .spiUSB, .spiSpeed, .loraChip,
-      .loraSPI, .loraReset, .loraBusy, .loraInterrupt:
+      .loraSPI, .loraReset, .loraBusy, .loraInterrupt, .spiVirtual, .loraOscillator,
+      .loraConverter, .loraAntennaSwitch, .loraBoostPin:
       stop("a key of the board profile in a site file")
     }
   }

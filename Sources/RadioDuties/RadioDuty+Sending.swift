@@ -59,7 +59,7 @@ struct Sending: Sendable {
   }
 }
 
-extension RadioDuty where Port: ~Copyable {
+extension RadioDuty where Radio: ~Copyable {
   /// Takes a transmission. Not nil: why it will not be sent. Else `transmissionEnded` follows, whatever happens.
   public mutating func send(_ order: RadioTransmission) -> BeaconReason? {
     if let reason = reasonAgainst(order) { return reason }
@@ -127,9 +127,9 @@ extension RadioDuty where Port: ~Copyable {
     guard let current = sending, current.isAsked else { return }
     switch failure {
     case .refused, .transmissionFailed: return end(.refused(.radioFailed))
-    case .busy: return end(.refused(.radioBusy))
+    case .busy, .busyLine: return end(.refused(.radioBusy))
     case .bus, .noAnswer, .unintelligible, .wrongRadio, .settingLost, .oscillator,
-      .transmissionUnfinished, .deaf:
+      .transmissionUnfinished, .deaf, .interruptLine, .restarted, .nothingOnTheBus:
       break
     }
     guard let handedOverAt else { return end(.refused(.radioGone)) }

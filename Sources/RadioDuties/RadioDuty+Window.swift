@@ -62,7 +62,7 @@ struct WindowWatch: Sendable {
 }
 
 /// The radio at the rendezvous, and what it says of that.
-extension RadioDuty where Port: ~Copyable {
+extension RadioDuty where Radio: ~Copyable {
   /// A challenge whose hash stands in the log. Older ones, and what no radio of this region can follow, change nothing.
   public mutating func take(_ order: BeaconOrder, at now: NodeTime) {
     guard order.number > lastNumber, let watch = WindowWatch(order, plan: plan, at: now) else {
@@ -82,10 +82,11 @@ extension RadioDuty where Port: ~Copyable {
 
   /// Without a challenge, or a clock to follow it by: the plan's first channel, in the middle of its datarates.
   var restingPlace: ListeningPlace {
-    ListeningPlace(
+    let factor = min(max(10, plan.spreadingFactors.lowerBound), plan.spreadingFactors.upperBound)
+    return ListeningPlace(
       frequencyHertz: plan.frequencyHertz(channel: 0) ?? 0,
       spreadingFactor: min(
-        max(10, plan.spreadingFactors.lowerBound), plan.spreadingFactors.upperBound))
+        factor, capabilities?.spreadingFactorsAt125Kilohertz.upperBound ?? factor))
   }
 
   func wantedPlace(_ now: NodeTime) -> ListeningPlace {
@@ -95,6 +96,10 @@ extension RadioDuty where Port: ~Copyable {
       let slot = current.slot(atUTCMilliseconds: utc, capabilities)
     else { return restingPlace }
     let place = current.rendezvous.place(slot: slot)
+    // What the radio has not is a slot that it does not hear.
+    guard capabilities.spreadingFactorsAt125Kilohertz.contains(place.spreadingFactor) else {
+      return restingPlace
+    }
     return ListeningPlace(
       frequencyHertz: place.frequencyHertz, spreadingFactor: place.spreadingFactor)
   }
@@ -135,7 +140,13 @@ extension RadioDuty where Port: ~Copyable {
           number: watch.order.number, frequencyHertz: place.frequencyHertz,
           spreadingFactor: place.spreadingFactor)
     }
-    let isListening = isListening(to: place)
+    let isPossible =
+      slot.map { slot in
+        !follows
+          || capabilities.spreadingFactorsAt125Kilohertz.contains(
+            watch.rendezvous.place(slot: slot).spreadingFactor)
+      } ?? true
+    let isListening = isListening(to: place) && isPossible
     if slot != watch.slot {
       if let left = watch.slot, watch.isWhole,
         utc >= watch.releaseUTCMilliseconds(left, capabilities)

@@ -7,8 +7,8 @@ import Radios
 import Records
 
 /// What an agent does with one radio, as a machine that is cranked: it identifies and sets the radio, listens where
-/// beacons are, and says which leaves are to be written. It owns the radio's line and nothing else; times are
-/// arguments.
+/// beacons are, and says which leaves are to be written. It owns the radio, and with it its line or bus, and nothing
+/// else; times are arguments.
 ///
 ///     attach ─▶ begin ─▶ set ─▶ listens ─▶ frames ─▶ witness leaves
 ///                 ▲              │  ▲
@@ -17,7 +17,7 @@ import Records
 /// Invariants: a radio that failed is left alone for `attemptMilliseconds`; what it fails with is told at most once in
 /// `faultMilliseconds`, and counted in between; a slot is said to be listened to only when the radio was set for it
 /// before its frame could begin, and answered after it that it listens.
-public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
+public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// A radio that was given up is begun anew after so long.
   static var attemptMilliseconds: Int64 { 60_000 }
   /// A setting that was not taken is asked for again after so long.
@@ -29,10 +29,9 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
   static var eventLimit: Int { 32 }
 
   public let plan: RegionPlan
-  private let expected: RadioKind?
   private let transmitPowerCentidecibelMilliwatts: Int32
 
-  private var radio: SerialRadio<Port>?
+  private var radio: Radio?
   /// What the radio says of itself, after each turn of it: `unknown` and nil without one.
   public private(set) var state = RadioState.unknown
   public private(set) var identity: RadioIdentity?
@@ -60,7 +59,7 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
     var code: FaultCode
     var count: UInt64
   }
-  private var faults = FixedArray<8, FaultCount>(filler: FaultCount(code: .noAnswer, count: 0))
+  private var faults = FixedArray<16, FaultCount>(filler: FaultCount(code: .noAnswer, count: 0))
   private var nextFault: Int64 = 0
   private var resetReason = RadioResetReason.wrongState
   private var resetCount: UInt64 = 0
@@ -79,20 +78,15 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
       rssiCentidecibelMilliwatts: nil, snrCentidecibels: nil))
   public private(set) var lastFault: FaultCode?
 
-  /// - `expected`: the module that is configured; nil asks for each in turn.
-  public init(
-    plan: RegionPlan, ownKeyHash: Digest, expected: RadioKind?,
-    transmitPowerCentidecibelMilliwatts: Int32
-  ) {
+  public init(plan: RegionPlan, ownKeyHash: Digest, transmitPowerCentidecibelMilliwatts: Int32) {
     self.plan = plan
-    self.expected = expected
     self.transmitPowerCentidecibelMilliwatts = transmitPowerCentidecibelMilliwatts
     witness = WitnessNode(ownKeyHash: ownKeyHash)
   }
 
-  /// The radio's line is there.
-  public mutating func attach(_ port: consuming Port, at now: NodeTime) {
-    radio = SerialRadio(port: port, expected: expected)
+  /// The radio's line is there, or its bus and lines.
+  public mutating func attach(_ new: consuming Radio, at now: NodeTime) {
+    radio = consume new
     nextAttempt = now.milliseconds
     nextSetting = now.milliseconds
     look(now)
@@ -245,6 +239,9 @@ public struct RadioDuty<Port: SerialPort & ~Copyable>: ~Copyable {
       if resetCount == 0 { resetReason = RadioResetReason(failure) }
       resetCount += 1
       forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
+      return nil
+    case .noticed(let failure):
+      count(failure.faultCode)
       return nil
     case .failed(let request, let failure):
       count(failure.faultCode)

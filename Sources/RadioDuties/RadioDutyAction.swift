@@ -28,10 +28,10 @@ public enum RadioResetReason: UInt8, Sendable {
   init(_ failure: RadioFailure) {
     switch failure {
     case .deaf: self = .deaf
-    case .noAnswer, .unintelligible: self = .silent
-    case .settingLost: self = .restartedByItself
+    case .noAnswer, .unintelligible, .nothingOnTheBus: self = .silent
+    case .settingLost, .restarted: self = .restartedByItself
     case .bus, .refused, .busy, .wrongRadio, .oscillator, .transmissionUnfinished,
-      .transmissionFailed:
+      .transmissionFailed, .busyLine, .interruptLine:
       self = .wrongState
     }
   }

@@ -42,6 +42,13 @@ public enum AnyRadio<
     }
   }
 
+  public var frameHandedOverMilliseconds: Int64? {
+    switch self {
+    case .serial(let radio): radio.frameHandedOverMilliseconds
+    case .spi(let radio): radio.frameHandedOverMilliseconds
+    }
+  }
+
   public mutating func begin(atMilliseconds now: Int64) {
     switch consume self {
     case .serial(var radio):

@@ -32,6 +32,8 @@ public protocol LoRaRadio: ~Copyable {
   /// The setting that the radio listens and sends with, once it is configured.
   var setting: RadioSetting? { get }
   var counts: RadioCounts { get }
+  /// When the last transmission's command had reached the radio, or may have; nil: the radio can't have sent it.
+  var frameHandedOverMilliseconds: Int64? { get }
 
   /// Identifies the radio and puts it into a known state; after a failure too. Ends in `identified` or `failed`.
   mutating func begin(atMilliseconds now: Int64)
@@ -104,6 +106,8 @@ public enum RadioEvent: Equatable, Sendable {
   case deaf(sinceMilliseconds: Int64)
   /// The radio was reset for this reason, and is set anew; listening again comes as `configured`.
   case reset(RadioFailure)
+  /// Something is not as it should be, and the radio is used all the same.
+  case noticed(RadioFailure)
 }
 
 /// What is known of a transmission.

@@ -24,6 +24,8 @@ public struct RadioCapabilities: Equatable, Sendable {
 
   public let frequencyRanges: FixedArray<3, FrequencyRange>
   public let spreadingFactors: ClosedRange<UInt8>
+  /// At 125 kHz, on which beacons are: LLCC68 has fewer there than at 500 kHz.
+  public var spreadingFactorsAt125Kilohertz: ClosedRange<UInt8>
   /// Conducted power, in steps from the lowest.
   public let powerCentidecibelMilliwatts: ClosedRange<Int32>
   public let powerStepCentidecibels: Int32
@@ -56,6 +58,7 @@ public struct RadioCapabilities: Equatable, Sendable {
   ) {
     self.frequencyRanges = frequencyRanges
     self.spreadingFactors = spreadingFactors
+    spreadingFactorsAt125Kilohertz = spreadingFactors
     self.powerCentidecibelMilliwatts = powerCentidecibelMilliwatts
     self.powerStepCentidecibels = powerStepCentidecibels
     self.maximumPayloadByteCount = maximumPayloadByteCount
@@ -86,7 +89,9 @@ public struct RadioCapabilities: Equatable, Sendable {
       isInRange = true
     }
     guard isInRange else { throw .frequencyOutOfRange }
-    guard spreadingFactors.contains(setting.modulation.spreadingFactor) else {
+    let factors =
+      setting.modulation.bandwidth == .khz125 ? spreadingFactorsAt125Kilohertz : spreadingFactors
+    guard factors.contains(setting.modulation.spreadingFactor) else {
       throw .modulationNotPossible
     }
     let power = setting.powerCentidecibelMilliwatts

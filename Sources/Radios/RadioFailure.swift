@@ -11,7 +11,7 @@ public enum RadioFailure: Error, Equatable, Sendable {
   case unintelligible
   /// The radio refuses a command that it should know: a wrong firmware or mode.
   case refused
-  /// The radio says, or its BUSY line, that it is at something else, beyond the bound.
+  /// The radio says that it is at something else, beyond the bound.
   case busy
   /// Another radio answers than the one that is configured, or none that this module knows.
   case wrongRadio
@@ -25,6 +25,14 @@ public enum RadioFailure: Error, Equatable, Sendable {
   case transmissionFailed
   /// It answers as always and is not in reception, or hears nothing although it should.
   case deaf
+  /// The BUSY line stays high beyond its bound.
+  case busyLine
+  /// The interrupt line was low although there was a frame, or is high although there is none.
+  case interruptLine
+  /// The chip has lost its settings, and nobody has reset it.
+  case restarted
+  /// The chip answers zeros or ones alone.
+  case nothingOnTheBus
 
   /// The number that stands in the fault leaf.
   public var faultCode: FaultCode {
@@ -43,6 +51,10 @@ public enum RadioFailure: Error, Equatable, Sendable {
     case .transmissionUnfinished: .transmissionUnfinished
     case .transmissionFailed: .transmissionFailed
     case .deaf: .radioDeaf
+    case .busyLine: .busyLineStuck
+    case .interruptLine: .interruptLineDead
+    case .restarted: .radioRestarted
+    case .nothingOnTheBus: .nothingOnTheBus
     }
   }
 }

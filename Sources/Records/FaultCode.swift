@@ -46,6 +46,14 @@ public enum FaultCode: UInt8, Sendable {
   case transmissionFailed = 22
   /// The radio answers and is not in reception.
   case radioDeaf = 23
+  /// The BUSY line of a radio chip stays high.
+  case busyLineStuck = 24
+  /// The interrupt line of a radio chip does not tell of frames, or never falls.
+  case interruptLineDead = 25
+  /// A radio chip has lost its settings: it restarted by itself.
+  case radioRestarted = 26
+  /// A radio chip's answers are zeros or ones alone.
+  case nothingOnTheBus = 27
 }
 
 extension FaultCode {
@@ -75,6 +83,13 @@ extension FaultCode {
     case .transmissionUnfinished: "the radio never told the end of a transmission"
     case .transmissionFailed: "the radio reports that a transmission failed"
     case .radioDeaf: "the radio answers, and was not in reception"
+    case .busyLineStuck:
+      "the radio's BUSY line stays high: is it the right line, and has the chip power?"
+    case .interruptLineDead:
+      "the radio's interrupt line tells nothing, or never falls: the chip is asked instead"
+    case .radioRestarted: "the radio restarted by itself: does its supply hold when it sends?"
+    case .nothingOnTheBus:
+      "the radio answers zeros or ones alone: is it powered, and on this SPI bus and chip select?"
     }
   }
 }

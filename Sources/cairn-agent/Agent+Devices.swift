@@ -23,6 +23,8 @@ extension Agent {
       }
       followReceiver()
       followRadio()
+    } else if isChipDue {
+      followRadio()
     }
     tellDevices()
   }
@@ -132,7 +134,7 @@ extension Agent {
       guard tell(files.board.buses[index].name, busChanges[index]) else { return }
       busChanges[index].told(now: now)
     }
-    if let port = files.site.radio?.port, radioChanges.isDue(now: now) {
+    if let port = files.site.radio?.place, radioChanges.isDue(now: now) {
       guard tell(port, radioChanges) else { return }
       radioChanges.told(now: now)
     }
@@ -148,7 +150,7 @@ extension Agent {
       guard fullSince == nil else { return }
       _ = tell(files.board.buses[index].name, busChanges[index])
     }
-    if fullSince == nil, radioChanges.untoldCount > 0, let port = files.site.radio?.port {
+    if fullSince == nil, radioChanges.untoldCount > 0, let port = files.site.radio?.place {
       _ = tell(port, radioChanges)
     }
     if fullSince == nil, receiverChanges.untoldCount > 0, let gnss = files.site.gnss {

@@ -3,6 +3,7 @@ import Buses
 import Coverage
 import DeviceLog
 import FixedMemory
+import LinuxGPIO
 import LinuxPlatform
 import LoRa
 import NodeConfiguration
@@ -13,9 +14,13 @@ import Radios
 import Records
 import Sampling
 
+/// A module behind a serial line, or a chip behind SPI with lines of its own.
+typealias AgentRadio = AnyRadio<TerminalSerialPort, AnySPIDevice, AnyRadioLines>
+
 /// The radio's line while it is open: the line itself is the radio's.
 struct RadioLine {
-  let descriptor: Int32
+  /// Nil where nothing wakes the agent.
+  let descriptor: Int32?
   let identity: FileIdentity
 }
 
@@ -27,11 +32,11 @@ extension Agent {
   /// What one turn takes of a radio: a flood does not stop the rest.
   private static var actionLimit: Int { 32 }
 
-  /// Nil when the site file gives the radio no line. A region that is none ends the program.
+  /// Nil when the site file gives the radio neither line nor wiring. A region that is none ends the program.
   static func radioDuty(_ files: borrowing NodeConfigurationFiles, keyHash: Digest)
-    -> RadioDuty<TerminalSerialPort>?
+    -> RadioDuty<AgentRadio>?
   {
-    guard let radio = files.site.radio, !radio.port.isEmpty else { return nil }
+    guard let radio = files.site.radio, !radio.place.isEmpty else { return nil }
     guard let region = RegionPlan.Region(name: radio.region.span) else {
       var text = TextBuilder<256>()
       text.append("cairn-agent: [radio] region: ")
@@ -41,7 +46,7 @@ extension Agent {
       end(.configuration, text.span)
     }
     return RadioDuty(
-      plan: RegionPlan(region), ownKeyHash: keyHash, expected: kind(named: radio.model),
+      plan: RegionPlan(region), ownKeyHash: keyHash,
       transmitPowerCentidecibelMilliwatts: Int32(clamping: radio.transmitPowerCentidBm))
   }
 
@@ -62,12 +67,15 @@ extension Agent {
       uncertaintyMilliseconds: mapping?.uncertainty(at: now) ?? 0)
   }
 
-  /// Takes the radio's line when it is there, and gives it back when its device has gone or is another.
+  /// The chip's wiring; nil for a module.
+  private var chipWiring: BoardProfile.LoRaWiring? {
+    guard let name = files.site.radio?.wiring, !name.isEmpty else { return nil }
+    return files.board.loRaWiring(named: name)
+  }
+
+  /// Takes the radio's line or bus when it is there, and gives it back when its device has gone or is another.
   mutating func followRadio() {
-    guard radio != nil, let port = files.site.radio?.port,
-      let line = files.board.serialLine(named: port), let path = FixedPath(line.path.span),
-      let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
-    else { return }
+    guard radio != nil, let path = files.radioDevice else { return }
     var found: FileIdentity?
     do throws(FileFailure) { found = try FileIdentity(at: path) } catch {}
     if let open = radioLine {
@@ -75,16 +83,30 @@ extension Agent {
       dropRadio()
     }
     guard let found else { return }
+    let opened: AgentRadio?
+    if let wiring = chipWiring {
+      opened = openChip(wiring, found)
+    } else {
+      opened = openModule(path, found)
+    }
+    guard let opened else { return }
     let time = nodeTime
+    radio?.attach(opened, at: time)
+    _ = radioChanges.take(isPresent: true)
+  }
+
+  private mutating func openModule(_ path: FixedPath, _ identity: FileIdentity) -> AgentRadio? {
+    guard let site = files.site.radio, let line = files.board.serialLine(named: site.port),
+      let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
+    else { return nil }
     do throws(BusError) {
       let port = try TerminalSerialPort(
         path: path, baudRate: baudRate,
         writeMarginMilliseconds: RadioBounds.lineMarginMilliseconds)
       // A link may have been turned meanwhile: the next look sees that.
-      radioLine = RadioLine(descriptor: port.pollDescriptor, identity: found)
-      radio?.attach(port, at: time)
-    } catch { return }
-    _ = radioChanges.take(isPresent: true)
+      radioLine = RadioLine(descriptor: port.pollDescriptor, identity: identity)
+      return .serial(SerialRadio(port: port, expected: Self.kind(named: site.model)))
+    } catch { return nil }
   }
 
   private mutating func dropRadio() {
@@ -145,7 +167,12 @@ extension Agent {
       }
     case .lineGone:
       dropRadio()
-      devices.wantLook()
+      if chipWiring == nil {
+        devices.wantLook()
+      } else {
+        // Its device may be there as ever, and what is behind it not.
+        chipOpening.nextAttempt = now + ChipOpening.attemptMilliseconds
+      }
       isKept = true
     }
     // With a full ring a gap leaf tells how many leaves there was no room for.
@@ -167,7 +194,7 @@ extension Agent {
 
   /// Which radio it is, and how it is reached.
   mutating func tellRadio(_ kind: RadioKind) {
-    guard let port = files.site.radio?.port else { return }
+    guard let port = files.site.radio?.place else { return }
     let milliseconds = now
     if let known = toldRadio, known != kind {
       _ = record {
@@ -228,7 +255,8 @@ extension Agent {
     status.lastFrameMilliseconds = duty.lastFrame?.milliseconds
     status.lastRSSICentidecibelMilliwatts = duty.lastFrame?.rssiCentidecibelMilliwatts
     status.lastSNRCentidecibels = duty.lastFrame?.snrCentidecibels
-    status.lastFaultNumber = UInt16(duty.lastFault?.rawValue ?? 0)
+    let fault = chipOpening.failure?.faultCode ?? duty.lastFault
+    status.lastFaultNumber = UInt16(fault?.rawValue ?? 0)
     status.transmits = airtime != nil
     status.sentCount = sentCount
     status.lastReasonNumber = lastBeaconReason?.rawValue ?? 0

@@ -16,6 +16,9 @@ extension Agent {
     }
     for index in files.board.serialLines.indices
     where files.board.serialLines[index].place == .virtual { return true }
+    for index in files.board.spiBuses.indices where files.board.spiBuses[index].place == .virtual {
+      return true
+    }
     for index in files.board.gpioLines.indices
     where files.board.gpioLines[index].virtualSocket != nil { return true }
     return false

@@ -62,10 +62,11 @@ struct Agent: ~Copyable {
   var lastFix: GNSSFix?
 
   /// Nil without a radio of the agent's own.
-  var radio: RadioDuty<TerminalSerialPort>?
+  var radio: RadioDuty<AgentRadio>?
   var radioLine: RadioLine?
   var nextRadioStep: Int64 = 0
   var radioChanges = DeviceChanges()
+  var chipOpening = ChipOpening()
   /// What its schema leaf said in this boot.
   var toldRadio: RadioKind?
   /// Nil where nothing is transmitted; then `airtime` is nil too.
@@ -194,6 +195,7 @@ struct Agent: ~Copyable {
     if let due = nextDeviceLeaf { wake = min(wake, due) }
     wake = min(wake, devices.nextLookMilliseconds)
     wake = min(wake, min(nextRadioStep, nextBeaconStep))
+    if radioLine == nil, let next = chipOpening.nextAttempt { wake = min(wake, next) }
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
     if let descriptor = receiverPort?.pollDescriptor {
@@ -203,7 +205,7 @@ struct Agent: ~Copyable {
         wake = min(wake, nextReceiverRead)
       }
     }
-    if let radioLine { _ = poller.watch(radioLine.descriptor) }
+    if let descriptor = radioLine?.descriptor { _ = poller.watch(descriptor) }
     devices.watch(&poller)
     watchLines(&poller)
     socket.watch(&poller)

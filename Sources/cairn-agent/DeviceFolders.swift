@@ -33,9 +33,7 @@ struct DeviceFolders: ~Copyable {
       {
         Self.tell(path, "more folders of devices than 8")
       }
-      if let radio = files.site.radio, let line = files.board.serialLine(named: radio.port),
-        let path = FixedPath(line.path.span), try !new.add(path.directory)
-      {
+      if let path = files.radioDevice, try !new.add(path.directory) {
         Self.tell(path, "more folders of devices than 8")
       }
       watcher = consume new
@@ -103,6 +101,17 @@ struct DeviceFolders: ~Copyable {
   private static func write(_ text: borrowing TextBuilder<512>) {
     // Without a reader of standard error the agent measures all the same.
     do throws(SystemError) { try StandardStream.error.write(text) } catch {}
+  }
+}
+
+extension NodeConfigurationFiles {
+  /// The serial line of the radio's module, or the SPI bus of its chip; nil without a radio.
+  var radioDevice: FixedPath? {
+    guard let radio = site.radio else { return nil }
+    if let wiring = board.loRaWiring(named: radio.wiring) {
+      return board.spiBus(named: wiring.spi).flatMap { FixedPath($0.path.span) }
+    }
+    return board.serialLine(named: radio.port).flatMap { FixedPath($0.path.span) }
   }
 }
 

@@ -5,14 +5,15 @@ import LinuxPlatform
 import LoRa
 import Simulation
 
-/// `cairn-simulate air`: LoRa modules on pseudo-terminals, and the air between them.
+/// `cairn-simulate air`: LoRa modules on pseudo-terminals, chips behind sockets, and the air between them.
 struct AirCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "air",
-    abstract: "Plays LoRa modules on pseudo-terminals, in one simulated air, until it is ended.",
+    abstract: "Plays LoRa modules and chips in one simulated air, until it is ended.",
     discussion: """
-      A module is NAME:KIND:PATH@LATITUDE,LONGITUDE[,HEIGHT], where KIND is one of \
-      \(AirOption.Module.allCases.map(\.rawValue).joined(separator: ", ")): an agent opens PATH as its radio. \
+      A radio is NAME:KIND:PATH@LATITUDE,LONGITUDE[,HEIGHT], where KIND is one of \(AirOption.kinds). An agent opens \
+      PATH as its radio: a module is a pseudo-terminal; of a chip it is the SPI bus's socket, and its lines are beside \
+      it. \
       NAME:every=SECONDS@LATITUDE,LONGITUDE is a LoRaWAN device that only sends. Each frame is told with who heard \
       it, and how. Ends on SIGINT or SIGTERM, and removes its links (docs/simulation.md).
       """)
@@ -100,6 +101,7 @@ private final class AirCourse {
   private let air: ModuleAir
   private var names: [String] = []
   private var lines: [Line] = []
+  private var chips: [ChipSockets] = []
   private var devices: [AirDevice] = []
   private var frames: [DemoAirFrame] = []
 
@@ -119,6 +121,14 @@ private final class AirCourse {
       air.attach(model, station)
       lines.append(Line(try ModuleTerminal(model: model, path: path)))
       output.show(DemoLine.wrapped(label: option.name, "\(kind.rawValue) at \(path)"))
+    case .chip(let kind, let path):
+      let model = kind.model(seed: seed)
+      air.attach(model, station)
+      chips.append(try ChipSockets(model: model, path: path))
+      output.show(
+        DemoLine.wrapped(
+          label: option.name,
+          "\(kind.rawValue) at \(path), lines at \(ChipSockets.linesPath(path))"))
     case .device(let seconds):
       devices.append(
         AirDevice(
@@ -132,6 +142,7 @@ private final class AirCourse {
     while try signals.next() == nil {
       let now = DemoSystem.milliseconds
       for line in lines { try line.terminal.turn(now: now) }
+      for chip in chips { chip.turn(now: now) }
       var begun: [ModuleAir.Begun] = []
       for index in devices.indices {
         // A device that comes too late, or is sending still, leaves its frame out.
@@ -139,6 +150,7 @@ private final class AirCourse {
         do throws(Medium.Refusal) { begun.append(try air.transmit(frame)) } catch { continue }
       }
       let turn = air.turn(now: now)
+      for chip in chips { chip.tellEdges(now: now) }
       take(begun + turn.begun, turn.told, now)
       var poller = Poller()
       _ = poller.watch(signals.pollDescriptor)
@@ -147,6 +159,10 @@ private final class AirCourse {
       for line in lines {
         _ = poller.watch(line.terminal.pollDescriptor)
         due = min(due, now + (line.terminal.millisecondsToNextChange(now: now) ?? 500))
+      }
+      for chip in chips {
+        for descriptor in chip.descriptors { _ = poller.watch(descriptor) }
+        due = min(due, now + (chip.millisecondsToNextChange(now: now) ?? 500))
       }
       _ = try poller.wait(milliseconds: max(0, due - DemoSystem.milliseconds))
     }

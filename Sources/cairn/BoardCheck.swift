@@ -24,7 +24,7 @@ struct BoardCheck<GPIO: GPIOInformationSource>: ~Copyable {
     guard !isOfAnotherBoard else { return }
     for index in board.buses.indices { check(board.buses[index]) }
     for index in board.serialLines.indices { check(board.serialLines[index]) }
-    for index in board.spiBuses.indices { check(board.spiBuses[index]) }
+    for index in board.spiBuses.indices { check(board.spiBuses[index], board) }
     checkLines(board)
     checkFile("serial number", board.serialFile)
     checkFile("card", board.cardFile)
@@ -85,12 +85,12 @@ struct BoardCheck<GPIO: GPIOInformationSource>: ~Copyable {
     list.add(row)
   }
 
-  private mutating func check(_ bus: BoardProfile.SPIBus) {
+  private mutating func check(_ bus: BoardProfile.SPIBus, _ board: borrowing BoardProfile) {
     var row = CheckRow()
     row.subject.write("SPI bus ")
     row.subject.write(bus.name.span)
     look(
-      bus.place, bus.path, group: "spi", .none,
+      bus.place, bus.path, group: "spi", usage.need(ofSPIBus: bus.name, board),
       remedy: machine.isRaspberryPi
         ? "Write dtparam=spi=on into /boot/firmware/config.txt, and restart"
         : "Switch the bus on in the device tree, with spidev on it: boards.md", &row)

@@ -128,9 +128,21 @@ extension Output {
       append(", reset ", wiring.reset, to: &text)
       append(", busy ", wiring.busy, to: &text)
       append(", interrupt ", wiring.interrupt, to: &text)
+      append(wiring, to: &text)
       paragraph(text.span, indentation: Self.placeColumn)
       newLine()
     }
+  }
+
+  /// How the chip is built in, where that is not the usual.
+  private func append(_ wiring: BoardProfile.LoRaWiring, to text: inout RowText) {
+    if let voltage = wiring.oscillatorVoltage {
+      text.append(", TCXO at ")
+      text.append(voltage)
+    }
+    if !wiring.hasConverter { text.append(", no DC-DC converter") }
+    if !wiring.switchesAntennaByDIO2 { text.append(", antenna not switched by DIO2") }
+    if !wiring.usesBoostPin { text.append(", antenna at RFO") }
   }
 
   private func append(_ what: StaticString, _ name: Name?, to text: inout RowText) {
@@ -169,6 +181,14 @@ extension Output {
       member("reset", wiring.reset)
       member("busy", wiring.busy)
       member("interrupt", wiring.interrupt)
+      if let voltage = wiring.oscillatorVoltage {
+        member("tcxo", text: voltage)
+      } else {
+        member(null: "tcxo")
+      }
+      member("dcdc", wiring.hasConverter)
+      member("dio2Switch", wiring.switchesAntennaByDIO2)
+      member("paBoost", wiring.usesBoostPin)
       endObject()
     }
     endArray()

@@ -21,6 +21,8 @@ struct BoardUsage {
   private var lines = FixedArray<8, Name>(filler: Name())
   private var isLineRequired = InlineArray<8, Bool>(repeating: false)
   private var port: Name?
+  /// The radio's: its module's line, or its chip's wiring.
+  private var radio: (port: Name, wiring: Name)?
 
   /// Nothing is asked for: there is no site file that could be read.
   init() {}
@@ -34,6 +36,7 @@ struct BoardUsage {
     }
     for index in site.contacts.indices { _ = lines.offer(site.contacts[index].gpioLine) }
     port = site.gnss?.port
+    radio = site.radio.map { ($0.port, $0.wiring) }
   }
 
   func need(ofBus name: Name) -> Need {
@@ -45,11 +48,28 @@ struct BoardUsage {
     return need
   }
 
-  /// A receiver may be plugged in at any time, so that it is never required.
-  func need(ofSerialLine name: Name) -> Need { port == name ? .optional : .none }
+  /// A receiver or a module may be plugged in at any time, so that none is ever required.
+  func need(ofSerialLine name: Name) -> Need {
+    port == name || radio?.port == name ? .optional : .none
+  }
+
+  /// The agent goes on without its radio.
+  func need(ofSPIBus name: Name, _ board: borrowing BoardProfile) -> Need {
+    wiring(board)?.spi == name ? .optional : .none
+  }
+
+  private func wiring(_ board: borrowing BoardProfile) -> BoardProfile.LoRaWiring? {
+    guard let name = radio?.wiring, !name.isEmpty else { return nil }
+    return board.loRaWiring(named: name)
+  }
 
   func need(ofGPIOLine name: Name, _ board: borrowing BoardProfile) -> Need {
     var need = board.led == name || board.button == name ? Need.optional : .none
+    if let wiring = wiring(board),
+      wiring.reset == name || wiring.busy == name || wiring.interrupt == name
+    {
+      need = .optional
+    }
     for index in lines.indices where lines[index] == name {
       if isLineRequired[index] { return .required }
       need = .optional

@@ -62,7 +62,7 @@ extension ConsolePages {
     guard let live = report.live else { return }
     guard live.radio != nil else {
       output.row("radio")
-      output.write("the agent has none: [radio] port names its line")
+      output.write("the agent has none: [radio] port or wiring names it")
       output.newLine()
       return
     }
@@ -106,13 +106,14 @@ extension ConsolePages {
     }
     for index in files.board.loRaWirings.indices {
       if index > 0 { output.pad(to: Output.indentation) }
-      radio(files.board.loRaWirings[index], files.board, &output)
+      let wiring = files.board.loRaWirings[index]
+      radio(wiring, files.board, isUsed: files.site.radio?.wiring == wiring.name, &output)
     }
     output.pad(to: Output.indentation)
     output.emphasise(.warning)
     output.paragraph(
       """
-      what the profile wires behind SPI, and whether the kernel has the bus: the agent drives radios on serial lines
+      what the profile wires behind SPI, and whether the kernel has the bus: [radio] wiring gives one to the agent
       """)
     output.plain()
     output.newLine()
@@ -120,9 +121,11 @@ extension ConsolePages {
 
   /// "hat      sx1262 on spi0 (/dev/spidev0.0) there; reset gpio18, busy gpio20, interrupt gpio16".
   private static func radio(
-    _ wiring: BoardProfile.LoRaWiring, _ board: borrowing BoardProfile, _ output: inout Output
+    _ wiring: BoardProfile.LoRaWiring, _ board: borrowing BoardProfile, isUsed: Bool,
+    _ output: inout Output
   ) {
     output.write(untrusted: wiring.name.span)
+    if isUsed { output.write(" (the agent's)") }
     output.write(": ")
     output.write(wiring.chip.text)
     output.write(" on ")

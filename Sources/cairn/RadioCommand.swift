@@ -75,7 +75,9 @@ enum RadioCommand {
           output.flush()
         case .failed(_, let failure)?:
           if line.radio.state == .failed || line.radio.state == .ready { return failure }
-        case .identified?, .configured?, .transmitted?, .noise?, .deaf?, .reset?, nil: break
+        case .identified?, .configured?, .transmitted?, .noise?, .deaf?, .reset?,
+          .noticed?, nil:
+          break
         }
       }
       return nil

@@ -169,6 +169,26 @@ private func site(bus: String, optional: Bool = false) -> String {
     #expect(try machine.check(led).row("GPIO line a (LED)")?.state == .unknown)
   }
 
+  @Test func theRadiosChipAsksForItsBusAndItsLines() throws {
+    let machine = try EmulatedMachine(tree: pi4)
+    try machine.addChip("gpiochip4", label: "pinctrl-rp1", lineCount: 54)
+    machine.gpio.holders = ["gpiochip4 17": "spi0 CS0"]
+    let profile =
+      header + "[spi.s]\ndevice = /dev/spidev0.0\n[gpio.a]\nchip = pinctrl-rp1\nline = 17\n"
+      + "[lora.hat]\nchip = sx1262\nspi = s\nbusy = a\n"
+    let radio =
+      gateway + "[radio]\nmodel = sx1262\nregion = EU868\ntransmit_power = 14 dBm\n"
+      + "antenna_gain = 2 dBi\n"
+    let unused = try machine.check(profile, site: radio)
+    #expect(unused.row("SPI bus s")?.state == .unused && unused.status == 0)
+    #expect(unused.row("GPIO line a")?.state == .unused)
+    let used = try machine.check(profile, site: radio + "wiring = hat\n")
+    #expect(used.row("SPI bus s")?.state == .warning && used.status == 1)
+    #expect(used.row("SPI bus s")?.remedy.contains("dtparam=spi=on") == true)
+    #expect(used.row("GPIO line a")?.state == .warning)
+    #expect(used.row("GPIO line a")?.reason == "pinctrl-rp1 line 17, held by spi0 CS0")
+  }
+
   @Test func whatAChipOrAHolderCallsItselfNeverCommandsTheTerminal() throws {
     let machine = try EmulatedMachine(tree: pi4)
     try machine.addChip("gpiochip4", label: "p\u{1b}[2J", lineCount: 54)

@@ -36,6 +36,46 @@ private let boards = URL(filePath: #filePath).deletingLastPathComponent().append
     #expect(lines.allSatisfy { $0["chips"] as? [String] == ["pinctrl-rp1"] } && lines.count == 15)
   }
 
+  @Test func howAChipIsBuiltInIsShownWhereItIsNotTheUsual() throws {
+    let node = try TestNode()
+    let path = node.folder.appending(path: "b.ini").path
+    try Data(
+      """
+      [board]
+      name = x
+      [gpio.b]
+      chip = c
+      line = 1
+      [spi.s]
+      virtual = spi-0.sock
+      [lora.one]
+      chip = sx1262
+      spi = s
+      busy = b
+      tcxo = 1.8 V
+      dc_dc = no
+      dio2_switch = no
+      [lora.two]
+      chip = sx1276
+      spi = s
+      pa_boost = no
+
+      """.utf8
+    ).write(to: URL(filePath: path))
+    let shown = try Tool.run(["board", "show", "--board", path])
+    #expect(
+      shown.words.contains(
+        "one sx1262 on s, busy b, TCXO at 1.8 V, no DC-DC converter, antenna not switched by DIO2"),
+      "\(shown.words)")
+    #expect(shown.words.contains("two sx1276 on s, antenna at RFO"))
+    let json = try Tool.run(["board", "show", "--board", path, "--json"]).json()
+    let wirings = try #require(json["lora"] as? [[String: Any]])
+    #expect(wirings[0]["tcxo"] as? String == "1.8 V" && wirings[1]["tcxo"] is NSNull)
+    #expect(wirings[0]["dcdc"] as? Bool == false && wirings[1]["dcdc"] as? Bool == true)
+    #expect(wirings[0]["dio2Switch"] as? Bool == false)
+    #expect(wirings[1]["paBoost"] as? Bool == false)
+  }
+
   @Test func aProfileBesideTheSiteFileIsFoundAndSaid() throws {
     let node = try TestNode()
     let own =

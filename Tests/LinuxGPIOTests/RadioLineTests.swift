@@ -34,7 +34,6 @@ extension VirtualChipTests {
     var found: BusError?
     do throws(BusError) { _ = try lines.isBusy() } catch { found = error }
     #expect(found == .disconnected)
-    lines.close()
   }
 
   @Test func linesThatAreNotWiredAreNotAsked() throws {

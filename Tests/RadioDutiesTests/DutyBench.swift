@@ -16,7 +16,10 @@ final class DutyBench {
 
   let model: SerialModuleModel
   let clock = HandCrankedClock(now: 1_000)
-  var duty: RadioDuty<ModelSerialPort>
+  typealias Radio = AnyRadio<ModelSerialPort, ModelSPIDevice, ModelRadioLines>
+
+  var duty: RadioDuty<Radio>
+  private let expected: RadioKind?
   /// UTC is boot time and this; nil: no clock.
   var utcOffset: Int64? = 1_700_000_100_000
   var uncertainty: UInt64 = 20
@@ -27,15 +30,16 @@ final class DutyBench {
     expected: RadioKind? = nil, isAttached: Bool = true
   ) {
     self.model = model
+    self.expected = expected
     duty = RadioDuty(
-      plan: RegionPlan(region), ownKeyHash: Self.ownKeyHash, expected: expected,
+      plan: RegionPlan(region), ownKeyHash: Self.ownKeyHash,
       transmitPowerCentidecibelMilliwatts: 1_400)
     if isAttached { attach() }
   }
 
   func attach(beforeTransfer: ((Int) throws(BusError) -> Void)? = nil) {
-    duty.attach(
-      ModelSerialPort(model: model, clock: clock, beforeTransfer: beforeTransfer), at: time)
+    let port = ModelSerialPort(model: model, clock: clock, beforeTransfer: beforeTransfer)
+    duty.attach(.serial(SerialRadio(port: port, expected: expected)), at: time)
   }
 
   var time: NodeTime {

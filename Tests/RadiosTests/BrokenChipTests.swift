@@ -94,7 +94,7 @@ import Testing
     let bench = ChipBench(model, ChipWiring(kind: chip.kind))
     #expect(!bench.begin())
     #expect(bench.state == .failed && bench.failures.count == 1)
-    if fault == .silent || fault == .floating { #expect(bench.failures == [.noAnswer]) }
+    if fault == .silent || fault == .floating { #expect(bench.failures == [.nothingOnTheBus]) }
     let count = model.transfers.count
     bench.turn(milliseconds: 300_000)
     #expect(model.transfers.count == count)
@@ -121,8 +121,8 @@ import Testing
     let bench = try ChipBench.listening(.sx1262)
     bench.model.fault = .stuckBusy
     bench.turn(milliseconds: 60_000) { $0.state == .failed }
-    #expect(bench.events.contains(.reset(.busy)))
-    #expect(bench.failures == [.busy])
+    #expect(bench.events.contains(.reset(.busyLine)))
+    #expect(bench.failures == [.busyLine])
     #expect(bench.model.resetCount > 2)
     bench.model.fault = .none
     #expect(bench.begin())
@@ -140,6 +140,7 @@ import Testing
     // The first that a dead line does not tell of has no time, and is dropped.
     #expect(bench.frames.count == (fault == .lineLow ? 2 : 3))
     #expect(bench.radio.counts.garbled == (fault == .lineLow ? 1 : 0))
+    #expect(bench.events.filter { $0 == .noticed(.interruptLine) }.count == 1)
     try bench.transmit(chipFrame)
     #expect(bench.failures == [])
   }
@@ -187,9 +188,10 @@ import Testing
     bench.model.dropReception()
     bench.turn(milliseconds: 10_000)
     #expect(bench.radio.counts.deaf == 1 && bench.events.last == .configured)
-    #expect(bench.model.isReceiving)
+    #expect(bench.model.isReceiving && !bench.events.contains(.noticed(.restarted)))
     bench.model.powerCycle(now: bench.now)
     bench.turn(milliseconds: 10_000)
+    #expect(bench.events.filter { $0 == .noticed(.restarted) }.count == 1)
     #expect(bench.radio.counts.deaf == 2 && bench.model.isReceiving)
     bench.frames = []
     bench.model.deliver(chipFrame, AirFigures(rssi: -9_000, snr: 100), now: bench.now)

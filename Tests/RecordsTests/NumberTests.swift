@@ -18,7 +18,8 @@ import Testing
     (11, .chipFault), (12, .unintelligible), (13, .edgesLost), (14, .lineInUse), (15, .noAnswer),
     (16, .commandRefused), (17, .radioBusy), (18, .wrongRadio), (19, .settingLost),
     (20, .oscillatorFault), (21, .transmissionUnfinished), (22, .transmissionFailed),
-    (23, .radioDeaf),
+    (23, .radioDeaf), (24, .busyLineStuck), (25, .interruptLineDead), (26, .radioRestarted),
+    (27, .nothingOnTheBus),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(FaultCode(rawValue: number) == faults.first { $0.0 == number }?.1, "fault \(number)")

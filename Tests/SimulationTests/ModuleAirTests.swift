@@ -119,12 +119,14 @@ func aModuleHearsAnotherWithTheFiguresOfTheAir(kind: AirOption.Module) {
   #expect(
     module.place
       == AirPlace(latitudeDegrees: 40.6, longitudeDegrees: -73.7, antennaHeightMetres: 12))
+  let chip = try AirOption("south:sx1262:/run/spi-0.sock@40.6,-73.7")
+  #expect(chip.kind == .chip(.sx1262, path: "/run/spi-0.sock"))
   let device = try AirOption("meter:every=30@40.6,-73.7")
   #expect(device.kind == .device(everySeconds: 30) && device.place.antennaHeightMetres == 10)
   for (text, failure) in [
     ("", AirOption.Failure.shape), ("a:rak3172:/x", .shape), ("a@1,2", .shape),
     (":rak3172:/x@1,2", .shape), ("a:rak3172:@1,2", .shape),
-    ("a:sx1262:/x@1,2", .unknownModule("sx1262")),
+    ("a:sx1302:/x@1,2", .unknownModule("sx1302")), ("a:sx1262:@1,2", .shape),
     ("a:rak3172:/x@91,2", .place("91,2")), ("a:rak3172:/x@1", .place("1")),
     ("a:rak3172:/x@1,2,3,4", .place("1,2,3,4")), ("a:rak3172:/x@nan,2", .place("nan,2")),
     ("a:every=0@1,2", .interval("0")), ("a:every=@1,2", .interval("")),

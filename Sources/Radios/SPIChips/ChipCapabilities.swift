@@ -2,7 +2,10 @@ import FixedMemory
 import LoRa
 
 extension RadioCapabilities {
-  static func ofChip(_ wiring: ChipWiring, hasLine: Bool) -> RadioCapabilities {
+  /// - `lookMilliseconds`: of a line that wakes nobody.
+  static func ofChip(_ wiring: ChipWiring, hasLine: Bool, lookMilliseconds: Int64?)
+    -> RadioCapabilities
+  {
     var ranges = FixedArray<3, FrequencyRange>(filler: FrequencyRange(fromHertz: 0, toHertz: 0))
     func add(_ fromMegahertz: UInt32, _ toMegahertz: UInt32) {
       ranges.append(
@@ -25,18 +28,22 @@ extension RadioCapabilities {
       add(860, 1_020)
       power = wiring.usesBoostPin ? 200...2_000 : -100...1_400
     default:
-      add(137, 525)
-      add(779, 1_020)
+      if wiring.band != .high { add(137, 525) }
+      if wiring.band != .low { add(779, 1_020) }
       power = wiring.usesBoostPin ? 200...2_000 : 0...1_400
     }
     let isSX126x = wiring.isSX126x
-    return RadioCapabilities(
+    var capabilities = RadioCapabilities(
       frequencyRanges: ranges, spreadingFactors: factors, powerCentidecibelMilliwatts: power,
       powerStepCentidecibels: 100, maximumPayloadByteCount: 255, syncWords: .any,
       rssiStepCentidecibels: isSX126x ? 50 : 25, snrStepCentidecibels: 25,
       hasSignalRSSI: isSX126x, hasFrequencyError: true, hasNoiseReading: true,
-      receiveTimeUncertaintyMilliseconds: hasLine ? 5 : 25, retuneMilliseconds: 50,
+      receiveTimeUncertaintyMilliseconds: hasLine
+        ? 5 + UInt32(clamping: lookMilliseconds ?? 0) : 25,
+      retuneMilliseconds: 50,
       needsRestartToConfigure: false, fixedFirstByte: nil)
+    if wiring.kind == .llcc68 { capabilities.spreadingFactorsAt125Kilohertz = 5...9 }
+    return capabilities
   }
 }
 

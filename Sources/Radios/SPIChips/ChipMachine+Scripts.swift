@@ -32,6 +32,13 @@ extension ChipMachine {
     }
   }
 
+  /// Where the command that sends stands in the script of either family; the place behind it waits for the end.
+  static var transmitPlace: Int { 7 }
+
+  mutating func willTransfer(atMilliseconds now: Int64) {
+    if script == .send, index == Self.transmitPlace { frameHandedOverAt = now }
+  }
+
   var airtimeMicroseconds: UInt32 {
     target?.modulation.timeOnAirMicroseconds(payloadByteCount: UInt8(clamping: payloadCount)) ?? 0
   }
@@ -55,7 +62,8 @@ extension ChipMachine {
       }
     case .skip(let place): say(from: place, atMilliseconds: now)
     case .failed(let failure): fail(failure, atMilliseconds: now)
-    case .deaf: foundDeaf(atMilliseconds: now)
+    case .deaf: foundDeaf(.deaf, atMilliseconds: now)
+    case .restarted: foundDeaf(.restarted, atMilliseconds: now)
     }
   }
 
@@ -86,7 +94,7 @@ extension ChipMachine {
     // What has come is taken before anything else: another setting would lose it.
     isUntimely = isSuspect && hasLine && isLineBelieved && !isInterrupted
     isSuspect = false
-    if isUntimely { isLineBelieved = false }
+    if isUntimely { disbelieveLine() }
     let isAskDue = (!hasLine || !isLineBelieved) && now >= nextAsk
     if state == .listening, (isLineBelieved && isInterrupted) || isAskDue || isUntimely {
       start(.fetch, atMilliseconds: now)
@@ -127,7 +135,10 @@ extension ChipMachine {
   mutating func sawBusy(atMilliseconds now: Int64) {
     let since = busySince ?? now
     busySince = since
-    if now - since >= Self.busyMilliseconds { fail(.busy, atMilliseconds: now) }
+    guard now - since >= Self.busyMilliseconds else { return }
+    // It may be on the air: then that it is busy is no word of its not being sent.
+    let mayBeSent = script == .send && index > Self.transmitPlace
+    fail(mayBeSent ? .transmissionUnfinished : .busyLine, atMilliseconds: now)
   }
 
   private mutating func finish(_ script: ChipScript, atMilliseconds now: Int64) {
@@ -189,7 +200,13 @@ extension ChipMachine {
     }
     guard isInterrupted, isLineBelieved else { return }
     emptyInRow += 1
-    if emptyInRow >= Self.emptyInterrupts { isLineBelieved = false }
+    if emptyInRow >= Self.emptyInterrupts { disbelieveLine() }
+  }
+
+  /// Until the next reset the chip is asked instead.
+  private mutating func disbelieveLine() {
+    isLineBelieved = false
+    tell(.noticed(.interruptLine))
   }
 
   /// `held` is whole.
@@ -215,9 +232,9 @@ extension ChipMachine {
 
   /// What runs has failed: it is begun again where that does no harm, then told.
   mutating func fail(_ failure: RadioFailure, atMilliseconds now: Int64) {
-    if failure == .noAnswer { RadioCounts.count(&counts.unanswered) }
+    if failure == .nothingOnTheBus { RadioCounts.count(&counts.unanswered) }
     if failure == .unintelligible { RadioCounts.count(&counts.garbled) }
-    if let script, script != .send, failure != .busy {
+    if let script, script != .send, failure != .busyLine {
       let limit = script == .identify ? Self.identifyAttempts : Self.attempts
       if attempt < limit {
         let next = attempt + 1
@@ -236,7 +253,7 @@ extension ChipMachine {
     if let ended { tell(.failed(ended, failure)) }
     failuresInRow += 1
     // A transmitter that does not end is beyond commands, by its maker's advice; so is a chip that stays busy.
-    let isBeyondCommands = failure == .transmissionUnfinished || failure == .busy
+    let isBeyondCommands = failure == .transmissionUnfinished || failure == .busyLine
     if isBeyondCommands || failuresInRow >= RadioBounds.failuresBeforeReset {
       reset(failure, atMilliseconds: now)
     } else if ended == .configure {
@@ -300,18 +317,19 @@ extension ChipMachine {
   }
 
   /// The chip answers, and is not in reception.
-  mutating func foundDeaf(atMilliseconds now: Int64) {
+  mutating func foundDeaf(_ failure: RadioFailure, atMilliseconds now: Int64) {
     RadioCounts.count(&counts.deaf)
     tell(.deaf(sinceMilliseconds: heardAt))
+    if failure != .deaf { tell(.noticed(failure)) }
     if !isWaiting, let ended = request {
-      tell(.failed(ended, .deaf))
+      tell(.failed(ended, failure))
       request = nil
     }
     abandon()
     setting = nil
     failuresInRow += 1
     if failuresInRow >= RadioBounds.failuresBeforeReset {
-      reset(.deaf, atMilliseconds: now)
+      reset(failure, atMilliseconds: now)
     } else {
       // After a restart of its own the chip needs all of its settings.
       (isRestoring, state, calibratedBand) = (true, .starting, nil)

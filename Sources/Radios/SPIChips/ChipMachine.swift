@@ -47,7 +47,7 @@ struct ChipMachine: ~Copyable {
   var state = RadioState.unknown
   var setting: RadioSetting?
   var counts = RadioCounts()
-  var events = FixedArray<4, RadioEvent>(filler: .identified)
+  var events = FixedArray<6, RadioEvent>(filler: .identified)
 
   var script: ChipScript?
   var index = 0
@@ -63,8 +63,12 @@ struct ChipMachine: ~Copyable {
   var payload = FixedBytes<255>()
   var payloadCount = 0
   var startedAt: Int64 = 0
+  /// When the command that sends went to the bus: it may have been understood, whatever became of the transfer.
+  var frameHandedOverAt: Int64?
 
   var held = ReceivedFrame()
+  /// What the status question has found so far: it goes on, to see whether the settings are there still.
+  var isOutOfReception = false
   /// What the last interrupt register read said.
   var flags: UInt16 = 0
   /// A register that is about to be changed.
@@ -94,12 +98,18 @@ struct ChipMachine: ~Copyable {
   var nextAsk: Int64 = 0
   var renewalAt: Int64 = 0
 
-  init(wiring: ChipWiring) { self.wiring = wiring }
+  /// How often a line that wakes nobody is looked at.
+  let lookMilliseconds: Int64?
+
+  init(wiring: ChipWiring, lookMilliseconds: Int64? = nil) {
+    self.wiring = wiring
+    self.lookMilliseconds = lookMilliseconds
+  }
 
   var isOnTheBus: Bool { state != .unknown && state != .failed }
 
   mutating func tell(_ event: RadioEvent) {
-    // Room for all that one step can bring: deaf, an end of a request, reset.
+    // Room for all that one step can bring: what was noticed, deaf, ends of requests, reset.
     _ = events.offer(event)
   }
 
@@ -124,7 +134,8 @@ struct ChipMachine: ~Copyable {
         return isWaiting || mustLook ? now : now + RadioBounds.statusPollMilliseconds
       }
       let next = min(nextPoll, renewalAt)
-      return max(now, hasLine && isLineBelieved ? next : min(next, nextAsk))
+      guard hasLine, isLineBelieved else { return max(now, min(next, nextAsk)) }
+      return max(now, min(next, lookMilliseconds.map { now + $0 } ?? next))
     }
   }
 
@@ -163,6 +174,7 @@ struct ChipMachine: ~Copyable {
     guard !bytes.isEmpty, bytes.count <= 255 else { throw .payloadTooLong }
     for index in bytes.indices { payload[index] = bytes[index] }
     payloadCount = bytes.count
+    frameHandedOverAt = nil
     (request, isWaiting) = (.transmit, true)
   }
 

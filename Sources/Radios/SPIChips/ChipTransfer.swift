@@ -82,4 +82,6 @@ enum ChipAnswer {
   case skip(to: Int)
   case failed(RadioFailure)
   case deaf
+  /// Its settings are gone.
+  case restarted
 }

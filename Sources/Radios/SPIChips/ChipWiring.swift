@@ -6,6 +6,11 @@ public struct ChipWiring: Equatable, Sendable {
     case volts1p7, volts1p8, volts2p2, volts2p4, volts2p7, volts3p0, volts3p3
   }
 
+  /// What the module's network to the antenna is made for.
+  public enum Band: UInt8, Sendable {
+    case any, low, high
+  }
+
   /// One of the kinds behind SPI. SX1261 and SX1262 name themselves alike: this tells which it is.
   public var kind: RadioKind
   /// SX126x: the voltage of a TCXO behind DIO3; nil: a crystal.
@@ -16,10 +21,12 @@ public struct ChipWiring: Equatable, Sendable {
   public var switchesAntennaByDIO2: Bool
   /// SX127x: the antenna is at PA_BOOST; false: at RFO.
   public var usesBoostPin: Bool
+  /// SX1276 and relatives: one of their bands alone.
+  public var band: Band
 
   public init(
     kind: RadioKind, oscillator: OscillatorVoltage? = nil, hasConverter: Bool = true,
-    switchesAntennaByDIO2: Bool = true, usesBoostPin: Bool = true
+    switchesAntennaByDIO2: Bool = true, usesBoostPin: Bool = true, band: Band = .any
   ) {
     precondition(kind.path == .spi, "a module on a serial line has no chip wiring")
     self.kind = kind
@@ -27,6 +34,7 @@ public struct ChipWiring: Equatable, Sendable {
     self.hasConverter = hasConverter
     self.switchesAntennaByDIO2 = switchesAntennaByDIO2
     self.usesBoostPin = usesBoostPin
+    self.band = band
   }
 
   var isSX126x: Bool { kind == .sx1261 || kind == .sx1262 || kind == .llcc68 }

@@ -12,10 +12,13 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
   private var lines: Lines
   private var machine: ChipMachine
 
-  public init(bus: consuming Bus, lines: consuming Lines, wiring: ChipWiring) {
+  /// - `lookMilliseconds`: how often the interrupt line is looked at where it wakes nobody; nil where it does.
+  public init(
+    bus: consuming Bus, lines: consuming Lines, wiring: ChipWiring, lookMilliseconds: Int64? = nil
+  ) {
     self.bus = bus
     self.lines = lines
-    machine = ChipMachine(wiring: wiring)
+    machine = ChipMachine(wiring: wiring, lookMilliseconds: lookMilliseconds)
   }
 
   public var identity: RadioIdentity? { machine.identity }
@@ -23,6 +26,7 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
   public var state: RadioState { machine.state }
   public var setting: RadioSetting? { machine.setting }
   public var counts: RadioCounts { machine.counts }
+  public var frameHandedOverMilliseconds: Int64? { machine.frameHandedOverAt }
 
   public mutating func begin(atMilliseconds now: Int64) { machine.begin(atMilliseconds: now) }
 
@@ -43,6 +47,7 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
   }
 
   public mutating func step(atMilliseconds now: Int64, frame: inout ReceivedFrame) -> RadioEvent? {
+    takeEdges()
     for _ in 0..<Self.transfersInStep {
       guard machine.events.isEmpty, machine.isOnTheBus else { break }
       do throws(BusError) {
@@ -58,6 +63,20 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
     let event = machine.takeEvent()
     if event == .received { frame = machine.held }
     return event
+  }
+
+  /// Where the line's level does not count now its edges are taken all the same: a descriptor that nobody reads stays
+  /// readable, and its owner's loop would turn for nothing.
+  private mutating func takeEdges() {
+    if machine.isOnTheBus {
+      switch machine.phase {
+      case .idle, .sending, .resetting: return
+      case .ready, .pausing, .holdingReset: break
+      }
+    }
+    do throws(BusError) { _ = try lines.isInterrupted() } catch {
+      if error == .disconnected, machine.state != .unknown { machine.giveUp(.bus(error)) }
+    }
   }
 
   /// One transfer, or a turn of a line; false when nothing more can be done now.
@@ -81,6 +100,7 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
       machine.sawBusy(atMilliseconds: now)
       return false
     }
+    machine.willTransfer(atMilliseconds: now)
     try machine.transfer.run(&bus)
     machine.took(atMilliseconds: now)
     return true

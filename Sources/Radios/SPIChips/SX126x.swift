@@ -314,7 +314,7 @@ extension ChipMachine {
 
   mutating func sx126xAnswer(_ script: ChipScript, atMilliseconds now: Int64) -> ChipAnswer {
     let status = transfer[1]
-    if status == 0 || status == 0xff { return .failed(.noAnswer) }
+    if status == 0 || status == 0xff { return .failed(.nothingOnTheBus) }
     let (mode, outcome) = (status >> 4 & 7, status >> 1 & 7)
     guard (2...6).contains(mode) else { return .failed(.unintelligible) }
     // 3: it came too slowly; 4: it has no sense; 5: it could not be done. Of the command before.
@@ -356,7 +356,8 @@ extension ChipMachine {
       return .failed(firmware.isEmpty ? .unintelligible : .wrongRadio)
     }
     identity = RadioIdentity(kind: wiring.kind, firmware: firmware)
-    capabilities = .ofChip(wiring, hasLine: hasLine)
+    capabilities = .ofChip(
+      wiring, hasLine: hasLine, lookMilliseconds: lookMilliseconds)
     return .next
   }
 
@@ -442,8 +443,13 @@ extension ChipMachine {
 
   private mutating func answerOfPoll(_ mode: UInt8) -> ChipAnswer {
     switch index {
-    case 0: return mode == receptionMode ? .next : .deaf
-    case 1: return transfer[2] == 1 ? .next : .deaf
+    case 0:
+      isOutOfReception = mode != receptionMode
+      return .next
+    // After a restart it is a radio for FSK.
+    case 1:
+      guard transfer[2] == 1 else { return .restarted }
+      return isOutOfReception ? .deaf : .next
     case 2: return transfer.number(at: 2, byteCount: 2) & 0x60 == 0 ? .next : .failed(.oscillator)
     default:
       isSuspect = transfer.number(at: 2, byteCount: 2) & UInt32(Flag.received) != 0

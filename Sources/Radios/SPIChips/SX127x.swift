@@ -267,7 +267,7 @@ extension ChipMachine {
     case .setUp:
       guard index == 2 else { return .next }
       let mode = transfer[1]
-      if mode == 0xff { return .failed(.noAnswer) }
+      if mode == 0 || mode == 0xff { return .failed(.nothingOnTheBus) }
       return mode & 0x87 == Mode.lora ? .next : .failed(.refused)
     case .configure: return answerOfConfiguration(target ?? .none)
     case .listen: return index == 6 ? answerOfMode(.failed(.deaf)) : .next
@@ -284,27 +284,28 @@ extension ChipMachine {
   }
 
   private func answerOfMode(_ otherwise: ChipAnswer) -> ChipAnswer {
-    if transfer[1] == 0xff { return .failed(.noAnswer) }
+    if transfer[1] == 0 || transfer[1] == 0xff { return .failed(.nothingOnTheBus) }
     // The synthesiser locks first: 4.
     return transfer[1] == inMode(Mode.receive) || transfer[1] == inMode(4) ? .next : otherwise
   }
 
   private mutating func identifiedSX127x() -> ChipAnswer {
     let version = transfer[1]
-    if version == 0 || version == 0xff { return .failed(.noAnswer) }
+    if version == 0 || version == 0xff { return .failed(.nothingOnTheBus) }
     guard version == (wiring.kind == .sx1276 ? 0x12 : 0x22) else { return .failed(.wrongRadio) }
     var firmware = FixedText<40>()
     firmware.write("version ")
     firmware.write(decimal: Int64(version))
     identity = RadioIdentity(kind: wiring.kind, firmware: firmware)
-    capabilities = .ofChip(wiring, hasLine: hasLine)
+    capabilities = .ofChip(
+      wiring, hasLine: hasLine, lookMilliseconds: lookMilliseconds)
     return .next
   }
 
   private mutating func answerOfConfiguration(_ setting: RadioSetting) -> ChipAnswer {
     switch index {
     case 5:
-      if transfer[1] == 0xff { return .failed(.noAnswer) }
+      if transfer[1] == 0xff { return .failed(.nothingOnTheBus) }
       // Running.
       return transfer[1] & 0x20 != 0 ? .again(milliseconds: 2) : .next
     case 6:
@@ -344,7 +345,7 @@ extension ChipMachine {
     case 0:
       // Registers from 0x10 on stand from 1 on.
       flags = UInt16(transfer[3])
-      if flags == 0xff { return .failed(.noAnswer) }
+      if flags == 0xff { return .failed(.nothingOnTheBus) }
       foundInterrupts(flags != 0)
       guard flags != 0 else { return .skip(to: 5) }
       guard flags & UInt16(Flag.received) != 0 else { return .skip(to: 4) }
@@ -381,7 +382,7 @@ extension ChipMachine {
     switch index {
     case 7: startedAt = now
     case 9:
-      if transfer[1] == 0xff { return .failed(.noAnswer) }
+      if transfer[1] == 0xff { return .failed(.nothingOnTheBus) }
       return transfer[1] & Flag.sent != 0 ? .next : .again(milliseconds: Self.askMilliseconds)
     default: break
     }
@@ -390,14 +391,15 @@ extension ChipMachine {
 
   private mutating func answerOfPoll() -> ChipAnswer {
     switch index {
-    case 0: return answerOfMode(.deaf)
+    // After a restart it is a radio for FSK.
+    case 0: return answerOfMode(transfer[1] & Mode.lora == 0 ? .restarted : .deaf)
     case 1:
       let frequency = (target ?? .none).frequencyHertz
       return transfer.number(at: 1, byteCount: 3) == Self.frequencySteps(frequency)
-        ? .next : .deaf
-    case 2: return transfer[1] == (target ?? .none).syncWord ? .next : .deaf
+        ? .next : .restarted
+    case 2: return transfer[1] == (target ?? .none).syncWord ? .next : .restarted
     default:
-      if transfer[1] == 0xff { return .failed(.noAnswer) }
+      if transfer[1] == 0xff { return .failed(.nothingOnTheBus) }
       isSuspect = transfer[1] & Flag.received != 0
       return .next
     }

@@ -1,7 +1,7 @@
 import Air
 
-/// What `cairn-simulate air` is told of one station: `NAME:KIND:PATH@LATITUDE,LONGITUDE[,HEIGHT]`, KIND a module. Or of
-/// a device that only sends: `NAME:every=SECONDS@LATITUDE,LONGITUDE[,HEIGHT]`.
+/// What `cairn-simulate air` is told of one station: `NAME:KIND:PATH@LATITUDE,LONGITUDE[,HEIGHT]`, KIND a module or a
+/// chip. Or of a device that only sends: `NAME:every=SECONDS@LATITUDE,LONGITUDE[,HEIGHT]`.
 public struct AirOption: Equatable, Sendable {
   public enum Failure: Error, Equatable, CustomStringConvertible {
     case shape
@@ -13,7 +13,7 @@ public struct AirOption: Equatable, Sendable {
       switch self {
       case .shape: "a station is NAME:KIND:PATH@LATITUDE,LONGITUDE[,HEIGHT]"
       case .unknownModule(let name):
-        "\(name) is none of \(Module.allCases.map(\.rawValue).joined(separator: ", "))"
+        "\(name) is none of \(AirOption.kinds)"
       case .place(let text):
         "\(text) is no place: degrees north, degrees east, and metres above the ground"
       case .interval(let text): "\(text) is no number of seconds from 1 to 86400"
@@ -39,8 +39,28 @@ public struct AirOption: Equatable, Sendable {
     }
   }
 
+  public enum Chip: String, CaseIterable, Sendable {
+    case sx1261, sx1262, llcc68, sx1272, sx1276
+
+    public func model(seed: UInt64) -> RadioChipModel {
+      switch self {
+      case .sx1261, .sx1262: SX126xModel(seed: seed)
+      case .llcc68: SX126xModel(version: "LLCC68 V2D 2D02", seed: seed)
+      case .sx1272: SX127xModel(version: 0x22, seed: seed)
+      case .sx1276: SX127xModel(seed: seed)
+      }
+    }
+  }
+
+  /// Every KIND.
+  public static var kinds: String {
+    (Module.allCases.map(\.rawValue) + Chip.allCases.map(\.rawValue)).joined(separator: ", ")
+  }
+
   public enum Kind: Equatable, Sendable {
     case module(Module, path: String)
+    /// The path is its SPI bus's socket; its lines are beside it (`ChipSockets`).
+    case chip(Chip, path: String)
     /// Sends a LoRaWAN frame so often.
     case device(everySeconds: Int64)
   }
@@ -62,11 +82,14 @@ public struct AirOption: Equatable, Sendable {
       }
       kind = .device(everySeconds: seconds)
     } else {
-      guard let module = Module(rawValue: String(words[1])) else {
+      guard !words[2].isEmpty else { throw .shape }
+      if let module = Module(rawValue: String(words[1])) {
+        kind = .module(module, path: String(words[2]))
+      } else if let chip = Chip(rawValue: String(words[1])) {
+        kind = .chip(chip, path: String(words[2]))
+      } else {
         throw .unknownModule(String(words[1]))
       }
-      guard !words[2].isEmpty else { throw .shape }
-      kind = .module(module, path: String(words[2]))
     }
     place = try Self.place(String(text[text.index(after: at)...]))
   }

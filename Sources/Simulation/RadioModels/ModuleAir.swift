@@ -1,6 +1,43 @@
 import Air
 
-/// Radio modules in one air: what each listens to and sends goes to the medium, and what the medium lets it hear goes
+/// A radio as the air sees it: a module, or a chip.
+public protocol AirRadio: AnyObject {
+  var isReceiving: Bool { get }
+  var tuning: AirTuning { get }
+  var onTransmit: ((AirFrame) -> Void)? { get set }
+  /// How it tells of what it receives.
+  var figureStyle: AirFigureStyle { get }
+  /// A frame has arrived; false when it does not hear it.
+  func take(_ reception: AirReception, now: Int64) -> Bool
+}
+
+extension AirFigures {
+  fileprivate init(_ reception: AirReception) {
+    self.init(
+      rssi: Int(reception.rssiCentidecibelMilliwatts), snr: Int(reception.snrCentidecibels ?? 0))
+  }
+}
+
+extension SerialModuleModel: AirRadio {
+  /// RN2483 and RN2903 have an SX1276, the others an SX1262 or its like.
+  public var figureStyle: AirFigureStyle { self is RN2483Model ? .sx127xModule : .sx126xModule }
+
+  public func take(_ reception: AirReception, now: Int64) -> Bool {
+    deliver(reception.transmission.bytes, AirFigures(reception), now: now)
+  }
+}
+
+extension RadioChipModel: AirRadio {
+  public var figureStyle: AirFigureStyle { self is SX127xModel ? .sx127x : .sx126x }
+
+  public func take(_ reception: AirReception, now: Int64) -> Bool {
+    deliver(
+      reception.transmission.bytes, AirFigures(reception),
+      frequencyErrorHertz: Int(reception.frequencyErrorHertz ?? 0), now: now)
+  }
+}
+
+/// Radio modules and chips in one air: what each listens to and sends goes to the medium, and what the medium lets it hear goes
 /// to the module. Turned by whoever owns it, by the clock of the modules in milliseconds.
 ///
 /// A turn that is late makes its modules late with it: a frame arrives when the turn comes.
@@ -19,7 +56,7 @@ public final class ModuleAir {
   }
 
   public private(set) var medium: Medium
-  private var modules: [(model: SerialModuleModel, station: Int)] = []
+  private var modules: [(model: any AirRadio, station: Int)] = []
   private var waiting: [(station: Int, frame: AirFrame)] = []
   /// Frames that were no LoRa, or came while their module was sending.
   public private(set) var refusedFrameCount = 0
@@ -28,9 +65,9 @@ public final class ModuleAir {
 
   /// Puts a module into the air. Its figures are told as its firmware does it.
   @discardableResult
-  public func attach(_ model: SerialModuleModel, _ station: AirStation) -> Int {
+  public func attach(_ model: any AirRadio, _ station: AirStation) -> Int {
     var station = station
-    station.figures = Self.figures(of: model)
+    station.figures = model.figureStyle
     let number = medium.add(station)
     modules.append((model, number))
     model.onTransmit = { [weak self] in self?.waiting.append((number, $0)) }
@@ -42,11 +79,6 @@ public final class ModuleAir {
 
   public func transmit(_ transmission: AirTransmission) throws(Medium.Refusal) -> Begun {
     Begun(number: try medium.transmit(transmission), transmission: transmission)
-  }
-
-  /// RN2483 and RN2903 have an SX1276, the others an SX1262 or its like.
-  static func figures(of model: SerialModuleModel) -> AirFigureStyle {
-    model is RN2483Model ? .sx127xModule : .sx126xModule
   }
 
   /// Takes over what the modules have been set to and told to send, and lets frames arrive that have ended by now.
@@ -81,11 +113,7 @@ public final class ModuleAir {
       guard case .heard(let reception) = event,
         let model = modules.first(where: { $0.station == reception.receiver })?.model
       else { return Told(event: event, isTaken: false) }
-      let figures = AirFigures(
-        rssi: Int(reception.rssiCentidecibelMilliwatts),
-        snr: Int(reception.snrCentidecibels ?? 0))
-      return Told(
-        event: event, isTaken: model.deliver(reception.transmission.bytes, figures, now: now))
+      return Told(event: event, isTaken: model.take(reception, now: now))
     }
   }
 

@@ -13,7 +13,6 @@ public final class SX126xModel: RadioChipModel {
   public private(set) var interrupts: UInt16 = 0
   /// What GetRssiInst says, in half decibels below 0 dBm.
   public var instantPower: UInt8 = 220
-  public private(set) var tuning = AirTuning()
   /// Band that the image was calibrated for; 0: not.
   public private(set) var imageBand: UInt16 = 0
 

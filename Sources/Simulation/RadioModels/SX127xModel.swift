@@ -2,7 +2,6 @@
 public final class SX127xModel: RadioChipModel {
   public var registers = [UInt8](repeating: 0, count: 128)
   public private(set) var fifo = [UInt8](repeating: 0, count: 256)
-  public private(set) var tuning = AirTuning()
   /// What the register of the power says that is in the channel now.
   public var instantPower: UInt8 = 45
   public private(set) var imageFrequencyHertz: UInt32 = 0

@@ -31,6 +31,10 @@ public final class VirtualGPIOChip {
   public var canDebounce = true
   /// Unplugged: every call is ENODEV from then on.
   public var isGone = false
+  /// Called before somebody looks at a level: whoever drives lines may bring them up to date.
+  public var onLook: (() -> Void)?
+  /// Called when a client has set an output, with the level of the pin.
+  public var onOutput: ((_ offset: Int, _ isHigh: Bool) -> Void)?
   /// Every request that asked for one.
   public private(set) var debounceMicroseconds: [UInt32] = []
   private var lines: [Line]
@@ -141,6 +145,7 @@ public final class VirtualGPIOChip {
   /// Reads or sets the value of the owner's line.
   public func control(owner: Int, _ request: GPIORequest, _ bytes: inout [UInt8]) -> Int32 {
     guard !isGone else { return -Errno.noDevice }
+    if request == .getValues { onLook?() }
     guard let offset = lines.firstIndex(where: { $0.owner == owner }),
       load(UInt64.self, bytes, at: GPIOWire.Values.mask) == 1
     else { return -Errno.invalid }
@@ -152,6 +157,7 @@ public final class VirtualGPIOChip {
     case .setValues:
       guard lines[offset].flags & GPIOWire.Flag.output != 0 else { return -Errno.invalid }
       lines[offset].isHigh = (load(UInt64.self, bytes, at: 0) & 1 == 1) != isLow
+      onOutput?(offset, lines[offset].isHigh)
       return 0
     case .chipInfo, .lineInfo, .getLine: return -Errno.invalid
     }

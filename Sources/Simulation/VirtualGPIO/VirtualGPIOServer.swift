@@ -31,17 +31,21 @@ public final class VirtualGPIOServer {
   public init(_ chip: VirtualGPIOChip, at path: String) throws(Failure) {
     self.chip = chip
     self.path = Array(path.utf8)
-    var descriptor = cairn_board_listen(self.path, self.path.count, 4)
+    listener = try Self.listen(at: self.path)
+  }
+
+  static func listen(at path: [UInt8]) throws(Failure) -> Int32 {
+    var descriptor = cairn_board_listen(path, path.count, 4)
     if descriptor == -EADDRINUSE {
-      let other = cairn_board_connect(self.path, self.path.count)
+      let other = cairn_board_connect(path, path.count)
       if other >= 0 { _ = cairn_board_close(other) }
-      guard other == -ECONNREFUSED, cairn_board_unlink(self.path, self.path.count) >= 0 else {
+      guard other == -ECONNREFUSED, cairn_board_unlink(path, path.count) >= 0 else {
         throw .pathInUse
       }
-      descriptor = cairn_board_listen(self.path, self.path.count, 4)
+      descriptor = cairn_board_listen(path, path.count, 4)
     }
     guard descriptor >= 0 else { throw .system(errno: -descriptor) }
-    listener = descriptor
+    return descriptor
   }
 
   deinit {
