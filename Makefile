@@ -11,7 +11,7 @@ SPEED ?= 3600
 BUILD := build
 SHIP := $(BUILD)/$(ARCH)
 EMBEDDED_SCRATCH := .build-embedded
-SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn-uplink-mqtt cairn-usb cairn
+SHIP_PROGRAMS := cairn-agent cairn-uplink-https cairn-uplink-mqtt cairn-usb cairn-forwarder cairn
 VENV := $(BUILD)/outside
 PYTHON := $(VENV)/bin/python
 

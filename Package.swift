@@ -85,6 +85,7 @@ let boardTargets: [Target] = [
   module("Sampling", ["Records"], noHeap),
   module("LoRa", ["FixedMemory"], noHeap),
   module("Radios", ["Buses", "LoRa", "Records", "FixedMemory"], noHeap),
+  module("GWMP", ["CBOR", "FixedMemory"], noHeap),
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Coverage", ["LoRa", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
   module(
@@ -174,6 +175,7 @@ let boardPrograms: [Target] = [
     ], noHeap),
   program(
     "cairn-usb", ["USBBridges", "LinuxUSB", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
+  program("cairn-forwarder", ["GWMP", "CBOR", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
   program(
     "cairn",
     [
@@ -300,6 +302,9 @@ let boardTests: [Target] = [
       "FixedMemory", "TestSupport",
     ]),
   tests("Coverage", ["Coverage", "LoRa", "Proofs", "Records", "FixedMemory", "TestSupport"]),
+  tests("GWMP", ["GWMP", "CBOR", "FixedMemory"]),
+  // The whole program, between a packet forwarder, a network server and an agent that the tests play.
+  tests("Forwarder", ["cairn-forwarder", "GWMP", "LinuxPlatform", "FixedMemory"]),
   tests("Proofs", ["Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Identity", ["Identity", "Proofs", "CBOR", "FixedMemory", "Signers", "TestSupport"]),
   tests("Spool", ["Spool", "Simulation", "FixedMemory"]),

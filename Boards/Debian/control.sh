@@ -73,6 +73,13 @@ control() { # PACKAGE ARCHITECTURE FOLDER
  agent of the same board. One process for each converter, started when it is
  plugged in, with neither the key nor the network.'
       ;;
+    cairn-forwarder)
+      depends="cairn-common (= $version)"
+      summary='gives a Cairn node what a LoRa concentrator hears'
+      text='Stands between the packet forwarder of a LoRa concentrator and its network
+ server (Semtech UDP protocol), passes everything on unchanged, and serves
+ what was heard on a local socket. It has neither the key nor devices.'
+      ;;
     cairn)
       depends=''
       summary="operator's tool for Cairn nodes"

@@ -127,6 +127,12 @@ for package in "${names[@]}"; do
       put_as "$package" 644 Boards/Systemd/cairn-usb.sysusers /usr/lib/sysusers.d/cairn-usb.conf
       scripts "$package" instances 'cairn-usb@*.service'
       ;;
+    cairn-forwarder)
+      manual "$package" "$package" 8 "between a LoRa packet forwarder, its network server and a node"
+      put "$package" 644 Boards/Systemd/cairn-forwarder.service /usr/lib/systemd/system
+      put_as "$package" 644 Boards/Systemd/cairn-forwarder.sysusers /usr/lib/sysusers.d/cairn-forwarder.conf
+      scripts "$package" service "$package.service"
+      ;;
     cairn)
       manual "$package" "$package" 1 "what a node measures, proves and delivers"
       if [ $has_console = yes ]; then

@@ -50,7 +50,8 @@ def faults(root, programs):
     """What is not as an installation of these programs has to leave it, as sentences."""
     found = []
     users, groups = identifiers(root, "passwd"), identifiers(root, "group")
-    wanted = {**USERS, **({"cairn-usb": {"cairn"}} if "cairn-usb" in programs else {})}
+    own = {name: {"cairn"} for name in ("cairn-usb", "cairn-forwarder") if name in programs}
+    wanted = {**USERS, **own}
     if (root.path / "usr/lib/systemd/system/cairn-console@.service").exists():
         wanted["cairn-console"] = {"cairn"}
     for user, members in wanted.items():

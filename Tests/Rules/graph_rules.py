@@ -19,6 +19,9 @@ FORBIDDEN = [
     ("cairn-agent", ["CLibUSB", "LinuxUSB", "USBBridges"], "it is one static file: the bridge is another process"),
     ("cairn-usb", ["Signers", "Proofs", "HTTPSTransport", "MQTTTransport", "Delivery", "CLibCurl", "CLibMosquitto"],
      "a bridge has neither key nor network"),
+    ("cairn-forwarder", ["Signers", "Proofs", "Sensors", "Delivery", "CLibUSB", "CLibCurl", "CLibMosquitto"],
+     "the forwarder has neither key nor devices"),
+    ("GWMP", ["LinuxPlatform"], "a protocol reads no socket"),
     ("USBBridges", ["CLibUSB"], "a bridge knows its stick by its contract only"),
     ("Sensors", ["LinuxPlatform"], "a driver knows a bus by its contract only"),
     ("Radios", ["LinuxPlatform"], "a driver knows a bus by its contract only"),
@@ -38,7 +41,8 @@ C_MODULES = {
     # The tool and the simulator: names of errors, and the terminal.
     "CLinux": {
         "FixedMemory", "LinuxPlatform", "LinuxGPIO", "Signers", "HTTPSTransport", "NodeFiles", "Simulation",
-        "GatewayStore", "cairn", "CairnTool", "cairn-usb", "cairn-simulate", "cairn-bench", "cairn-transcript",
+        "GatewayStore", "cairn", "CairnTool", "cairn-usb", "cairn-forwarder", "cairn-simulate", "cairn-bench",
+        "cairn-transcript",
     },
     # Found by the linker alone.
     "CFortify": set(),

@@ -23,6 +23,7 @@ EXPOSURE = {
     "cairn-uplink-https": 1.4,
     "cairn-uplink-mqtt": 1.4,
     "cairn-usb@": 0.7,
+    "cairn-forwarder": 1.3,
     "cairn-console@": 0.7,
 }
 
@@ -38,6 +39,8 @@ UNITS = {
        for name in ["cairn-agent", "cairn-uplink-https", "cairn-uplink-mqtt"]},
     "cairn-usb": ["/usr/lib/systemd/system/cairn-usb@.service", "/usr/lib/sysusers.d/cairn-usb.conf",
                   "/usr/lib/udev/rules.d/70-cairn-usb.rules"],
+    "cairn-forwarder": ["/usr/lib/systemd/system/cairn-forwarder.service",
+                        "/usr/lib/sysusers.d/cairn-forwarder.conf"],
 }
 
 # What the kernel calls its groups of character devices, and the module that registers each; none where that is in
@@ -141,6 +144,9 @@ def units(folder):
         check(f"the uplink {name} has no devices", "PrivateDevices=yes" in uplink)
         check(f"the uplink {name} runs without the other one",
               f"Conflicts=cairn-uplink-{other}.service" in uplink)
+    check("the forwarder has no devices", "PrivateDevices=yes" in text["cairn-forwarder"])
+    check("the forwarder does not start before its operator has said where to",
+          "ConditionPathExists=/etc/cairn/forwarder.conf" in text["cairn-forwarder"])
     for name in text.keys() - {"cairn-agent"}:
         check(f"{name} has no key", re.search(
             r"^InaccessiblePaths=-/var/lib/cairn(/agent/agent.key)?$", text[name], re.MULTILINE))

@@ -11,6 +11,7 @@
 
 #include "CLinuxChild.h"
 #include "CLinuxConsole.h"
+#include "CLinuxDatagrams.h"
 #include "CLinuxDevices.h"
 #include "CLinuxGPIO.h"
 #include "CLinuxInspection.h"

@@ -1,0 +1,83 @@
+import CBOR
+import FixedMemory
+
+/// The messages between `cairn-forwarder` and the agent (docs/forwarder.md): one deterministic CBOR array each,
+/// [version, type, …].
+public enum ForwarderMessage {
+  public static var version: UInt64 { 1 }
+  public static var maximumByteCount: Int { 512 }
+
+  public enum Kind: UInt64, Sendable {
+    case frame = 1
+    case transmit = 2
+    case outcome = 3
+    case gateway = 4
+    case lost = 5
+  }
+
+  /// A frame that a gateway has heard.
+  public struct Frame: Equatable, Sendable {
+    public var gateway: UInt64
+    /// When the forwarder's datagram came: CLOCK_BOOTTIME.
+    public var receivedMilliseconds: Int64
+    public var packet: ReceivedPacket
+
+    public init(gateway: UInt64, receivedMilliseconds: Int64, packet: ReceivedPacket) {
+      self.gateway = gateway
+      self.receivedMilliseconds = receivedMilliseconds
+      self.packet = packet
+    }
+  }
+
+  /// A gateway came, or has not been heard for a minute.
+  public struct Gateway: Equatable, Sendable {
+    public var identifier: UInt64
+    /// Of the protocol, 1 or 2.
+    public var version: UInt8
+    public var isPresent: Bool
+
+    public init(identifier: UInt64, version: UInt8, isPresent: Bool) {
+      self.identifier = identifier
+      self.version = version
+      self.isPresent = isPresent
+    }
+  }
+
+  public struct Transmit: Equatable, Sendable {
+    /// The asker's own number, which comes back with the outcome.
+    public var number: UInt32
+    /// 0: whichever gateway asked last.
+    public var gateway: UInt64
+    public var packet: TransmitPacket
+
+    public init(number: UInt32, gateway: UInt64, packet: TransmitPacket) {
+      self.number = number
+      self.gateway = gateway
+      self.packet = packet
+    }
+  }
+
+  public struct Outcome: Equatable, Sendable {
+    public var number: UInt32
+    public var outcome: TransmitOutcome
+    public var powerDecibelMilliwatts: Int32?
+
+    public init(number: UInt32, outcome: TransmitOutcome, powerDecibelMilliwatts: Int32? = nil) {
+      self.number = number
+      self.outcome = outcome
+      self.powerDecibelMilliwatts = powerDecibelMilliwatts
+    }
+  }
+
+  /// What came, decoded.
+  public enum Decoded: Equatable, Sendable {
+    case frame(Frame)
+    case transmit(Transmit)
+    case outcome(Outcome)
+    case gateway(Gateway)
+    /// So many frames were not handed over, since the reader was slow; beginning with the first connection.
+    case lost(UInt64)
+    /// A request to transmit whose values are none that can be sent; its number is known.
+    case invalidTransmit(number: UInt32)
+  }
+}
