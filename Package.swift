@@ -287,6 +287,11 @@ let boardTests: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["FixedMemory", "Proofs", "Signers"],
     path: "Tests/TestSupport", exclude: ["README.md"]),
+  // An emulated stick, for tests.
+  .target(
+    name: "StickSupport",
+    dependencies: ["USBBridges", "Buses", "Simulation", "LinuxPlatform", "FixedMemory"],
+    path: "Tests/StickSupport", exclude: ["README.md"]),
   tests("FixedMemory", ["FixedMemory"]),
   tests("CBOR", ["CBOR", "FixedMemory", "Simulation"]),
   tests("Records", ["Records", "CBOR", "FixedMemory", "TestSupport"]),
@@ -335,7 +340,7 @@ let boardTests: [Target] = [
     "USBBridges",
     [
       "USBBridges", "Buses", "Sensors", "Simulation", "LinuxPlatform", "FixedMemory", "Radios",
-      "LoRa",
+      "LoRa", "StickSupport",
     ]),
   tests(
     "LinuxGPIO",
@@ -414,7 +419,7 @@ let hostTests: [Target] = [
     [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
-      "Simulation", "Coverage", "Radios", "CoverageVerifier", "LoRa",
+      "Simulation", "Coverage", "Radios", "CoverageVerifier", "LoRa", "StickSupport",
     ]),
   // Whole programs, as a person starts them.
   tests(

@@ -6,4 +6,10 @@
 public protocol SPIDevice: ~Copyable {
   /// Sends all bytes, and replaces each by the one that came back meanwhile.
   mutating func transfer(_ bytes: inout MutableSpan<UInt8>) throws(BusError)
+  /// As of `RadioLines`: 0 for a bus of the board.
+  var waitedMilliseconds: Int64 { get }
+}
+
+extension SPIDevice where Self: ~Copyable {
+  public var waitedMilliseconds: Int64 { 0 }
 }

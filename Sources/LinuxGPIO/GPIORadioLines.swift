@@ -20,7 +20,8 @@ public struct GPIORadioLines: RadioLines, ~Copyable {
   public private(set) var pollDescriptor: Int32?
 
   private init(
-    kernel: AnyGPIOKernel, reset: consuming GPIOOutputLine?, busy: consuming GPIOInputLine<AnyGPIOKernel>?,
+    kernel: AnyGPIOKernel, reset: consuming GPIOOutputLine?,
+    busy: consuming GPIOInputLine<AnyGPIOKernel>?,
     interrupt: consuming GPIOInputLine<AnyGPIOKernel>?, pollDescriptor: Int32?
   ) {
     self.kernel = kernel

@@ -15,6 +15,14 @@ public enum AnySPIDevice: SPIDevice, ~Copyable {
     }
   }
 
+  public var waitedMilliseconds: Int64 {
+    switch self {
+    case .linux: return 0
+    case .virtual: return 0
+    case .usbBridge(let device): return device.waitedMilliseconds
+    }
+  }
+
   public mutating func transfer(_ bytes: inout MutableSpan<UInt8>) throws(BusError) {
     var failure: BusError?
     switch consume self {

@@ -14,23 +14,31 @@ public struct USBBridge: Sendable {
   public let timeoutMilliseconds: UInt32
   /// How much longer we wait: others may be served first, and a hung stick is reset meanwhile.
   public let marginMilliseconds: UInt32
+  /// How long an SPI transfer or a question for pins is waited for.
+  public let patienceMilliseconds: Int64
   let servers: BusServers
 
+  /// - `patienceMilliseconds`: of SPI and pins. A radio's loop has other work than to wait for a stick that hangs; nil:
+  ///   as long as the bridge itself takes, and the margin.
   public init(
-    path: FixedPath, timeoutMilliseconds: UInt32 = 100, marginMilliseconds: UInt32 = 3000
+    path: FixedPath, timeoutMilliseconds: UInt32 = 100, marginMilliseconds: UInt32 = 3000,
+    patienceMilliseconds: Int64? = nil
   ) {
     self.init(
       path: path, timeoutMilliseconds: timeoutMilliseconds,
-      marginMilliseconds: marginMilliseconds,
+      marginMilliseconds: marginMilliseconds, patienceMilliseconds: patienceMilliseconds,
       servers: BusServers(named: userID(named: Self.userName), own: effectiveUserID))
   }
 
   init(
-    path: FixedPath, timeoutMilliseconds: UInt32, marginMilliseconds: UInt32, servers: BusServers
+    path: FixedPath, timeoutMilliseconds: UInt32, marginMilliseconds: UInt32,
+    patienceMilliseconds: Int64? = nil, servers: BusServers
   ) {
     self.path = path
     self.timeoutMilliseconds = timeoutMilliseconds
     self.marginMilliseconds = marginMilliseconds
+    self.patienceMilliseconds =
+      patienceMilliseconds ?? Int64(Self.transferMilliseconds) + Int64(marginMilliseconds)
     self.servers = servers
   }
 
@@ -44,14 +52,19 @@ public struct USBBridge: Sendable {
     USBBridgeSPIDevice(bridge: self, select: select)
   }
 
-  /// How long an SPI transfer or a question for pins is waited for.
-  var patienceMilliseconds: Int64 {
-    Int64(Self.transferMilliseconds) + Int64(marginMilliseconds)
+  /// The lines of a radio at the stick's pins.
+  public func radioLines(_ pins: USBBridgeRadioPins) -> USBBridgeRadioLines {
+    USBBridgeRadioLines(bridge: self, pins: pins)
   }
 
   func check(_ status: Int32) throws(BusError) {
     guard let error = BusError(status: status) else { return }
     throw error == .system(errno: ENODEV) ? .disconnected : error
+  }
+
+  /// Of SPI and pins. That the stick fails, in whatever way, is one reason of its own: EPROTO.
+  func checkStick(_ status: Int32) throws(BusError) {
+    try check(status == EIO ? EPROTO : status)
   }
 }
 
@@ -76,48 +89,5 @@ public struct USBBridgeI2CDevice: CombinedI2CDevice, ~Copyable {
         address: address, written, into: &read,
         timeoutMilliseconds: bridge.timeoutMilliseconds,
         marginMilliseconds: bridge.marginMilliseconds))
-  }
-}
-
-/// One chip on the SPI bus of a stick, in mode 0.
-public struct USBBridgeSPIDevice: SPIDevice, ~Copyable {
-  public let bridge: USBBridge
-  public let select: UInt8
-  private var client: BusSocketClient
-
-  init(bridge: USBBridge, select: UInt8) {
-    self.bridge = bridge
-    self.select = select
-    client = BusSocketClient(path: bridge.path, servers: bridge.servers)
-  }
-
-  public mutating func transfer(_ bytes: inout MutableSpan<UInt8>) throws(BusError) {
-    guard !bytes.isEmpty else { return }
-    guard bytes.count <= BusMessage.maximumTransferByteCount else {
-      throw .system(errno: EMSGSIZE)
-    }
-    var packet = InlineArray<4096, UInt8>(repeating: 0)
-    let byteCount = BusMessage.spiRequest(select: select, bytes.span, into: &packet)
-    try bridge.check(
-      try client.exchange(
-        &packet, byteCount: byteCount, into: &bytes,
-        patienceMilliseconds: bridge.patienceMilliseconds))
-  }
-
-  /// Makes the pins in `changed` outputs with their level, or inputs where `outputs` has no bit, and says how D0
-  /// to D15 stand: bit n is Dn. D0, D1, D2 and D4 can be changed; `changed` 0 only looks.
-  public mutating func pins(changed: UInt8 = 0, outputs: UInt8 = 0, levels: UInt8 = 0)
-    throws(BusError) -> UInt16
-  {
-    var packet = InlineArray<4096, UInt8>(repeating: 0)
-    let byteCount = BusMessage.pinRequest(
-      changed: changed, outputs: outputs, levels: levels, into: &packet)
-    var read = InlineArray<2, UInt8>(repeating: 0)
-    var span = read.mutableSpan
-    try bridge.check(
-      try client.exchange(
-        &packet, byteCount: byteCount, into: &span,
-        patienceMilliseconds: bridge.patienceMilliseconds))
-    return UInt16(read[0]) | UInt16(read[1]) << 8
   }
 }

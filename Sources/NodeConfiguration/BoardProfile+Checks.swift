@@ -33,6 +33,11 @@ extension BoardProfile {
       {
         checkPath(bus.place, bus.path, line: bus.placeLine, problems: &problems)
       }
+      if bus.place == .device, bus.placeCount > 0, bus.selectLine > 0 {
+        problems.refuse(
+          .board, line: bus.selectLine, .contradiction,
+          "select: a device file has its chip select in its name; this is for usb")
+      }
     }
   }
 

@@ -45,7 +45,12 @@ extension BoardProfile {
         refuseMissing(
           wiring.spi, key: "spi", "an SPI bus", line: wiring.lines.spi, problems: &problems)
       }
-      checkLines(of: wiring, problems: &problems)
+      if let bus = spiBus(named: wiring.spi), bus.place == .usb {
+        checkPins(of: wiring, on: bus, problems: &problems)
+      } else {
+        checkLines(of: wiring, problems: &problems)
+      }
+      checkKind(of: wiring, problems: &problems)
     }
   }
 
@@ -55,39 +60,45 @@ extension BoardProfile {
     {
       checkOutput(reset, key: "reset", line: wiring.lines.reset, problems: &problems)
     }
-    switch wiring.chip {
-    case .sx1261, .sx1262, .llcc68:
-      if let busy = wiring.busy {
-        _ = isLine(busy, key: "busy", line: wiring.lines.busy, problems: &problems)
-      } else {
-        problems.refuse(
-          .board, line: wiring.line, .missingKey,
-          "busy: this radio takes no command while its busy line is high: name the line")
-      }
-    case .sx1272, .sx1276, .sx1301, .sx1302, .sx1303:
-      if wiring.busy != nil {
-        problems.refuse(
-          .board, line: wiring.lines.busy, .contradiction, "busy: this radio has no such line")
-      }
+    if let busy = wiring.busy, wiring.chip.hasBusyLine {
+      _ = isLine(busy, key: "busy", line: wiring.lines.busy, problems: &problems)
     }
-    if let interrupt = wiring.interrupt {
-      if wiring.chip.isConcentrator {
-        problems.refuse(
-          .board, line: wiring.lines.interrupt, .contradiction,
-          "interrupt: a concentrator has no such line, it is asked")
-      } else {
-        _ = isLine(
-          interrupt, key: "interrupt", line: wiring.lines.interrupt, problems: &problems)
-      }
+    if let interrupt = wiring.interrupt, !wiring.chip.isConcentrator {
+      _ = isLine(interrupt, key: "interrupt", line: wiring.lines.interrupt, problems: &problems)
+    }
+    if wiring.receive != nil {
+      problems.refuse(
+        .board, line: wiring.lines.receive, .contradiction,
+        "receive: only a stick's radio has this; leave it away")
+    }
+  }
+
+  /// What holds wherever the lines are.
+  private func checkKind(of wiring: LoRaWiring, problems: inout ProblemList) {
+    switch (wiring.chip.hasBusyLine, wiring.busy) {
+    case (true, nil):
+      problems.refuse(
+        .board, line: wiring.line, .missingKey,
+        "busy: this radio takes no command while its busy line is high: name the line")
+    case (false, .some):
+      problems.refuse(
+        .board, line: wiring.lines.busy, .contradiction, "busy: this radio has no such line")
+    case (true, .some), (false, nil): break
+    }
+    if wiring.interrupt != nil, wiring.chip.isConcentrator {
+      problems.refuse(
+        .board, line: wiring.lines.interrupt, .contradiction,
+        "interrupt: a concentrator has no such line, it is asked")
     }
     checkBuild(of: wiring, problems: &problems)
     let isTwice =
       isSameLine(wiring.reset, wiring.busy) || isSameLine(wiring.reset, wiring.interrupt)
-      || isSameLine(wiring.busy, wiring.interrupt)
+      || isSameLine(wiring.busy, wiring.interrupt) || isSameLine(wiring.receive, wiring.reset)
+      || isSameLine(wiring.receive, wiring.busy) || isSameLine(wiring.receive, wiring.interrupt)
     guard isTwice else { return }
     problems.refuse(
       .board, line: wiring.line, .contradiction,
-      "reset, busy and interrupt are lines of their own: one name stands twice")
+      "reset, busy, interrupt and receive are lines of their own: one name stands twice")
   }
 
   /// What a chip has not can't be said of it.

@@ -46,8 +46,12 @@ extension BoardProfile: ConfigurationDocument {
     case .spiVirtual: spiBuses[spiBuses.count - 1].put(.virtual, resolved(text, .virtual), line)
     case .spiUSB: spiBuses[spiBuses.count - 1].put(.usb, resolved(text, .usb), line)
     case .spiSpeed: spiBuses[spiBuses.count - 1].clockHertz = value.number
+    case .spiSelect:
+      spiBuses[spiBuses.count - 1].select = UInt8(value.number)
+      spiBuses[spiBuses.count - 1].selectLine = line
+    case .spiTimeout: spiBuses[spiBuses.count - 1].timeoutMilliseconds = value.number
     case .loraChip, .loraSPI, .loraReset, .loraBusy, .loraInterrupt, .loraOscillator,
-      .loraConverter, .loraAntennaSwitch, .loraBoostPin:
+      .loraConverter, .loraAntennaSwitch, .loraBoostPin, .loraReceive:
       setRadio(key, value, text, line: line)
     case .gatewayURL, .gatewayPublicKey, .gatewayCAFile, .gatewayAllowPlainHTTP, .gatewayUser,
       .gatewayPasswordFile, .nodeName,
@@ -111,6 +115,9 @@ extension BoardProfile: ConfigurationDocument {
     case .loraBoostPin:
       wiring.usesBoostPin = value.flag
       wiring.lines.boostPin = line
+    case .loraReceive:
+      wiring.receive = fixed(text)
+      wiring.lines.receive = line
     default: stop("not a key of a radio's wiring")
     }
     loRaWirings[loRaWirings.count - 1] = wiring

@@ -74,13 +74,19 @@ public struct BoardProfile: ~Copyable {
     public internal(set) var path = PathText()
     /// Of the clock, at most.
     public internal(set) var clockHertz: Int64 = 0
+    /// Behind a stick: the pin D0, D1 or D2.
+    public internal(set) var select: UInt8 = 0
+    /// Behind a stick: of one request.
+    public internal(set) var timeoutMilliseconds: Int64 = 0
 
     var line = 0
     var placeCount = 0
     var placeLine = 0
+    var selectLine = 0
   }
 
-  /// How a radio is wired. Names are those of `spiBuses` and `gpioLines`; nil: not wired.
+  /// How a radio is wired. Names are those of `spiBuses` and `gpioLines`, behind a stick of its pins (`stickPin`); nil:
+  /// not wired.
   public struct LoRaWiring: Sendable {
     public internal(set) var name = Name()
     public internal(set) var chip = RadioChip.sx1262
@@ -103,6 +109,8 @@ public struct BoardProfile: ~Copyable {
     public var oscillatorVoltage: StaticString? {
       oscillatorNumber == 0 ? nil : Choice.oscillator.word(Int(oscillatorNumber))
     }
+    /// High while the antenna is at the receiver (RXEN), behind a stick only.
+    public internal(set) var receive: Name?
 
     var line = 0
     var lines = LoRaLines()
@@ -111,7 +119,7 @@ public struct BoardProfile: ~Copyable {
   /// Where the values of a wiring are written; 0: not written.
   struct LoRaLines: Sendable {
     var chip = 0, spi = 0, reset = 0, busy = 0, interrupt = 0
-    var oscillator = 0, converter = 0, antennaSwitch = 0, boostPin = 0
+    var oscillator = 0, converter = 0, antennaSwitch = 0, boostPin = 0, receive = 0
   }
 
   public internal(set) var name = Name()

@@ -30,8 +30,8 @@ public struct ConfigurationListing: ~Copyable {
   public private(set) var sections = FixedArray<45, Section>(
     filler: Section(title: "", name: Name(), line: 0, isOptional: false, range: 0..<0))
   /// 36 keys of a site file's sections without names, 16 sensors of 6, 4 pulses of 7 and 4 contacts of 3 are 172; of
-  /// a profile 6 keys, and 8 buses of 4, 8 serial lines of 3, 16 GPIO lines of 4, 4 SPI buses of 4 and 6 radios of 9
-  /// are 196.
+  /// a profile 6 keys, and 8 buses of 4, 8 serial lines of 3, 16 GPIO lines of 4, 4 SPI buses of 6 and 6 radios of 10
+  /// are 210.
   public private(set) var rows = FixedArray<224, Row>(filler: Row(key: "", number: 0))
 
   /// Reads a file. Lines that can't be understood are in `problems` and not in the list.

@@ -109,6 +109,7 @@ enum Key: UInt8 {
   case radioWiring
   case spiVirtual
   case loraOscillator, loraConverter, loraAntennaSwitch, loraBoostPin
+  case spiSelect, spiTimeout, loraReceive
 
-  static var count: Int { 84 }
+  static var count: Int { 87 }
 }

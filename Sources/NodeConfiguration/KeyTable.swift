@@ -126,7 +126,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<84, KeyDefinition> = [
+  static let rows: InlineArray<87, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -275,5 +275,9 @@ enum KeyTable {
     .init(.loraConverter, .lora, "dc_dc", .flag, .standard("yes")),
     .init(.loraAntennaSwitch, .lora, "dio2_switch", .flag, .standard("yes")),
     .init(.loraBoostPin, .lora, "pa_boost", .flag, .standard("yes")),
+
+    .init(.spiSelect, .spi, "select", .count(0...2), .unset),
+    .init(.spiTimeout, .spi, "timeout", .duration(50...(5 * second)), .standard("250 ms")),
+    .init(.loraReceive, .lora, "receive", .name, .unset),
   ]
 }

@@ -25,6 +25,14 @@ public enum RadioChip: UInt8, Sendable {
     }
   }
 
+  /// BUSY of SX126x and LLCC68.
+  public var hasBusyLine: Bool {
+    switch self {
+    case .sx1261, .sx1262, .llcc68: true
+    case .sx1272, .sx1276, .sx1301, .sx1302, .sx1303: false
+    }
+  }
+
   /// A gateway's baseband processor, which listens to eight channels at once.
   public var isConcentrator: Bool {
     switch self {

@@ -54,10 +54,13 @@ extension SiteConfiguration {
       problems.refuse(.site, line: radio.modelLine, .contradiction, message)
     }
     if let bus = board.spiBus(named: wiring.spi) {
-      if bus.place == .usb {
+      // A stick's clock is its own, and so are its lines.
+      guard bus.place != .usb else {
+        if wiring.chip.hasBusyLine { return }
         refuse(
-          wiring, " is behind an adapter on USB: the agent drives chips at the board's own SPI",
+          wiring, " is behind a stick: the agent drives SX1261, SX1262 and LLCC68 there",
           line: radio.wiringLine, problems: &problems)
+        return
       }
       if bus.clockHertz < Limits.radioClockHertz {
         refuse(

@@ -326,7 +326,7 @@ extension SiteConfiguration: ConfigurationDocument {
       .i2cTimeout, .i2cUSB, .serialDevice, .serialVirtual, .serialBaud, .gpioChip, .gpioLine,
       .gpioActiveLow, .gpioBias, .ledLine, .buttonLine, .spiDevice, .spiUSB, .spiSpeed, .loraChip,
       .loraSPI, .loraReset, .loraBusy, .loraInterrupt, .spiVirtual, .loraOscillator,
-      .loraConverter, .loraAntennaSwitch, .loraBoostPin:
+      .loraConverter, .loraAntennaSwitch, .loraBoostPin, .spiSelect, .spiTimeout, .loraReceive:
       stop("a key of the board profile in a site file")
     }
   }

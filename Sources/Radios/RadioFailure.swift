@@ -40,6 +40,9 @@ public enum RadioFailure: Error, Equatable, Sendable {
     case .bus(.notAcknowledged): .notAcknowledged
     case .bus(.timedOut): .timedOut
     case .bus(.disconnected): .disconnected
+    // Of a stick and its bridge: EPROTO and EACCES (docs/usb.md).
+    case .bus(.system(errno: 71)): .stickFailing
+    case .bus(.system(errno: 13)): .bridgeForeign
     case .bus(.arbitrationLost), .bus(.system): .busError
     case .noAnswer: .noAnswer
     case .unintelligible: .unintelligible

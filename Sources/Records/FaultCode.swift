@@ -54,6 +54,12 @@ public enum FaultCode: UInt8, Sendable {
   case radioRestarted = 26
   /// A radio chip's answers are zeros or ones alone.
   case nothingOnTheBus = 27
+  /// Nobody serves a stick's socket: cairn-usb does not run.
+  case bridgeAbsent = 28
+  /// Another user than `cairn-usb` serves a stick's socket: nothing of it is used.
+  case bridgeForeign = 29
+  /// A USB stick is there, and it fails: no answer, or garbage.
+  case stickFailing = 30
 }
 
 extension FaultCode {
@@ -90,6 +96,9 @@ extension FaultCode {
     case .radioRestarted: "the radio restarted by itself: does its supply hold when it sends?"
     case .nothingOnTheBus:
       "the radio answers zeros or ones alone: is it powered, and on this SPI bus and chip select?"
+    case .bridgeAbsent: "cairn-usb does not run: systemctl status cairn-usb@usb"
+    case .bridgeForeign: "another user than cairn-usb serves the stick's socket: who is it?"
+    case .stickFailing: "the USB stick fails or hangs: look at cable, hub and its supply"
     }
   }
 }

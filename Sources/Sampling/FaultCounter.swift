@@ -22,8 +22,8 @@ import Records
 public struct FaultCounter: Sendable {
   /// As many as a `Schedule` has.
   public static var sensorCapacity: Int { Schedule.capacity }
-  /// Codes are below this: 24 exist.
-  public static var codeCapacity: Int { 24 }
+  /// Codes are below this: the highest is 30.
+  public static var codeCapacity: Int { 32 }
 
   /// A minute: whoever looks at a fresh fault sees it move.
   public static var firstSpacingMilliseconds: Int64 { 60_000 }
@@ -46,8 +46,8 @@ public struct FaultCounter: Sendable {
     var spacingMilliseconds: Int64 = 0
   }
 
-  /// 16 × 24 entries of 32 bytes are 12 KiB: one place for every pair, so that none is ever evicted.
-  private var entries = InlineArray<384, Entry>(repeating: Entry())
+  /// 16 × 32 entries of 32 bytes are 16 KiB: one place for every pair, so that none is ever evicted.
+  private var entries = InlineArray<512, Entry>(repeating: Entry())
 
   /// No faults.
   public init() {}

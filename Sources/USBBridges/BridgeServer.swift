@@ -21,10 +21,13 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
   static var statusInputOutput: Int32 { 5 }
   static var statusProtocol: Int32 { 71 }
   static var statusInvalid: Int32 { 22 }
+  static var statusReset: Int32 { 104 }
 
   struct Client: ~Copyable {
     var connection: UnixConnection
     var slot: Int?
+    /// The stick's beginning in which it made pins outputs; nil: it has not.
+    var pinsBeganAt: UInt64?
   }
 
   var stick: CH341<Transport>
@@ -65,12 +68,12 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
     _ = try poller.wait(milliseconds: Self.turnMilliseconds)
     accept(poller)
     for index in 0..<Self.clientCapacity {
-      guard let client = clients[index].take() else { continue }
+      guard var client = clients[index].take() else { continue }
       guard let slot = client.slot, poller.isReadable(slot) else {
         clients[index] = consume client
         continue
       }
-      if answer(client) { clients[index] = consume client }
+      if answer(&client) { clients[index] = consume client }
       ServiceManager.tellAlive()
     }
     ServiceManager.tellAlive()
@@ -212,13 +215,13 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
   }
 
   /// Answers one packet; false when the client is to be let go.
-  private mutating func answer(_ client: borrowing Client) -> Bool {
+  private mutating func answer(_ client: inout Client) -> Bool {
     var packet = InlineArray<4096, UInt8>(repeating: 0)
     do throws(SocketFailure) {
       var span = packet.mutableSpan
       let count = try client.connection.receive(into: &span, timeoutMilliseconds: 0)
       let request = BusMessage.request(decoding: packet.span.extracting(0..<count))
-      let replyCount = perform(request, &packet)
+      let replyCount = perform(request, &packet, pinsBeganAt: &client.pinsBeganAt)
       try client.connection.send(
         packet.span.extracting(0..<replyCount), timeoutMilliseconds: 0)
       return true
@@ -229,7 +232,8 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
 
   /// Does what is asked; the reply replaces the request. Returns its size.
   private mutating func perform(
-    _ request: BusMessage.Request, _ packet: inout InlineArray<4096, UInt8>
+    _ request: BusMessage.Request, _ packet: inout InlineArray<4096, UInt8>,
+    pinsBeganAt: inout UInt64?
   ) -> Int {
     var bytes = InlineArray<4000, UInt8>(repeating: 0)
     var byteCount = 0
@@ -254,12 +258,19 @@ public struct BridgeServer<Transport: USBTransport & ~Copyable>: ~Copyable {
         try stick.exchange(
           select: select, &both, deadline: started + Self.otherTransferMilliseconds, now: now)
       case .pins(let changed, let outputs, let levels):
+        // Outputs of this client's that are inputs now: told once, before anything else is done.
+        if let began = pinsBeganAt, began != stick.beginningCount, stick.isOpen {
+          pinsBeganAt = nil
+          status = Self.statusReset
+          break
+        }
         byteCount = 2
         let pins = try stick.pins(
           changed: changed, outputs: outputs, levels: levels,
           deadline: started + Self.otherTransferMilliseconds, now: now)
         bytes[0] = UInt8(truncatingIfNeeded: pins)
         bytes[1] = UInt8(truncatingIfNeeded: pins >> 8)
+        if changed & outputs != 0 { pinsBeganAt = stick.beginningCount }
       }
       if status == 0 { succeeded() }
     } catch {

@@ -52,8 +52,8 @@ extension CH341 where Transport: ~Copyable {
     }
     var packet = CH341Packet(CH341Command.getStatus)
     packet.expect(replies: 6)
-    // Sticks answer six bytes; the maker's library takes three and more.
-    try exchange(packet, deadline: deadline, now: now, replyIs: { (3...32).contains($0) })
+    // Sticks answer six bytes; the maker's library takes three and more. Many more are another packet's.
+    try exchange(packet, deadline: deadline, now: now, replyIs: { (3...8).contains($0) })
     return UInt16(reply[0]) | UInt16(reply[1]) << 8
   }
 

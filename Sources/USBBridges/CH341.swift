@@ -36,6 +36,8 @@ public struct CH341<Transport: USBTransport & ~Copyable>: ~Copyable {
   var transport: Transport
   let speed: CH341Speed
   private(set) var isOpen = false
+  /// How often it was brought into its first state: all pins were inputs then.
+  private(set) var beginningCount: UInt64 = 0
   var needsRecovery = false
   /// D0 to D5: which are outputs, and their levels.
   var outputs: UInt8 = 0
@@ -82,6 +84,7 @@ public struct CH341<Transport: USBTransport & ~Copyable>: ~Copyable {
 
   /// Pins are inputs after a reset, whatever they were before.
   private mutating func begin(now: () -> Int64) throws(BridgeFailure) {
+    beginningCount += 1
     outputs = 0
     levels = 0x3f
     selected = 0

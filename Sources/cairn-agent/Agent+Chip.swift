@@ -12,12 +12,14 @@ import Records
 enum ChipFailure: Error, Equatable {
   case bus(BusError)
   case line(GPIOFailure)
+  case stick(USBBridgeAbsence)
 
   var faultCode: FaultCode {
     switch self {
     case .bus(.disconnected): .disconnected
     case .bus: .busError
     case .line(let failure): failure.reason.faultCode
+    case .stick(let absence): absence.faultCode
     }
   }
 }
@@ -69,6 +71,7 @@ extension Agent {
     guard let bus = files.board.spiBus(named: wiring.spi), let path = FixedPath(bus.path.span),
       let model = files.site.radio?.model, let chip = ChipWiring(wiring, model: model.span)
     else { throw .bus(.disconnected) }
+    if bus.place == .usb { return try stick(wiring, bus, path, chip) }
     let device = try device(bus, path)
     let lines: GPIORadioLines
     do throws(GPIOFailure) {
@@ -87,8 +90,8 @@ extension Agent {
   {
     switch bus.place {
     case .virtual: return .virtual(VirtualSPIDevice(path: path))
-    // Refused with the configuration.
-    case .usb: throw .bus(.disconnected)
+    // Its lines are its own: `stick` has both.
+    case .usb: throw .stick(.stick)
     case .device:
       // The profile's speed is the most that the wires take; the chips take 10 MHz.
       let speed = min(10_000_000, max(Limits.radioClockHertz, bus.clockHertz))
@@ -123,6 +126,16 @@ extension Agent {
     return gpioPlace(line)
   }
 
+  /// Nobody serves a stick's socket, or there is no such device: then its coming is told.
+  mutating func chipIsNowhere(_ wiring: BoardProfile.LoRaWiring) {
+    guard files.board.spiBus(named: wiring.spi)?.place == .usb else {
+      chipOpening.nextAttempt = nil
+      return
+    }
+    if let next = chipOpening.nextAttempt, now < next { return }
+    tellOpening(.stick(.bridge), wiring)
+  }
+
   /// A line for the journal when the reason is another one, and a leaf at most once an hour.
   private mutating func tellOpening(_ failure: ChipFailure, _ wiring: BoardProfile.LoRaWiring) {
     let isNew = chipOpening.failure != failure
@@ -154,6 +167,9 @@ extension Agent {
     case .line(let failure):
       text.append("one of its lines: ")
       text.append(failure)
+    case .stick(let absence):
+      text.append("its stick: ")
+      text.append(absence.explanation)
     case .bus(let error):
       text.append("its SPI bus ")
       text.append(wiring.spi.span)

@@ -82,7 +82,10 @@ extension Agent {
       guard found != open.identity else { return }
       dropRadio()
     }
-    guard let found else { return }
+    guard let found else {
+      if let wiring = chipWiring { chipIsNowhere(wiring) }
+      return
+    }
     let opened: AgentRadio?
     if let wiring = chipWiring {
       opened = openChip(wiring, found)

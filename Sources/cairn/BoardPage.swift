@@ -128,6 +128,7 @@ extension Output {
       append(", reset ", wiring.reset, to: &text)
       append(", busy ", wiring.busy, to: &text)
       append(", interrupt ", wiring.interrupt, to: &text)
+      append(", receive ", wiring.receive, to: &text)
       append(wiring, to: &text)
       paragraph(text.span, indentation: Self.placeColumn)
       newLine()
@@ -181,6 +182,7 @@ extension Output {
       member("reset", wiring.reset)
       member("busy", wiring.busy)
       member("interrupt", wiring.interrupt)
+      member("receive", wiring.receive)
       if let voltage = wiring.oscillatorVoltage {
         member("tcxo", text: voltage)
       } else {

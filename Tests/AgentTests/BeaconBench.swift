@@ -114,7 +114,7 @@ final class BeaconBench {
   }
 
   /// RMC of this moment.
-  private static func sentence(_ utc: Int64) -> [UInt8] {
+  static func sentence(_ utc: Int64) -> [UInt8] {
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = .gmt
     let parts = calendar.dateComponents(

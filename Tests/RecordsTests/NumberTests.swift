@@ -20,6 +20,7 @@ import Testing
     (20, .oscillatorFault), (21, .transmissionUnfinished), (22, .transmissionFailed),
     (23, .radioDeaf), (24, .busyLineStuck), (25, .interruptLineDead), (26, .radioRestarted),
     (27, .nothingOnTheBus),
+    (28, .bridgeAbsent), (29, .bridgeForeign), (30, .stickFailing),
   ]
   for number in UInt8.min...UInt8.max {
     #expect(FaultCode(rawValue: number) == faults.first { $0.0 == number }?.1, "fault \(number)")

@@ -3,67 +3,11 @@ import FixedMemory
 import Foundation
 import Sensors
 import Simulation
+import StickSupport
 import Testing
 import USBBridges
 
 @testable import LinuxPlatform
-
-/// cairn-usb as the program runs it, on a thread, with an emulated stick.
-final class RunningBridge: @unchecked Sendable {
-  let bench: StickBench
-  let path: FixedPath
-  private let folder: URL
-  private let lock = NSLock()
-  private var mustEnd = false
-  private var lastReason = BridgeReason.starting
-  private let ended = DispatchSemaphore(value: 0)
-
-  init(_ bench: StickBench, askingUser: UInt32 = effectiveUserID) throws {
-    self.bench = bench
-    folder = FileManager.default.temporaryDirectory
-      .appending(path: "cairn-usb-\(UUID().uuidString.prefix(8))")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let bytes = Array(folder.appending(path: "usb.sock").path.utf8)
-    guard let path = FixedPath(bytes.span) else { throw SocketFailure.pathTooLong }
-    self.path = path
-    let ready = DispatchSemaphore(value: 0)
-    Thread {
-      do {
-        let stick = CH341(transport: EmulatedCH341(bench: bench), speed: .kilohertz100)
-        var server = try BridgeServer(
-          stick, at: self.path, name: FixedText("usb"), askingUser: askingUser)
-        ready.signal()
-        while !self.lock.withLock({ self.mustEnd }) {
-          try server.turn(otherDescriptor: nil)
-          let reason = server.reason
-          self.lock.withLock { self.lastReason = reason }
-        }
-      } catch {
-        Issue.record(error)
-        ready.signal()
-      }
-      self.ended.signal()
-    }.start()
-    ready.wait()
-  }
-
-  var reason: BridgeReason { lock.withLock { lastReason } }
-
-  func end() {
-    lock.withLock { mustEnd = true }
-    ended.wait()
-    do { try FileManager.default.removeItem(at: folder) } catch { print("not removed: \(folder)") }
-  }
-
-  /// Looks again and again, for a minute at most.
-  func waits(for condition: () -> Bool) -> Bool {
-    for _ in 0..<60_000 {
-      if condition() { return true }
-      usleep(1000)
-    }
-    return false
-  }
-}
 
 private func read(_ device: inout USBBridgeI2CDevice, _ written: [UInt8], _ count: Int)
   throws(BusError) -> [UInt8]

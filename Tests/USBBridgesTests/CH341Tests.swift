@@ -1,6 +1,7 @@
 import Buses
 import FixedMemory
 import Simulation
+import StickSupport
 import Testing
 import USBBridges
 

@@ -1,5 +1,6 @@
 import Buses
 import Simulation
+import StickSupport
 import Testing
 import USBBridges
 

@@ -35,6 +35,11 @@ struct ChipTransfer {
     borrowing get { storage.span.extracting(0..<count) }
   }
 
+  /// Whether this command of an SX126x begins a reception (true) or a transmission (false); nil for any other.
+  var turnsReceiver: Bool? {
+    count == 0 ? nil : storage[0] == 0x82 ? true : storage[0] == 0x83 ? false : nil
+  }
+
   /// Sends all, and keeps what comes back.
   mutating func run(_ bus: inout some SPIDevice & ~Copyable) throws(BusError) {
     var all = storage.mutableSpan

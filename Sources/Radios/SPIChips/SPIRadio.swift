@@ -5,8 +5,11 @@ import FixedMemory
 public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable>: LoRaRadio,
   ~Copyable
 {
-  /// Transfers that one step does at most: eight of the longest take 20 ms at 1 MHz, and 60 ms behind a CH341.
+  /// Transfers that one step does at most: eight of the longest take 20 ms at 1 MHz.
   private static var transfersInStep: Int { 8 }
+  /// Nor is another one begun when bus and lines have kept the step for so long, as a stick does that is slow: what one
+  /// more takes fits `RadioBounds.stepMilliseconds`.
+  private static var waitLimitMilliseconds: Int64 { 50 }
 
   private var bus: Bus
   private var lines: Lines
@@ -48,8 +51,11 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
 
   public mutating func step(atMilliseconds now: Int64, frame: inout ReceivedFrame) -> RadioEvent? {
     takeEdges()
+    let waited = bus.waitedMilliseconds + lines.waitedMilliseconds
     for _ in 0..<Self.transfersInStep {
-      guard machine.events.isEmpty, machine.isOnTheBus else { break }
+      guard machine.events.isEmpty, machine.isOnTheBus,
+        bus.waitedMilliseconds + lines.waitedMilliseconds - waited < Self.waitLimitMilliseconds
+      else { break }
       do throws(BusError) {
         guard try turn(atMilliseconds: now) else { break }
       } catch {
@@ -68,6 +74,7 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
   /// Where the line's level does not count now its edges are taken all the same: a descriptor that nobody reads stays
   /// readable, and its owner's loop would turn for nothing.
   private mutating func takeEdges() {
+    guard machine.lookMilliseconds == nil else { return }
     if machine.isOnTheBus {
       switch machine.phase {
       case .idle, .sending, .resetting: return
@@ -99,6 +106,9 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
     if machine.wiring.isSX126x, try lines.isBusy() {
       machine.sawBusy(atMilliseconds: now)
       return false
+    }
+    if machine.wiring.isSX126x, let isReceiving = machine.transfer.turnsReceiver {
+      try lines.enableReceiver(isReceiving)
     }
     machine.willTransfer(atMilliseconds: now)
     try machine.transfer.run(&bus)

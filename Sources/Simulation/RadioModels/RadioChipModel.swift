@@ -66,6 +66,19 @@ open class RadioChipModel {
     return reply
   }
 
+  /// What comes back while the bytes go over, before the chip select is high again and anything is carried out: for a
+  /// bus that hands bytes over in pieces. `transfer` with all of them follows.
+  public final func preview(_ bytes: [UInt8]) -> [UInt8] {
+    switch fault {
+    case .silent: return bytes.map { _ in 0 }
+    case .floating: return bytes.map { _ in 0xff }
+    case .garbage: return bytes.map { _ in UInt8(truncatingIfNeeded: noise.next()) }
+    default:
+      return isInReset || bytes.isEmpty
+        ? [UInt8](repeating: 0, count: bytes.count) : reading(bytes)
+    }
+  }
+
   public final func holdReset(_ isHeld: Bool, now: Int64) {
     if isHeld, !isInReset { resetCount += 1 }
     if isInReset, !isHeld { restarted(now: now) }
@@ -133,6 +146,8 @@ open class RadioChipModel {
   open var isInterrupted: Bool { false }
   open func isBusy(now: Int64) -> Bool { false }
   open func answer(_ bytes: [UInt8], now: Int64) -> [UInt8] { bytes }
+  /// The answer alone, with nothing carried out.
+  open func reading(_ bytes: [UInt8]) -> [UInt8] { bytes }
   open func restarted(now: Int64) {}
   open func transmissionEnded() {}
   open func heard(

@@ -61,14 +61,28 @@ public final class SX126xModel: RadioChipModel {
 
   public override func answer(_ bytes: [UInt8], now: Int64) -> [UInt8] {
     if isBusy(now: now) { violations.append("a command while BUSY is high") }
-    let status = mode.rawValue << 4 | outcome << 1
-    var reply = [UInt8](repeating: status, count: bytes.count)
-    let arguments = Array(bytes.dropFirst())
+    let reply = reading(bytes)
     if fault == .refusing {
       outcome = 4
       return reply
     }
     outcome = 1
+    if !Self.questions.contains(bytes[0]) {
+      perform(bytes[0], Array(bytes.dropFirst()), now: now)
+    }
+    return reply
+  }
+
+  /// What carries nothing out.
+  private static let questions: Set<UInt8> = [
+    0x1d, 0x1e, 0x11, 0x12, 0x13, 0x14, 0x15, 0x17, 0xc0,
+  ]
+
+  public override func reading(_ bytes: [UInt8]) -> [UInt8] {
+    let status = mode.rawValue << 4 | outcome << 1
+    var reply = [UInt8](repeating: status, count: bytes.count)
+    guard fault != .refusing else { return reply }
+    let arguments = Array(bytes.dropFirst())
     func put(_ values: [UInt8], behind offset: Int) {
       for (index, value) in values.enumerated() where offset + index < reply.count {
         reply[offset + index] = value
@@ -87,8 +101,7 @@ public final class SX126xModel: RadioChipModel {
     case 0x14: put(figures, behind: 2)
     case 0x15: put([instantPower], behind: 2)
     case 0x17: put([UInt8(errors >> 8), UInt8(errors & 0xff)], behind: 2)
-    case 0xc0: break
-    default: perform(bytes[0], arguments, now: now)
+    default: break
     }
     return reply
   }

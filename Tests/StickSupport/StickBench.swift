@@ -5,56 +5,74 @@ import Simulation
 import USBBridges
 
 /// What goes wrong at one transfer.
-enum StickFault: CaseIterable, Sendable {
+public enum StickFault: CaseIterable, Sendable {
   case timeout, stall, shortPacket, longPacket, garbage, overflow, disconnect
 }
 
 /// An emulated CH341 with chips behind it, at the level of its packets: bulk endpoints 0x02 and 0x82, 32 bytes each.
 /// Written from the facts of docs/usb.md; shares no code with the bridge. Threads may share it.
-final class StickBench: @unchecked Sendable {
+public final class StickBench: @unchecked Sendable {
   private let lock = NSLock()
   private var chips: [UInt8: any ChipModel] = [:]
 
   private var state = State()
+  private var radio: StickRadio?
 
-  struct State {
-    var clock: Int64 = 1_000_000
-    var isPlugged = true
-    var isBusy = false
-    var isDenied = false
-    var isHung = false
+  public init() {}
+
+  public struct State {
+    public var clock: Int64 = 1_000_000
+    public var isPlugged = true
+    public var isBusy = false
+    public var isDenied = false
+    public var isHung = false
     /// A reset makes it come up as another device.
-    var resetMovesIt = false
-    var isSDAHeld = false
+    public var resetMovesIt = false
+    public var isSDAHeld = false
     /// SDA is let go by nine clocks of a read.
-    var letsGoAfterClocks = true
+    public var letsGoAfterClocks = true
     /// The byte, counted from 0 over everything that goes out, that nobody acknowledges.
-    var refusedByte: Int?
+    public var refusedByte: Int?
     /// The transfer, counted from 0 over both endpoints, at which something goes wrong.
-    var fault: (transfer: Int, kind: StickFault)?
-    var hasFaulted = false
+    public var fault: (transfer: Int, kind: StickFault)?
+    public var hasFaulted = false
 
-    var transferCount = 0
-    var outByteCount = 0
-    var openCount = 0
-    var resetCount = 0
-    var isOpen = false
-    var hasChanged = false
-    var replies: [[UInt8]] = []
+    public var transferCount = 0
+    public var outByteCount = 0
+    public var openCount = 0
+    public var resetCount = 0
+    var transmissionAt: Int?
+    public var isOpen = false
+    public var hasChanged = false
+    public var replies: [[UInt8]] = []
     /// What the chip would not understand.
-    var violations: [String] = []
+    public var violations: [String] = []
     var bus = I2CState()
-    var directions: UInt8 = 0
-    var levels: UInt8 = 0
+    var pins: Pins { Pins(directions: directions, levels: levels) }
+    public var directions: UInt8 = 0
+    public var levels: UInt8 = 0
     /// D0 to D15 from outside.
-    var inputs: UInt16 = 0
+    public var inputs: UInt16 = 0
     /// Bytes that a chip on SPI saw, and which selects were low meanwhile.
-    var spiBytes: [UInt8] = []
-    var spiSelects: Set<UInt8> = []
-    var lastSPIByte: UInt8 = 0xa5
+    public var spiBytes: [UInt8] = []
+    public var spiSelects: Set<UInt8> = []
+    public var lastSPIByte: UInt8 = 0xa5
     /// What a chip answers to the bytes that come next, in place of the ones before them.
-    var spiAnswer: [UInt8] = []
-    var speeds: [UInt8] = []
+    public var spiAnswer: [UInt8] = []
+    public var speeds: [UInt8] = []
+  }
+
+  /// The pins as outputs drive them; an input is high by its pull-up.
+  struct Pins {
+    let directions: UInt8
+    let levels: UInt8
+
+    func isHigh(_ pin: UInt8) -> Bool {
+      directions & (1 << pin) == 0 || levels & (1 << pin) != 0
+    }
+
+    /// An input has no strength to switch an antenna.
+    func isDrivenHigh(_ pin: UInt8) -> Bool { directions & levels & (1 << pin) != 0 }
   }
 
   struct I2CState {
@@ -64,24 +82,57 @@ final class StickBench: @unchecked Sendable {
     var readable: [UInt8] = []
   }
 
-  func attach(_ chip: any ChipModel, at address: UInt8) { lock.withLock { chips[address] = chip } }
+  public func attach(_ chip: any ChipModel, at address: UInt8) {
+    lock.withLock { chips[address] = chip }
+  }
 
-  func change(_ body: (inout State) -> Void) { lock.withLock { body(&state) } }
+  public func change(_ body: (inout State) -> Void) { lock.withLock { body(&state) } }
 
-  func look<Value>(_ body: (State) -> Value) -> Value { lock.withLock { body(state) } }
+  public func look<Value>(_ body: (State) -> Value) -> Value { lock.withLock { body(state) } }
 
-  func plug(_ isPlugged: Bool) {
+  public func plug(_ isPlugged: Bool) {
     lock.withLock {
       state.isPlugged = isPlugged
       state.isHung = false
       state.hasChanged = true
       state.directions = 0
+      // Without its supply the chip forgets all.
+      if !isPlugged { radio?.lost() }
+      radio?.see(state.pins)
     }
+  }
+
+  /// A radio chip behind a chip select, with its lines at pins.
+  public func attach(
+    _ model: RadioChipModel, pins: StickRadioPins, now: @escaping () -> Int64
+  ) {
+    lock.withLock { radio = StickRadio(model, pins, now: now) }
+  }
+
+  /// For a model's `onTransmit`, which is called with the lock held.
+  public func noteTransmission() {
+    if state.transmissionAt == nil { state.transmissionAt = state.transferCount }
+  }
+
+  /// The packet that began the first transmission.
+  public var transmissionAt: Int? { lock.withLock { state.transmissionAt } }
+
+  /// The chip has a frame that nobody has fetched.
+  public var hasFrame: Bool { lock.withLock { radio?.model.isInterrupted ?? false } }
+
+  /// With the model in hand, which the bench's thread uses too.
+  public func withRadio<Value>(_ body: (RadioChipModel) -> Value) -> Value? {
+    lock.withLock { radio.map { body($0.model) } }
+  }
+
+  /// A frame at the antenna; false when the chip does not hear it.
+  public func deliver(_ bytes: [UInt8], _ figures: AirFigures) -> Bool {
+    lock.withLock { radio?.deliver(bytes, figures, state.pins) ?? false }
   }
 
   // MARK: - the contract
 
-  fileprivate func open() throws(USBFailure) {
+  func open() throws(USBFailure) {
     lock.lock()
     defer { lock.unlock() }
     guard state.isPlugged else { throw .absent }
@@ -91,9 +142,9 @@ final class StickBench: @unchecked Sendable {
     state.isOpen = true
   }
 
-  fileprivate func close() { lock.withLock { state.isOpen = false } }
+  func close() { lock.withLock { state.isOpen = false } }
 
-  fileprivate func send(_ packet: [UInt8]) throws(USBFailure) {
+  func send(_ packet: [UInt8]) throws(USBFailure) {
     lock.lock()
     defer { lock.unlock() }
     switch try nextFault(isReceive: false) {
@@ -105,7 +156,7 @@ final class StickBench: @unchecked Sendable {
     }
   }
 
-  fileprivate func receive() throws(USBFailure) -> [UInt8] {
+  func receive() throws(USBFailure) -> [UInt8] {
     lock.lock()
     defer { lock.unlock() }
     let fault = try nextFault(isReceive: true)
@@ -123,13 +174,13 @@ final class StickBench: @unchecked Sendable {
     }
   }
 
-  fileprivate func clearStall() throws(USBFailure) {
+  func clearStall() throws(USBFailure) {
     lock.lock()
     defer { lock.unlock() }
     guard state.isPlugged else { throw .disconnected }
   }
 
-  fileprivate func reset() throws(USBFailure) {
+  func reset() throws(USBFailure) {
     lock.lock()
     defer { lock.unlock() }
     guard state.isPlugged else { throw .disconnected }
@@ -138,10 +189,11 @@ final class StickBench: @unchecked Sendable {
     state.replies = []
     state.bus = I2CState()
     state.directions = 0
+    radio?.see(state.pins)
     if state.resetMovesIt { throw .disconnected }
   }
 
-  fileprivate func takeChange() -> Bool {
+  func takeChange() -> Bool {
     lock.withLock {
       let changed = state.hasChanged
       state.hasChanged = false
@@ -170,12 +222,18 @@ final class StickBench: @unchecked Sendable {
     var reply: [UInt8] = []
     switch packet.first {
     case 0xaa: i2c(packet.dropFirst(), &reply)
-    case 0xa8: for byte in packet.dropFirst() { reply.append(reversed(spi(reversed(byte)))) }
-    case 0xab: pins(packet.dropFirst())
+    case 0xa8:
+      let bytes = packet.dropFirst().map { reversed($0) }
+      let answers = bytes.map { spi($0) }
+      reply = (radio?.clock(bytes, state.pins) ?? answers).map { reversed($0) }
+    case 0xab:
+      pins(packet.dropFirst())
+      radio?.see(state.pins)
     case 0xa0:
-      let d = UInt8(truncatingIfNeeded: state.inputs)
+      let inputs = radio?.levels(state.inputs) ?? state.inputs
+      let d = UInt8(truncatingIfNeeded: inputs)
       let driven = d & ~state.directions | state.levels & state.directions
-      reply = [driven, UInt8(truncatingIfNeeded: state.inputs >> 8), 0x80, 0, 0, 0]
+      reply = [driven, UInt8(truncatingIfNeeded: inputs >> 8), 0x80, 0, 0, 0]
     default: state.violations.append("command \(packet)")
     }
     if reply.count > 32 { state.violations.append("a reply of \(reply.count) bytes") }
@@ -311,50 +369,4 @@ final class StickBench: @unchecked Sendable {
 
 extension String {
   fileprivate var leftPadded: String { String(repeating: "0", count: max(0, 8 - count)) + self }
-}
-
-/// The bench as a transport.
-struct EmulatedCH341: USBTransport {
-  let bench: StickBench
-
-  func open() throws(USBFailure) { try bench.open() }
-  func close() { bench.close() }
-  func send(_ bytes: Span<UInt8>, timeoutMilliseconds: UInt32) throws(USBFailure) {
-    try bench.send(bytes.indices.map { bytes[$0] })
-  }
-  func receive(into bytes: inout MutableSpan<UInt8>, timeoutMilliseconds: UInt32)
-    throws(USBFailure) -> Int
-  {
-    let packet = try bench.receive()
-    for index in 0..<min(packet.count, bytes.count) { bytes[index] = packet[index] }
-    return packet.count
-  }
-  func clearStall() throws(USBFailure) { try bench.clearStall() }
-  func reset() throws(USBFailure) { try bench.reset() }
-  func hasChanged() -> Bool { bench.takeChange() }
-  var place: FixedText<160> { FixedText("1a86:5512 at port 1-1.2, 12 Mbit/s") }
-  var kernelDriver: FixedText<32> { FixedText("spi-ch341") }
-}
-
-/// A chip that keeps what is written, and gives bytes that count on from one transfer to the next.
-final class CountingChip: ChipModel {
-  let name = "counting"
-  let serialNumber = ""
-  let hasChecksums = false
-  var fault = ChipFault.none
-  var writes: [[UInt8]] = []
-  var next: UInt8 = 0
-
-  func write(_ bytes: [UInt8], now: Int64) throws(BusError) {
-    if !bytes.isEmpty { writes.append(bytes) }
-  }
-
-  func read(count: Int, now: Int64) throws(BusError) -> [UInt8] {
-    (0..<count).map { _ in
-      defer { next &+= 1 }
-      return next
-    }
-  }
-
-  func powerCycle(now: Int64) {}
 }
