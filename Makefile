@@ -170,11 +170,11 @@ test-image: setup ## what of image, flash and first boot needs no emulated board
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
 	@python3 Tests/ImageTests/selftest.py
 
-# Some twenty minutes on one idle core, by the time of one seed; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1.
+# Five seconds a seed and core; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1, SWEEP=1 (other limits too).
 attack-test: setup ## attacks on coverage over 100 seeds, beside an older network's rules
 	swift build -c release --scratch-path .build-release --product cairn-attack
 	.build-release/release/cairn-attack --seeds $(or $(SEEDS),100) $(if $(CHANNEL),--channel $(CHANNEL)) $(if $(NODES),--nodes $(NODES)) \
-	  $(if $(ATTACK),--attack $(ATTACK)) $(if $(JSON),--json)
+	  $(if $(ATTACK),--attack $(ATTACK)) $(if $(SWEEP),--sweep) $(if $(JSON),--json)
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

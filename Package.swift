@@ -388,7 +388,7 @@ let hostTests: [Target] = [
   // The short form of `make attack-test`.
   tests(
     "Attackers",
-    ["Attackers", "CoverageStatistics", "CoverageVerifier", "Records", "FixedMemory"]),
+    ["Attackers", "Air", "CoverageStatistics", "CoverageVerifier", "Records", "FixedMemory"]),
   tests(
     "GatewayStore",
     [

@@ -24,6 +24,12 @@ here=Boards/Image
 all=build/image
 folder=$all/$board
 mkdir -p "$folder"
+# Two at once would take files from under each other. What hangs ends by itself, after half an hour at most.
+exec 9>"$all/.lock"
+if ! flock --nonblock 9; then
+  echo "another image is being made: waiting until it is done" >&2
+  flock --timeout 7200 9 || { echo "Boards/Image/image.sh: $all/.lock is held for two hours: by whom, fuser $all/.lock says" >&2; exit 75; }
+fi
 
 # Times in the image are the last commit's; file systems' identifiers come from what is in them.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
@@ -31,7 +37,7 @@ export SOURCE_DATE_EPOCH E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH
 version=$(sed -n 's/^var agentVersion: StaticString { "\(.*\)" }$/\1/p' Sources/cairn-agent/Program.swift)
 
 hash=$("$here/fetch.sh" "$all")
-hash=$(cat <(echo "$hash") "$here"/{modules.list,unpack.py,configure.sh,base.sh,stage-init} | sha256sum | cut -c1-32)
+hash=$(cat <(echo "$hash") "$here"/{modules.list,modules.py,initrd.list,initrd.sh,unpack.py,configure.sh,base.sh,stage.sh,stage-init} | sha256sum | cut -c1-32)
 "$here/base.sh" "$all" "$hash"
 kernel=$all/kernel
 release=$(basename "$(ls -d "$kernel"/lib/modules/*)")

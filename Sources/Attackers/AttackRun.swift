@@ -1,7 +1,7 @@
 import CoverageStatistics
 
 /// All attacks over many seeds.
-public struct AttackRun {
+public struct AttackRun: Sendable {
   public struct Options: Sendable {
     public var seeds: Range<UInt64>
     public var model: ChannelModel
@@ -28,6 +28,13 @@ public struct AttackRun {
   public init(_ options: Options) {
     self.options = options
     tallies = [AttackTally("nobody")] + options.attacks.map { AttackTally($0.rawValue) }
+  }
+
+  /// Of another run with the same attacks: seeds are independent, and sums don't ask for their order.
+  public mutating func add(_ other: AttackRun) {
+    for index in tallies.indices where other.tallies.indices.contains(index) {
+      tallies[index].add(other.tallies[index])
+    }
   }
 
   /// One seed. The area grows with the number of nodes: one for 5 km².

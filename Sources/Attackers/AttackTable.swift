@@ -1,35 +1,86 @@
 import Foundation
 
 /// The result for people: aligned columns, plain words.
-public enum AttackTable {
-  private static let head = [
-    "attack", "false words", "caught", "of 1000", "refused", "lowered", "missed",
-    "baseline caught", "of 1000", "honest refused", "of", "honest lowered", "of",
+public struct AttackTable {
+  private let tallies: [AttackTally]
+  private let hasColour: Bool
+  /// By so many half decibels the baseline's limit of power is raised for the comparison at our rate of honest words
+  /// refused; nil: no limit of power gives that.
+  public let equalHalfDecibels: Int?
+
+  public init(_ tallies: [AttackTally], hasColour: Bool) {
+    self.tallies = tallies
+    self.hasColour = hasColour
+    equalHalfDecibels = tallies.first.flatMap { nobody in
+      (0...200).first {
+        nobody.honestRefusedByBaseline(halfDecibels: $0) <= nobody.honestRefused
+      }
+    }
+  }
+
+  private static let heads = [
+    ["", "false", "caught", "by older", "at our", "", "", "", "honest words", "", "honest nodes"],
+    [
+      "attack", "words", "%", "rules, %", "rate, %", "refused", "lowered", "missed", "refused",
+      "of", "lowered",
+    ],
   ]
 
-  public static func text(_ tallies: [AttackTally]) -> String {
-    var rows = [head]
-    for tally in tallies {
-      let baseline = tally.claims - tally.missedByBaseline
-      rows.append([
-        tally.attack, "\(tally.claims)", "\(tally.caught)", share(tally.caught, tally.claims),
-        "\(tally.refused)", "\(tally.lowered)", "\(tally.missed)", "\(baseline)",
-        share(baseline, tally.claims), "\(tally.honestRefused)", "\(tally.honestClaims)",
-        "\(tally.honestLowered)", "\(tally.honestNodes)",
-      ])
+  public var text: String {
+    let rows = tallies.map(row)
+    let widths = Self.heads[0].indices.map { column in
+      (Self.heads + rows).map { $0[column].count }.max() ?? 0
     }
-    let widths = head.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
+    func line(_ row: [String]) -> String {
       row.enumerated().map { column, cell in
         let blank = String(repeating: " ", count: widths[column] - cell.count)
         return column == 0 ? cell + blank : blank + cell
       }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    }
+    let body = zip(tallies, rows).map { tally, row in
+      guard tally.claims > 0 else { return line(row) }
+      return coloured(line(row), tally.caught >= tally.caughtByBaseline ? nil : "31")
+    }
+    return (Self.heads.map { coloured(line($0), "1") } + body).joined(separator: "\n")
   }
 
-  /// Thousandths, rounded down; a dash where there is nothing.
-  private static func share(_ part: Int, _ whole: Int) -> String {
-    whole == 0 ? "-" : "\(part * 1_000 / whole)"
+  private func row(_ tally: AttackTally) -> [String] {
+    let equal = equalHalfDecibels.map {
+      Self.percent(tally.caughtByBaseline(halfDecibels: $0), tally.claims)
+    }
+    return [
+      tally.attack, Self.grouped(tally.claims), Self.percent(tally.caught, tally.claims),
+      Self.percent(tally.caughtByBaseline, tally.claims), equal ?? "-",
+      Self.grouped(tally.refused), Self.grouped(tally.lowered), Self.grouped(tally.missed),
+      Self.grouped(tally.honestRefused), Self.grouped(tally.honestClaims),
+      "\(tally.honestLowered) of \(Self.grouped(tally.honestNodes))",
+    ]
+  }
+
+  private func coloured(_ line: String, _ code: String?) -> String {
+    guard hasColour, let code else { return line }
+    return "\u{1b}[\(code)m\(line)\u{1b}[0m"
+  }
+
+  /// Digits in threes.
+  static func grouped(_ number: Int) -> String {
+    var (text, rest) = ("", "\(number)")
+    while rest.count > 3 {
+      text = " " + rest.suffix(3) + text
+      rest = String(rest.dropLast(3))
+    }
+    return rest + text
+  }
+
+  /// 100 is all, and 0 nothing; a dash where there is nothing to be a share of.
+  static func percent(_ part: Int, _ whole: Int) -> String {
+    guard whole > 0 else { return "-" }
+    guard part < whole else { return "100" }
+    guard part > 0 else { return "0" }
+    let share = 100 * Double(part) / Double(whole)
+    if share < 0.01 { return "<0.01" }
+    return share < 10
+      ? String(format: "%.2f", share) : String(format: "%.1f", min(99.9, share))
   }
 
   /// With a confidence of 95 % a rate is below this: the exact bound of so many hits among so many independent trials,
@@ -61,44 +112,90 @@ public enum AttackTable {
   }
 
   /// What of honest nodes was wrongly refused or lowered, nobody attacking and in all attacks together.
-  public static func bounds(_ tallies: [AttackTally]) -> String {
-    func line(_ name: String, _ hits: Int, _ count: Int) -> String {
-      let rate = 100 * upperBound(hits, of: count)
-      return "\(name): \(hits) of \(count); with 95 % below \(String(format: "%.5f", rate)) %"
-    }
+  public var bounds: String {
+    guard let nobody = tallies.first else { return "" }
     let attacked = tallies.dropFirst()
-    return [
-      line(
-        "honest words refused, nobody attacking", tallies[0].honestRefused,
-        tallies[0].honestClaims),
-      line(
-        "honest words refused by the baseline, nobody attacking",
-        tallies[0].honestRefusedByBaseline, tallies[0].honestClaims),
-      line(
-        "honest nodes lowered, nobody attacking", tallies[0].honestLowered, tallies[0].honestNodes),
-      line(
-        "honest words refused, under attack", attacked.reduce(0) { $0 + $1.honestRefused },
-        attacked.reduce(0) { $0 + $1.honestClaims }),
-      line(
-        "honest nodes lowered, under attack", attacked.reduce(0) { $0 + $1.honestLowered },
-        attacked.reduce(0) { $0 + $1.honestNodes }),
-    ].joined(separator: "\n")
+    func all(_ count: (AttackTally) -> Int) -> Int { attacked.reduce(0) { $0 + count($1) } }
+    let lines: [(String, Int, Int)] = [
+      ("words refused, nobody attacking", nobody.honestRefused, nobody.honestClaims),
+      (
+        "words refused by the older rules", nobody.honestRefusedByBaseline, nobody.honestClaims
+      ),
+      (
+        "words refused, of nodes that an attack brought along", all(\.honestRefused),
+        all(\.honestClaims)
+      ),
+      ("nodes lowered, nobody attacking", nobody.honestLowered, nobody.honestNodes),
+      ("nodes lowered, under attack", all(\.honestLowered), all(\.honestNodes)),
+    ]
+    let width = lines.map(\.0.count).max() ?? 0
+    let counts = lines.map { "\(Self.grouped($0.1)) of \(Self.grouped($0.2))" }
+    let most = counts.map(\.count).max() ?? 0
+    var text = coloured("honest, wrongly", "1")
+    for (line, count) in zip(lines, counts) {
+      let name = line.0 + String(repeating: " ", count: width - line.0.count)
+      let rate = line.2 > 0 ? 100 * Double(line.1) / Double(line.2) : 0
+      let figures = String(
+        format: "%.4f %%, with 95 %% below %.4f %%", rate, 100 * Self.upperBound(line.1, of: line.2)
+      )
+      text +=
+        "\n  \(name)  \(String(repeating: " ", count: most - count.count))\(count)  \(figures)"
+    }
+    if let half = equalHalfDecibels {
+      text +=
+        "\nAt our rate: the older rules with \(String(format: "%.1f", Double(half) / 2)) dB more on their "
+        + "limit of power refuse as few honest words."
+    }
+    return text
   }
 
-  public static func json(_ tallies: [AttackTally], _ options: AttackRun.Options) throws -> String {
+  /// How many nodes would fail with other limits: those of honest ones without any attack, those of the attackers.
+  public var sweep: String {
+    let shares = [50, 60, 70, 80, 90, 100, 110, 120, 140, 160]
+    var lines = [
+      coloured("nodes that fail, %, where the limit is so many hundredths of what it is", "1"),
+      "  nodes".padding(toLength: 8, withPad: " ", startingAt: 0)
+        + shares.map { String(format: "%7d", $0) }.joined(),
+    ]
+    for name in (tallies.first?.scores.honest.keys.sorted() ?? []) {
+      lines.append(name)
+      for tally in tallies {
+        let counts =
+          tally.attack == tallies[0].attack
+          ? tally.scores.honest[name] : tally.scores.attackers[name]
+        guard let counts else { continue }
+        let cells = shares.map { share in
+          let (failing, all) = StatisticScores.failing(name, counts, percent: share)
+          return String(format: "%7.2f", 100 * Double(failing) / Double(max(1, all)))
+        }
+        let all = counts.values.reduce(0, +)
+        lines.append(
+          "  " + String(format: "%6d", all) + cells.joined() + "  " + tally.attack)
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  public func json(_ options: AttackRun.Options, hasScores: Bool) throws -> String {
     struct Result: Encodable {
       let channel: String
       let seeds: Int
       let nodes: Int
       let windows: Int
+      let equalHalfDecibels: Int?
       let attacks: [AttackTally]
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    let shown = tallies.map { tally in
+      var shown = tally
+      if !hasScores { shown.scores = StatisticScores() }
+      return shown
+    }
     let bytes = try encoder.encode(
       Result(
         channel: options.model.rawValue, seeds: options.seeds.count, nodes: options.nodes,
-        windows: options.windows, attacks: tallies))
+        windows: options.windows, equalHalfDecibels: equalHalfDecibels, attacks: shown))
     return String(decoding: bytes, as: UTF8.self)
   }
 }

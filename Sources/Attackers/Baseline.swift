@@ -52,14 +52,51 @@ struct Baseline {
       && beacon.isInNewInterval && beacon.followsEntropy
   }
 
+  enum Finding: Equatable {
+    case counts
+    case tooNear
+    /// For its power alone: so many half decibels above the limit, rounded up.
+    case tooLoud(halfDecibels: Int)
+    case refused
+  }
+
   static func counts(_ witness: Witness, of beacon: Beacon) -> Bool {
-    guard counts(beacon), !witness.isSecondOfItsKey, witness.isEnrolled, !witness.isSender,
+    finding(witness, of: beacon) == .counts
+  }
+
+  static func finding(_ witness: Witness, of beacon: Beacon) -> Finding {
+    guard counts(beacon), witness.isEnrolled, !witness.isSender, !witness.isSecondOfItsKey,
       witness.lateMilliseconds
         <= (witness.beaconCameFirst ? lateAfterBeacon : lateAfterWitness),
       witness.hasThePayload, witness.frequencyAwayHertz <= frequencyHertz,
-      witness.metres >= leastMetres, witness.metres < mostMetres
-    else { return false }
+      witness.metres < mostMetres
+    else { return .refused }
+    guard witness.metres >= leastMetres else { return .tooNear }
     let way = 4 * Double.pi * max(1, witness.metres) * beacon.frequency / 2.998e8
-    return witness.rssiDBM <= beacon.powerDBM + witness.gains - 20 * log10(way)
+    let above = witness.rssiDBM - beacon.powerDBM - witness.gains + 20 * log10(way)
+    return above <= 0 ? .counts : .tooLoud(halfDecibels: Int((2 * above).rounded(.up)))
+  }
+}
+
+/// A beacon counts only of who has lately been a witness that counts, and a witness only of who has lately sent a
+/// beacon that counts. Honest nodes have.
+struct BaselineReciprocity {
+  private var hasHeard: Set<Int> = []
+  private var wasHeard: Set<Int> = []
+  private let honest: Int
+
+  init(_ outcomes: [Outcome], honest: Int) {
+    self.honest = honest
+    for outcome in outcomes where outcome.baseline == .counts {
+      hasHeard.insert(outcome.witness)
+      wasHeard.insert(outcome.sender)
+    }
+  }
+
+  func finding(_ outcome: Outcome) -> Baseline.Finding {
+    let isKnown =
+      (outcome.sender < honest || hasHeard.contains(outcome.sender))
+      && (outcome.witness < honest || wasHeard.contains(outcome.witness))
+    return isKnown ? outcome.baseline : .refused
   }
 }

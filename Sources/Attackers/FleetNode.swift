@@ -71,8 +71,9 @@ extension FleetNode {
       oscillator: AirOscillator(
         offsetPPM: random.within(-5...5), driftPPMPerKelvin: random.within(0.005...0.04),
         dailySwingKelvin: 10), bias: random.normal(model.biasSpread),
-      noise: AirStation.thermalDecibelMilliwatts(bandwidthHertz: 125_000, noiseFigureDecibels: 6)
-        + random.normal(model.noiseSpread),
+      // No receiver has a noise figure below 1 dB.
+      noise: AirStation.thermalDecibelMilliwatts(
+        bandwidthHertz: 125_000, noiseFigureDecibels: max(1, 6 + random.normal(model.noiseSpread))),
       rssiOffset: random.normal(model.rssiSpread), clockError: error, links: links,
       evidence: evidence)
   }

@@ -32,7 +32,7 @@ struct Outcome {
   /// By the verdict, thousandths; 0: refused.
   var weight: Int
   var reason: VerdictReason?
-  var countsInBaseline: Bool
+  var baseline: Baseline.Finding
 }
 
 extension Trial {
@@ -58,7 +58,7 @@ extension Trial {
         Outcome(
           sender: sender, witness: claim.witness, isFalse: claim.isFalse,
           weight: found.weightPermille, reason: found.reason ?? verdict.reason,
-          countsInBaseline: Baseline.counts(claim.baseline, of: baseline)))
+          baseline: Baseline.finding(claim.baseline, of: baseline)))
       guard found.counts else { continue }
       heard.insert(claim.witness)
       let reception = claim.evidence.leaf.value.reception

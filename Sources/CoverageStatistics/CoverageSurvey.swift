@@ -9,12 +9,18 @@ import Proofs
 /// Invariants: a node has one place in `nodes`; observations and draws name places in it; nothing is kept of a period
 /// that has become too large.
 public struct CoverageSurvey: Sendable {
-  /// Tables of 8 bytes for each pair of nodes, three of them: 24 MiB.
-  public static let maximumNodeCount = 1_024
-  /// Beacons of one window: a node may have had several keys.
-  public static let maximumBeaconCount = 2_048
-  /// Some 60 bytes each, and as much again twice while they are put in order: 180 MB.
-  public static let maximumObservationCount = 1_000_000
+  /// What of a period is looked at, at most.
+  public struct Limits: Sendable {
+    /// Tables of 8 bytes for each pair of nodes, three of them: 24 MiB.
+    public var nodes = 1_024
+    /// Of one window: a node may have had several keys.
+    public var beacons = 2_048
+    /// Some 60 bytes each, and as much again twice while they are put in order: 180 MB.
+    public var observations = 1_000_000
+
+    public init() {}
+  }
+
   /// Who listened and heard nothing says something only where it may have heard: the attacks were measured so.
   public static let expectedMetres: Int64 = 15_000
 
@@ -39,6 +45,7 @@ public struct CoverageSurvey: Sendable {
   }
 
   public let period: CoveragePeriodName
+  public let limits: Limits
   private var nodes: [Node] = []
   private var places: [String: Int] = [:]
   private var observations: [CoveragePeriod.Observation] = []
@@ -49,7 +56,10 @@ public struct CoverageSurvey: Sendable {
   private var beaconCounts: [UInt32: Int] = [:]
   public private(set) var isTooLarge = false
 
-  public init(_ period: CoveragePeriodName) { self.period = period }
+  public init(_ period: CoveragePeriodName, limits: Limits = Limits()) {
+    self.period = period
+    self.limits = limits
+  }
 
   /// Beacons of a window of which no leaf speaks, of those of whom one does in another window: by key. To be asked when
   /// all beacons have been added.
@@ -66,7 +76,7 @@ public struct CoverageSurvey: Sendable {
     senders.insert(BeaconName(keyHash: name.keyHash, number: 0))
     named.insert(name)
     beaconCounts[name.number, default: 0] += 1
-    if beaconCounts[name.number, default: 0] > Self.maximumBeaconCount { forget() }
+    if beaconCounts[name.number, default: 0] > limits.beacons { forget() }
     guard let sender = place(of: name.keyHash, verdict.key, book), !isTooLarge else { return }
     nodes[sender].judged += 1
     addDraw(evidence, of: sender, links: links)
@@ -91,7 +101,7 @@ public struct CoverageSurvey: Sendable {
     var gathered = CoveragePeriod(nodes: [], observations: [], draws: [])
     gathered.add(verdict, of: evidence, places: admitted)
     observations += gathered.observations
-    if observations.count > Self.maximumObservationCount { forget() }
+    if observations.count > limits.observations { forget() }
   }
 
   /// Who listened, near enough by what both claim, and was at its place.
@@ -152,7 +162,7 @@ public struct CoverageSurvey: Sendable {
       nodes[place].keys.insert(key)
       return place
     }
-    guard nodes.count < Self.maximumNodeCount else {
+    guard nodes.count < limits.nodes else {
       forget()
       return nil
     }

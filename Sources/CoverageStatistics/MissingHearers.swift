@@ -55,15 +55,19 @@ enum MissingHearers {
   /// A radio that keeps to one of eight channels and one of five factors hears 25 of a thousand.
   static let heardPermille = 10
 
-  /// Of beacons of those who hear it, and that by that way should come in: it has to hear a few. A node that hears
-  /// nobody shows nothing of how loudly it sends.
+  /// Of whose beacons nothing is told, neither heard nor listened to: a radio that keeps to one channel and factor is
+  /// there for ten of them, and misses all with a chance of 1 in 25 000.
+  static let leastUntold = 400
+
+  /// Of beacons of those who hear it, and that by that way should come in: it has to hear a few, or at least to have
+  /// listened where few should come in. A node that hears nobody shows nothing of how loudly it sends.
   static func checkHearing(_ node: Int, _ links: Links) -> VerdictCheck {
-    var (others, expected, heard) = (0, 0, 0)
+    var (others, expected, heard, beacons) = (0, 0, 0, 0)
     for index in links.bySender[node] {
       let way = links.links[index]
-      guard let loss = way.lossCentidecibels, !links.areOfOneOwner(node, way.witness) else {
-        continue
-      }
+      guard way.heardCount > 0, !links.areOfOneOwner(node, way.witness) else { continue }
+      beacons += links.sent[way.witness].count
+      guard let loss = way.lossCentidecibels else { continue }
       let gain =
         links.nodes[node].gainCentidecibels + links.nodes[way.witness].gainCentidecibels
       let count = links.sent[way.witness].count {
@@ -74,11 +78,14 @@ enum MissingHearers {
       expected += count
       heard += links.link(from: way.witness, to: node)?.heardCount ?? 0
     }
+    let told = links.byWitness[node].reduce(0) { $0 + links.links[$1].range.count }
     let figures = [
+      VerdictCheck.Figure("beacons", beacons), VerdictCheck.Figure("told", told),
       VerdictCheck.Figure("others", others), VerdictCheck.Figure("expected", expected),
       VerdictCheck.Figure("leastExpected", leastExpected), VerdictCheck.Figure("heard", heard),
       VerdictCheck.Figure("leastPermille", heardPermille),
     ]
+    if told == 0, beacons >= leastUntold { return VerdictCheck(hearingName, .failed, figures) }
     guard others >= leastLinks, expected >= leastExpected else {
       return VerdictCheck(hearingName, .notMade, figures)
     }

@@ -18,7 +18,7 @@ struct OtherPlaces {
   /// Beyond three deviations a way says no more than that it is odd; thousandths.
   private static let largest: Int64 = 3_000
   /// What another place may save of the sum of squares, in thousandths of a squared deviation.
-  static let limit: Int64 = 14_000
+  static let limit: Int64 = 15_000
   private static let radii: [Int64] = [
     400, 600, 800, 1_000, 1_250, 1_500, 2_000, 2_500, 3_000,
   ]

@@ -48,6 +48,15 @@ public enum StatisticWords {
         + "have the nearer one hearing."
     case MissingHearers.name:
       "\(figures.text("missing")) of \(figures.text("links")) neighbours do not hear it."
+    case MissingHearers.hearingName:
+      "it hears \(figures.text("heard")) beacons of those who hear it, of "
+        + "\(figures.text("expected")) that could come in."
+    case OtherPlaces.name:
+      "the best of all places around saves \(figures.decimal("gainPermille", digits: 3)) over "
+        + "\(figures.text("links")) ways, limit \(figures.decimal("limitPermille", digits: 3))."
+    case Reciprocity.name:
+      "others hear it \(figures.decimal("louder", digits: 2)) dB louder than it hears them, limit "
+        + "\(figures.decimal("limit", digits: 2))."
     case Neighbourhoods.name:
       "\(figures.text("hearers")) independent nodes hear it near its place."
     case Oscillators.name:
@@ -76,6 +85,15 @@ public enum StatisticWords {
     case MissingHearers.name:
       "\(figures.text("links")) neighbours should have heard ten of its beacons, of "
         + "\(MissingHearers.leastLinks) that it takes."
+    case MissingHearers.hearingName:
+      "\(figures.text("expected")) beacons of \(figures.text("others")) nodes that hear it could "
+        + "come in, of \(MissingHearers.leastExpected) that it takes."
+    case OtherPlaces.name:
+      "it takes \(OtherPlaces.leastLinks) ways that are well heard, and \(OtherPlaces.leastNodes) "
+        + "nodes around."
+    case Reciprocity.name:
+      "\(figures.text("pairs")) nodes hear it well and are heard well by it, of "
+        + "\(Reciprocity.leastLinks) that it takes among \(Reciprocity.leastNodes) such nodes."
     case Neighbourhoods.name:
       "\(figures.text("ownersAround")) owners have nodes there that hear each other, of "
         + "\(Neighbourhoods.leastOwners) that it takes."
@@ -114,6 +132,18 @@ public enum StatisticWords {
       "\(figures.text("missing")) of \(figures.text("links")) neighbours that it says to hear well do "
         + "not hear it, although they listened. Look at the transmitter and its antenna; or these "
         + "receptions are not its own."
+    case MissingHearers.hearingName:
+      "Of \(figures.text("expected")) beacons of those who hear it, which could come in, it hears "
+        + "\(figures.text("heard")). Look at the receiver: is it deaf?"
+    case OtherPlaces.name:
+      "A place \(figures.text("betterMetresAway")) m from the enrolled one fits its "
+        + "\(figures.text("links")) ways much better: "
+        + "\(figures.decimal("gainPermille", digits: 3)), limit "
+        + "\(figures.decimal("limitPermille", digits: 3)). Look at the enrolled place."
+    case Reciprocity.name:
+      "Others hear it \(figures.decimal("louder", digits: 2)) dB louder than it hears them, limit "
+        + "\(figures.decimal("limit", digits: 2)) dB. Does it send with the power that it says, "
+        + "without an amplifier?"
     case Neighbourhoods.name:
       "\(figures.text("hearers")) independent nodes near its place hear it, "
         + "\(Neighbourhoods.leastHearers) at least are expected where "
@@ -135,8 +165,8 @@ public enum StatisticWords {
         + "\(figures.decimal("limitPermille", digits: 3))."
     default:
       isPower(name)
-        ? "What is heard does not follow the power that was drawn: over \(figures.text("links")) links "
-          + "the score is \(figures.decimal("scorePermille", digits: 3)), limit "
+        ? "What is heard does not follow the power that was drawn: over \(figures.text("links")) "
+          + "links the score is \(figures.decimal("scorePermille", digits: 3)), limit "
           + "\(figures.decimal("limitPermille", digits: 3)). "
           + (name.hasSuffix("sender")
             ? "Does the radio send with the power it is told, without an amplifier?"

@@ -34,7 +34,8 @@ extension CoverageBook {
     public let loggedUTCMilliseconds: Int64
   }
 
-  /// The node behind a key, by the newest enrolment under any of its keys that the log had then; nil: this key had none.
+  /// The node behind a key, by the newest enrolment under any of its keys that the log had by then; nil:
+  /// this key had none.
   public func node(of keyHash: Digest, atUTCMilliseconds moment: Int64) -> KnownNode? {
     guard let device = device(keyHash), let node = device.node,
       device.enrolments.contains(where: { $0.loggedUTCMilliseconds <= moment })

@@ -29,12 +29,12 @@ extension FleetPage {
       return html + ": \(escaped(StandingList.tooLarge)).</p></section>"
     }
     let lowered = nodes.filter(\.isLowered)
-    html += ". \(lowered.isEmpty ? "No" : String(lowered.count)) of \(nodes.count) "
-    html += "\(nodes.count == 1 ? "node" : "nodes") \(lowered.count == 1 ? "is" : "are") lowered. "
+    html += ". \(lowered.isEmpty ? "None" : String(lowered.count)) of \(nodes.count) "
+    html += "\(nodes.count == 1 ? "node" : "nodes") \(lowered.count > 1 ? "are" : "is") lowered. "
     html += "A weight of 1 counts in full; each check that fails leaves a quarter. "
     html += "<a href=\"/v1/standings\">All figures</a> as JSON.</p>"
     html += "<table><thead><tr><th>Node</th><th class=\"number\">Weight</th>"
-    html += "<th class=\"number\">Beacons</th><th class=\"number\">Heard by others</th>"
+    html += "<th class=\"number\">Sound beacons</th><th class=\"number\">Heard by others</th>"
     html += "<th class=\"number\">Hears others</th><th>Standing</th></tr></thead><tbody>"
     let shown = (lowered + nodes.filter { !$0.isLowered }).prefix(maximumStandingCount)
     html += shown.map(row).joined() + "</tbody></table>"
@@ -49,10 +49,12 @@ extension FleetPage {
     var html = "<tr><td><a href=\"/v1/devices/\(standing.node)/coverage\">"
     html += "<code>\(standing.node.prefix(8))</code></a></td><td class=\"number\">"
     html += "\(CoverageList.decimals(Int64(standing.weightPermille), 3))</td>"
-    html += "<td class=\"number\">\(counts.sound) of \(counts.beacons) sound</td>"
+    html += "<td class=\"number\">\(counts.sound) of \(counts.beacons)</td>"
     html += "<td class=\"number\">\(counts.hearers) of \(counts.listeners)</td>"
     html += "<td class=\"number\">\(counts.heard) of \(counts.listened)</td><td>"
-    html += standing.isLowered ? "<b class=\"bad\">lowered</b>" : "<b class=\"good\">✔ full</b>"
+    html +=
+      standing.isLowered
+      ? "<b class=\"bad\">✘ lowered</b>" : "<b class=\"good\">✔ full weight</b>"
     let failed = standing.checks.filter { $0.outcome == .failed }
     html += list(failed)
     let others = standing.checks.filter { $0.outcome != .failed }

@@ -44,7 +44,7 @@ extension FleetPage {
       border-top: 1px solid var(--line) } th { font-size: .8rem; color: var(--soft) }
     td:first-child { white-space: nowrap } td ul { margin: 0; padding: 0; list-style: none }
     td .bad { color: var(--bad) } td code, th { white-space: nowrap }
-    td.number, th.number { text-align: right } details summary { cursor: pointer }
+    td.number, th.number { text-align: right; white-space: nowrap } details summary { cursor: pointer }
     .checks { margin: .3rem 0 0; padding: 0; list-style: none }
     .checks li { margin: .15rem 0 } .checks b { font-weight: 600 }
     .refusals h2 { font-size: .95rem; margin-top: 1rem }

@@ -73,9 +73,11 @@ public enum StandingList {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  static let tooLarge =
-    "more nodes or receptions than are looked at (\(CoverageSurvey.maximumNodeCount) and "
-    + "\(CoverageSurvey.maximumObservationCount)): nobody is judged over time"
+  static let tooLarge: String = {
+    let limits = CoverageSurvey.Limits()
+    return "more nodes or receptions than are looked at (\(limits.nodes) and "
+      + "\(limits.observations)): nobody is judged over time"
+  }()
 
   private static func mark(_ check: VerdictCheck) -> String {
     switch check.outcome {

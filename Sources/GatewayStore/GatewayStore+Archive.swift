@@ -205,7 +205,7 @@ private struct Exporter {
   /// What the gateway says of every node, by period and node, as of the newest leaf.
   private func writeStandings(_ hidden: HiddenLeaves, _ end: GatewayLog.End) throws {
     let asOf = end.utcMilliseconds
-    var reader = SurveyReader(
+    let reader = SurveyReader(
       database, asOfUTCMilliseconds: asOf, VerifiedLinks(), hidden: hidden)
     var hasBegun = false
     for period in try SurveyReader.periods(asOfUTCMilliseconds: asOf, database) {

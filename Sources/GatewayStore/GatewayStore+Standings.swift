@@ -38,8 +38,11 @@ extension GatewayStore {
   }
 
   /// What a period says of its nodes, as of a moment.
-  public func standings(of due: DuePeriod, atUTCMilliseconds now: Int64) throws -> PeriodStandings {
-    try database.read { try Self.standings(of: due, now, $0, verifiedLinks) }
+  public func standings(
+    of due: DuePeriod, atUTCMilliseconds now: Int64,
+    limits: CoverageSurvey.Limits = CoverageSurvey.Limits()
+  ) throws -> PeriodStandings {
+    try database.read { try Self.standings(of: due, now, $0, verifiedLinks, limits) }
   }
 
   /// The same of the store at `path`, of every region, as `beacons(_:ofDevice:storeAt:)`.
@@ -65,9 +68,10 @@ extension GatewayStore {
   }
 
   private static func standings(
-    of due: DuePeriod, _ now: Int64, _ database: Database, _ links: VerifiedLinks
+    of due: DuePeriod, _ now: Int64, _ database: Database, _ links: VerifiedLinks,
+    _ limits: CoverageSurvey.Limits = CoverageSurvey.Limits()
   ) throws -> PeriodStandings {
-    var reader = SurveyReader(database, asOfUTCMilliseconds: now, links)
+    let reader = SurveyReader(database, asOfUTCMilliseconds: now, links, limits: limits)
     return PeriodStandings(
       due: due, asOfUTCMilliseconds: now, logSize: try GatewayLog.storedSize(database),
       judged: try reader.survey(due.name).judged())
@@ -113,26 +117,28 @@ extension GatewayStore {
   }
 }
 
-/// Gathers periods from a store within one transaction, a window at a time, so that memory holds one window's leaves and
-/// the period's observations.
+/// Gathers periods from a store within one transaction, a window at a time: memory holds one window's leaves and the
+/// period's observations.
 struct SurveyReader {
   private let database: Database
   private let asOf: Int64
   private let links: VerifiedLinks
   private let hidden: HiddenLeaves
+  private let limits: CoverageSurvey.Limits
 
   init(
     _ database: Database, asOfUTCMilliseconds: Int64, _ links: VerifiedLinks,
-    hidden: HiddenLeaves = HiddenLeaves()
+    hidden: HiddenLeaves = HiddenLeaves(), limits: CoverageSurvey.Limits = CoverageSurvey.Limits()
   ) {
     self.database = database
     asOf = asOfUTCMilliseconds
     self.links = links
     self.hidden = hidden
+    self.limits = limits
   }
 
-  mutating func survey(_ period: CoveragePeriodName) throws -> CoverageSurvey {
-    var survey = CoverageSurvey(period)
+  func survey(_ period: CoveragePeriodName) throws -> CoverageSurvey {
+    var survey = CoverageSurvey(period, limits: limits)
     let numbers = try Self.numbers(of: period, asOfUTCMilliseconds: asOf, database)
     for number in numbers where !survey.isTooLarge { try add(number, to: &survey) }
     for number in numbers where !survey.isTooLarge { try addDraws(number, to: &survey) }
@@ -143,8 +149,8 @@ struct SurveyReader {
   private func add(_ number: UInt32, to survey: inout CoverageSurvey) throws {
     let keys = try Data.fetchAll(
       database, sql: "SELECT key_hash FROM beacon WHERE number = ? ORDER BY key_hash LIMIT ?",
-      arguments: [Int64(number), CoverageSurvey.maximumBeaconCount + 1])
-    guard keys.count <= CoverageSurvey.maximumBeaconCount else { return survey.forget() }
+      arguments: [Int64(number), limits.beacons + 1])
+    guard keys.count <= limits.beacons else { return survey.forget() }
     var gatherer = CoverageGatherer(database, hidden: hidden)
     let names = try keys.map { bytes in
       guard let hash = Digest(bytes) else { throw StoreDamage() }

@@ -25,6 +25,13 @@ struct MeasureCoverage: ParsableCommand {
   private static let issued: Int64 = 1_743_638_400_000
   private static let windowMilliseconds: Int64 = 900_000
 
+  func validate() throws {
+    guard (1...HashChain.linkCount - 1).contains(beacons), (0...1_000).contains(witnesses) else {
+      throw ValidationError(
+        "--beacons is a number from 1 to \(HashChain.linkCount - 1), --witnesses from 0 to 1000")
+    }
+  }
+
   func run() throws {
     var key = try FileKey(seed: FixedBytes<32>())
     let names = try measured(&key)
@@ -53,8 +60,10 @@ struct MeasureCoverage: ParsableCommand {
     for name in names {
       let verdict = CoverageVerdict.judge(book.evidence(name), links: links)
       guard verdict.outcome == .sound, verdict.witnesses.allSatisfy(\.counts) else {
+        let reason = verdict.reason ?? verdict.witnesses.lazy.compactMap(\.reason).first
         throw OperatorError(
-          .software, "a beacon that keeps the rules is \(verdict.reason?.rawValue ?? "not sound")"
+          .software,
+          "a beacon and witnesses that keep the rules are \(reason?.rawValue ?? "not sound")"
         ).told()
       }
     }
@@ -137,8 +146,11 @@ struct MeasureCoverage: ParsableCommand {
     seed[0] = UInt8(truncatingIfNeeded: number + 1)
     seed[1] = UInt8(truncatingIfNeeded: (number + 1) >> 8)
     let key = try FileKey(seed: seed).publicKey
+    // 5 to 90 km north of the sender, and a little east of each other.
+    let (column, row) = (max(0, number - 1) / 16, number > 0 ? (number - 1) % 16 + 1 : 0)
     let place = Place(
-      latitudeE7: 473_000_000 + Int32(clamping: number) * 500_000, longitudeE7: 85_000_000,
+      latitudeE7: 473_000_000 + Int32(clamping: row) * 500_000,
+      longitudeE7: 85_000_000 + Int32(clamping: column) * 10_000,
       altitudeCentimetres: nil, heightAboveGroundCentimetres: nil)
     book.add(
       Enrolment(

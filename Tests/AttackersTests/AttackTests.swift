@@ -58,6 +58,23 @@ import Testing
     }
   }
 
+  @Test func amplifiersAndLiarsAreCaughtMoreThanByTheOlderRules() throws {
+    var run = AttackRun(
+      AttackRun.Options(
+        seeds: 3..<4, model: .plain, attacks: [.amplifierAlways, .amplifierDeaf, .liar], nodes: 60,
+        windows: 40))
+    try run.run(seed: 3)
+    for tally in run.tallies.dropFirst() {
+      #expect(tally.claims > 1_000, "\(tally.attack)")
+      #expect(tally.caught * 2 >= tally.claims, "\(tally.attack): \(tally.failed)")
+    }
+    // The older rules refuse who is never a witness; of the others they see hardly anything.
+    for tally in [run.tallies[1], run.tallies[3]] {
+      #expect(tally.caughtByBaseline * 10 <= tally.claims, "\(tally.attack)")
+    }
+    #expect(run.tallies[0].honestLowered <= 3, "\(run.tallies[0].honestFailed)")
+  }
+
   @Test func whatAVerdictSaysIsWhatTheStatisticsGet() throws {
     let world = HonestWorld(
       seed: 9, model: .plain, size: .init(nodes: 30, windows: 2, sideMetres: 12_000))

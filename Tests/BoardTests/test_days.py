@@ -34,6 +34,8 @@ def settled(image, desk):
     wait_until(lambda: machine.run("cairn status --json | grep -q '\"running\":true'")[0] == 0, "a status")
     failed = machine.must("systemctl --failed --no-legend --plain")
     check("no unit failed", failed.strip() == "", failed)
+    cycles = machine.must("journalctl -b -o cat | grep -i 'ordering cycle' || true")
+    check("no two units wait for each other", cycles.strip() == "", cycles)
     # Warnings are there: nobody keeps this machine's clock.
     said = machine.run("cairn doctor")[1]
     check("the doctor finds nothing broken", "nothing failed" in said, said)
@@ -66,6 +68,8 @@ def package_upgrade(image, desk):
                "a batch of the second start at the gateway")
     failed = machine.must("systemctl --failed --no-legend --plain")
     check("no unit failed", failed.strip() == "", failed)
+    cycles = machine.must("journalctl -b -o cat | grep -i 'ordering cycle' || true")
+    check("no two units wait for each other", cycles.strip() == "", cycles)
     gateway.verify_archive()
     plugged.close()
     return f"batch {batch[0]}/{batch[1]} before, {'/'.join(map(str, last_batch(machine)))} after"

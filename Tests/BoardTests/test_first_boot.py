@@ -36,6 +36,30 @@ class Card:
         done = subprocess.run(["mtype", "-i", self.boot, f"::{name}"], capture_output=True, text=True)
         return done.stdout if done.returncode == 0 else None
 
+    def damage_boot(self):
+        """The second table of the boot partition says something else than the first, as after a write that was broken off:
+        about a cluster at the end, where nothing is."""
+        start = self.partitions[0][0]
+        with open(self.path, "r+b") as card:
+            card.seek(start)
+            head = card.read(512)
+            reserved, length = struct.unpack_from("<H", head, 14)[0], struct.unpack_from("<I", head, 36)[0]
+            card.seek(start + (reserved + 2 * length) * 512 - 4 * 1_000)
+            entry = card.read(4)
+            check("that cluster is free", entry == bytes(4), entry.hex())
+            card.seek(-4, os.SEEK_CUR)
+            card.write(struct.pack("<I", 0x0FFFFFF8))
+
+    def fsck_boot(self):
+        """The status of fsck.fat, which changes nothing here: 0 is whole."""
+        copy, (start, length) = self.path.with_suffix(".boot"), self.partitions[0]
+        with open(self.path, "rb") as card:
+            card.seek(start)
+            copy.write_bytes(card.read(length))
+        done = subprocess.run(["/sbin/fsck.fat", "-n", copy], capture_output=True, text=True)
+        copy.unlink()
+        return done.returncode
+
     def put_profile(self, text):
         """QEMU's own machine is no board that has a profile: the operator's lies on the data partition."""
         profile, data = self.path.with_suffix(".file"), self.path.with_suffix(".data")
@@ -91,13 +115,17 @@ def first_boot(image, desk):
     card.put("gateway.pem", gateway.certificate.read_bytes())
     card.put_profile(PROFILE + I2C)
     card.put("cairn.ini", f"[gateway]\nurl = {gateway.url}\n[sensor.air\nchip = bme281\n")
+    card.damage_boot()
+    check("the boot partition is damaged", card.fsck_boot() != 0)
     machine = boot(image, desk, card, "first_boot_bad")
+    machine.console.expect(r"the boot partition /dev/vda1 was damaged", 600)
     machine.console.expect(r"cairn\.ini:3: ", 600)
     wait_until(lambda: card.get("cairn-errors.txt"), "cairn-errors.txt")
     machine.console.expect("(?i)no key yet", 600)
     machine.kill()
     errors = card.get("cairn-errors.txt")
     check("the broken line is told beside the file", "cairn.ini:3: " in errors, errors)
+    check("the boot partition is whole again", card.fsck_boot() == 0)
 
     card.put("cairn.ini", f"[gateway]\r\nurl = {gateway.url}\r\npublic_key = {gateway.public_key}\r\n"
              "ca_file = /boot/firmware/gateway.pem\r\n[batch]\r\ninterval = 1 s\r\n[commit]\r\ninterval = 1 s\r\n"

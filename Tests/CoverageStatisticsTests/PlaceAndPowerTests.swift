@@ -37,6 +37,20 @@ import Testing
     #expect(try area.check(3, MissingHearers.hearingName).outcome == .passed)
   }
 
+  @Test func whoTellsNothingAtAllIsFoundWhereLittleShouldComeIn() throws {
+    var area = try SmallArea(windows: 64)
+    area.change(
+      where: { $0.sender == 4 },
+      to: { $0.reception?.signalCentidecibelMilliwatts? -= 2_500 })
+    let listened = try #require(area.observations.first { $0.witness == 4 })
+    area.observations.removeAll { $0.witness == 4 }
+    let check = try area.check(4, MissingHearers.hearingName)
+    #expect(check.outcome == .failed, "\(check)")
+    // Who says at least that it listened may be too far from all of them.
+    area.observations.append(listened)
+    #expect(try area.check(4, MissingHearers.hearingName).outcome == .notMade)
+  }
+
   @Test func aRadioThatKeepsToOneChannelAndFactorHearsEnough() throws {
     var area = try SmallArea(windows: 64)
     // One slot in forty is on its channel and factor.

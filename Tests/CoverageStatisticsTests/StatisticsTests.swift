@@ -54,7 +54,7 @@ struct SmallArea {
   mutating func hear(_ sender: Int, _ witness: Int, _ number: UInt32) {
     let decades = [0, 0, 301, 477, 602, 699, 778, 845, 903, 954, 1000, 1041, 1079, 1114]
     let away = abs(sender - witness)
-    let loss = 11_500 + Int32(decades[away] * 3) + hill(sender, witness)
+    let loss = 11_500 + Int32((away < 10 ? decades[away] : 1_000) * 3) + hill(sender, witness)
     let signal = power(sender, number) + 330 - loss + fading(sender, witness, number)
     let snr = signal + 11_700
     let error = Int32((Int64(offsets[sender] - offsets[witness]) * 868_100_000) / 1_000_000_000)

@@ -27,7 +27,7 @@ import Testing
     standing.checks.filter { $0.outcome == .failed }.map(\.name)
   }
 
-  /// For somebody else's recomputation (Tests/Outside/coverage_statistics.py): archives stay where `CAIRN_ARCHIVES` says.
+  /// For Tests/Outside/coverage_statistics.py: archives stay where `CAIRN_ARCHIVES` says.
   private func leave(_ server: TestServer, as name: String) throws {
     guard let folder = ProcessInfo.processInfo.environment["CAIRN_ARCHIVES"] else { return }
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -59,9 +59,31 @@ import Testing
       #expect(standing.counts.windows == 48 && standing.counts.skipped == 0)
       #expect(standing.counts.hearers <= standing.counts.listeners)
     }
+    try limits(world, standings)
     // The same again, whatever was remembered meanwhile.
     let again = try world.standings()
     #expect(again.judged.nodes == standings.judged.nodes)
+  }
+
+  /// One more than is looked at, and nobody is judged; as many are.
+  private func limits(_ world: StandingWorld, _ whole: PeriodStandings) throws {
+    func judged(_ change: (inout CoverageSurvey.Limits) -> Void) throws -> JudgedPeriod {
+      var limits = CoverageSurvey.Limits()
+      change(&limits)
+      return try world.gateway.store.standings(
+        of: whole.due, atUTCMilliseconds: TestServer.now, limits: limits
+      ).judged
+    }
+    let count = whole.judged.input.observations.count
+    for less in [0, 1] {
+      for found in [
+        try judged { $0.nodes = 8 - less }, try judged { $0.beacons = 8 - less },
+        try judged { $0.observations = count - less },
+      ] {
+        #expect(found.isTooLarge == (less == 1))
+        #expect(found.nodes == (less == 1 ? [] : whole.judged.nodes))
+      }
+    }
   }
 
   @Test func aNodeThatIgnoresItsDrawIsLoweredByTheGatewayAndByAnArchiveOfIt() throws {
@@ -193,7 +215,7 @@ import Testing
       #expect(standing["weightPermille"] as? Int == 250)
       #expect(standing["failed"] as? [String] == ["signal follows the drawn power, as sender"])
       let checks = standing["checks"] as? [[String: Any]] ?? []
-      #expect(checks.count == 10 && checks.allSatisfy { $0["words"] is String })
+      #expect(checks.count == 13 && checks.allSatisfy { $0["words"] is String })
       let inputs = own["inputs"] as? [String: Any] ?? [:]
       let links = inputs["asSender"] as? [[String: Any]] ?? []
       #expect(links.count == 7)
@@ -209,7 +231,7 @@ import Testing
       let page = try await client.get("/", accept: "text/html").text
       #expect(page.contains("Nodes over time: EU868"))
       #expect(page.contains("1 of 8 nodes is lowered"))
-      #expect(page.contains("<b class=\"bad\">lowered</b>"))
+      #expect(page.contains("<b class=\"bad\">✘ lowered</b>"))
       #expect(page.contains("Does the radio send with the power it is told"))
 
       let past = try await client.get("/v1/standings?at=\(StandingWorld.begin)").json()
@@ -222,12 +244,13 @@ import Testing
     }
     let standings = try world.standings()
     let text = StandingList.text([standings], hasColour: false)
-    #expect(text.contains("LOWERED: 1 of 10 fail"))
+    #expect(text.contains("LOWERED: 1 of "))
     #expect(!text.contains("\u{1b}"))
     #expect(StandingList.text([standings], hasColour: true).contains("\u{1b}[1;31m"))
-    let node = try world.standing(3, in: standings).node
-    let detail = StandingList.text([standings], node: node, hasColour: false)
-    #expect(detail.split(separator: "\n").count == 13)
+    let own = try world.standing(3, in: standings)
+    let detail = StandingList.text([standings], node: own.node, hasColour: false)
+    // The period, headings, the node, and every check.
+    #expect(detail.split(separator: "\n").count == 3 + own.checks.count)
     // Columns of numbers end at one place.
     let columns = text.split(separator: "\n").compactMap { line -> Int? in
       guard let place = line.range(of: "full: ") ?? line.range(of: "LOWERED: ") else { return nil }

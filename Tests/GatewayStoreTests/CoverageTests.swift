@@ -302,7 +302,9 @@ import Testing
     #expect(try world.judged().verdict.witnesses.count == 1)
     let folder = try ArchiveFolder()
     try exported(world, folder)
-    #expect(try verify(folder).findingCounts == [.verdictDiffers: 1])
+    // The sender has a hearer less, and of the witness nothing is said.
+    #expect(
+      try verify(folder).findingCounts == [.verdictDiffers: 1, .standingDiffers: 2])
   }
 }
 
@@ -327,6 +329,7 @@ import Testing
       let told = report.findings.filter { $0.severity != .warning }.map { "\($0.name) \($0.what)" }
       #expect(told.isEmpty, "seed \(seed), round \(round): \(told)")
       undue += report.counts.undueLeaves
+      #expect(report.counts.standings > 0)
     }
     #expect(undue > 0)
     for _ in 0..<4 {
@@ -383,5 +386,8 @@ import Testing
     #expect(report.counts.beacons == 1)
     #expect(report.counts.soundBeacons == 1)
     #expect(report.counts.countedWitnesses == 2)
+    #expect(report.counts.periods == 1)
+    #expect(report.counts.standings == 3)
+    #expect(report.counts.loweredStandings == 0)
   }
 }

@@ -215,11 +215,21 @@ class Partitions(unittest.TestCase):
                         file.write(f"{number}\n")
             functions = functions.replace("/sys/block", f"{folder}/sys/block").replace(
                 'if="/dev/$1"', f'if="{folder}/dev/$1"')
+            functions = "say() { echo $* >&2; }\n" + functions
+
+            def find(wanted):
+                return subprocess.run(["sh", "-c", f"wanted={wanted}\n{functions}\nfind_root"], capture_output=True, text=True)
             for wanted, found in (("PARTUUID=0badcafe-02", "/dev/mmcblk0p2"), ("PARTUUID=12345678-04", "/dev/sda4"),
                                   ("PARTUUID=0badcafe-03", ""), ("PARTUUID=0badcaff-02", ""), ("/dev/nowhere", "")):
-                said = subprocess.run(["sh", "-c", f"wanted={wanted}\n{functions}\nfind_root"], capture_output=True,
-                                      text=True).stdout.strip()
-                self.assertEqual(said, found, wanted)
+                said = find(wanted)
+                self.assertEqual((said.stdout.strip(), said.stderr), (found, ""), wanted)
+            # Two cards of one image.
+            with open(f"{folder}/dev/sda", "r+b") as file:
+                file.seek(440)
+                file.write((0x0BADCAFE).to_bytes(4, "little"))
+            said = find("PARTUUID=0badcafe-02")
+            self.assertEqual(said.stdout.strip(), "/dev/mmcblk0p2")
+            self.assertIn("/dev/sda too: /dev/mmcblk0p2 is taken", said.stderr)
 
 
 class HostName(unittest.TestCase):

@@ -3,9 +3,10 @@
     python3 coverage_statistics.py FOLDER...
 
 From the leaves, enrolments and verdicts of each archive: who listened to whom and heard what, what each chain drew, and then
-every figure of every statistic (statistics_over_time.py). Each figure and outcome, and
-each node's weight, is compared with standings.cbor-seq. coverage_archive.py recomputes the verdicts; which keys are one
-node's, and whose, is taken from the standing. Status 1 at the first figure that differs, or when a folder has no standing.
+every figure of every statistic (statistics_over_time.py). Each figure and outcome, and each node's weight, is compared with
+standings.cbor-seq; then each of them is changed by itself, and the comparison has to find it. coverage_archive.py recomputes
+the verdicts; which keys are one node's, and whose, is taken from the standing. Status 1 at the first figure that differs, or
+when a folder has no standing.
 """
 
 import json
@@ -14,11 +15,16 @@ import sys
 
 from archive import sequence
 from coverage import airtime_microseconds, remainder, sha256, u32be
-from coverage_archive import Book, metres, same
+from coverage_archive import Book, metres
 from statistics_over_time import judge
 from verify_export import Falsehood
 
 WINDOWS, EXPECTED = 48, 15_000
+
+
+def same(what, told, computed):
+    if told != computed:
+        raise Falsehood(f"{what}: the archive has {told}, and it is {computed}")
 
 
 class Period:
@@ -114,8 +120,10 @@ class Period:
         return {"node": self.by_key[key], "number": number, "step": remainder(seed, 8, steps),
                 "factor": usable[remainder(digest, 8, len(usable))], "sent": sent}
 
-    def compare(self):
-        found = judge(self.nodes, self.observations(), self.draws())
+    def judged(self):
+        return judge(self.nodes, self.observations(), self.draws())
+
+    def compare(self, found):
         for node, (checks, weight) in zip(self.order, found):
             told = self.told[node]
             same(f"{node[:16]}: checks", len(told["checks"]), len(checks))
@@ -125,6 +133,24 @@ class Period:
                 same(name, one["outcome"], outcome)
             same(f"{node[:16]}: weight", told["weightPermille"], weight)
         return len(found), sum(weight < 1000 for _, weight in found)
+
+    def spoil(self, found):
+        """Every figure, outcome and weight, each changed by itself, has to be found."""
+        count = 0
+        for told in self.told.values():
+            places = [(told, "weightPermille")]
+            for check in told["checks"]:
+                places += [(check, "outcome")] + [(figure, "value") for figure in check["figures"]]
+            for place, name in places:
+                right, count = place[name], count + 1
+                place[name] = right + 1 if isinstance(right, int) else "another"
+                try:
+                    self.compare(found)
+                except Falsehood:
+                    place[name] = right
+                else:
+                    raise Falsehood(f"{name} may be {place[name]} for {right}: the comparison finds nothing")
+        return count
 
 
 class Archive(Book):
@@ -142,16 +168,19 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     for folder in arguments:
-        nodes = lowered = 0
+        nodes = lowered = changed = 0
         try:
             archive = Archive(pathlib.Path(folder))
             for name in archive.standings:
-                counts = Period(archive, name).compare()
-                nodes, lowered = nodes + counts[0], lowered + counts[1]
+                period = Period(archive, name)
+                found = period.judged()
+                counts = period.compare(found)
+                nodes, lowered, changed = nodes + counts[0], lowered + counts[1], changed + period.spoil(found)
         except Falsehood as falsehood:
             print(f"{folder}: false: {falsehood.args[0]}")
             return 1
-        print(f"{folder}: {len(archive.standings)} periods, {nodes} standings recomputed, {lowered} lowered")
+        print(f"{folder}: {len(archive.standings)} periods, {nodes} standings recomputed, {lowered} lowered; "
+              f"{changed} figures changed one by one, each found")
         if not nodes:
             return 1
     return 0

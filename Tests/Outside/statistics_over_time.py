@@ -8,6 +8,7 @@ Nodes are {"id", "owner", "place", "gain"}; observations {"sender", "witness", "
 import math
 
 from coverage_archive import metres
+from statistics_of_places import hearing, other_places, reciprocity
 
 
 def cut(numerator, denominator):
@@ -427,9 +428,11 @@ def judge(nodes, observations, draws):
     area = own_frames(whole, oscillators)
     powers, distances, radios = power_following(area), Distances(area), one_radio(area)
     around = neighbourhoods(area, distances.reach)
+    places, louder = other_places(area, distances.slope), reciprocity(area)
     result = []
     for node in range(len(nodes)):
-        checks = powers[node] + [distances.check(node), distances.near(node), missing_hearers(area, node),
+        checks = powers[node] + [distances.check(node), distances.near(node), places[node], louder[node],
+                                 missing_hearers(area, node), hearing(area, node, lowest_snr),
                                  around[node], oscillators.check(node)] + radios[node]
         checks.append(skipped_draws([one for one in draws if one["node"] == node]))
         weight = 1000

@@ -3,6 +3,7 @@ import FixedMemory
 import LoRa
 import NodeConfiguration
 import Radios
+import Records
 
 /// Is there a radio, does it answer, does it send, by which clock, and is there air left? The agent has the radio: what
 /// it says counts, and nobody else touches the line.
