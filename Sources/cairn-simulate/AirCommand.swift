@@ -124,7 +124,7 @@ private final class AirCourse {
     case .chip(let kind, let path):
       let model = kind.model(seed: seed)
       air.attach(model, station)
-      chips.append(try ChipSockets(model: model, path: path))
+      chips.append(try ChipSockets(model: model, path: path, clock: { DemoSystem.milliseconds }))
       output.show(
         DemoLine.wrapped(
           label: option.name,
@@ -142,7 +142,7 @@ private final class AirCourse {
     while try signals.next() == nil {
       let now = DemoSystem.milliseconds
       for line in lines { try line.terminal.turn(now: now) }
-      for chip in chips { chip.turn(now: now) }
+      for chip in chips { chip.turn() }
       var begun: [ModuleAir.Begun] = []
       for index in devices.indices {
         // A device that comes too late, or is sending still, leaves its frame out.
@@ -150,7 +150,7 @@ private final class AirCourse {
         do throws(Medium.Refusal) { begun.append(try air.transmit(frame)) } catch { continue }
       }
       let turn = air.turn(now: now)
-      for chip in chips { chip.tellEdges(now: now) }
+      for chip in chips { chip.tellEdges() }
       take(begun + turn.begun, turn.told, now)
       var poller = Poller()
       _ = poller.watch(signals.pollDescriptor)

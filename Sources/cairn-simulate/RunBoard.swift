@@ -70,7 +70,7 @@ final class RunBoard {
       if let model = model as? SerialModuleModel {
         module = try ModuleTerminal(model: model, path: paths.radio)
       } else if let model = model as? RadioChipModel {
-        chip = try ChipSockets(model: model, path: paths.chip)
+        chip = try ChipSockets(model: model, path: paths.chip, clock: { DemoSystem.milliseconds })
       }
     } catch {
       throw .notServed(path: node.hasChip ? paths.chip : paths.radio, reason: "\(error)")
@@ -116,7 +116,7 @@ final class RunBoard {
         nextEpochMilliseconds = now + Self.epochMilliseconds - utc % Self.epochMilliseconds
       }
       try module?.turn(now: now)
-      chip?.turn(now: now)
+      chip?.turn()
     } catch {
       throw .notServed(path: "a line of \(node.name)", reason: "\(error)")
     }
@@ -124,7 +124,7 @@ final class RunBoard {
   }
 
   /// Tells its agent what the air has brought.
-  func tellEdges(now: Int64) { chip?.tellEdges(now: now) }
+  func tellEdges() { chip?.tellEdges() }
 
   /// Removes its lines.
   func close() {

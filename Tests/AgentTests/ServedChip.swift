@@ -13,7 +13,7 @@ final class ServedChip: @unchecked Sendable {
   private let done = DispatchSemaphore(value: 0)
 
   init(_ model: sending RadioChipModel, path: String) throws {
-    sockets = try ChipSockets(model: model, path: path)
+    sockets = try ChipSockets(model: model, path: path, clock: { Self.now })
     Thread {
       while self.turn() { usleep(300) }
       self.done.signal()
@@ -24,7 +24,7 @@ final class ServedChip: @unchecked Sendable {
 
   private func turn() -> Bool {
     lock.withLock {
-      sockets?.turn(now: Self.now)
+      sockets?.turn()
       return !isEnded
     }
   }

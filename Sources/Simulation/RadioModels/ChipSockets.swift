@@ -21,10 +21,15 @@ public final class ChipSockets {
   private let listener: Int32
   private var clients: [Int32] = []
   private var now: Int64 = 0
+  /// Read at each request: BUSY is a matter of milliseconds, and a turn may be held up in its midst.
+  private let clock: () -> Int64
 
-  /// `path` is the SPI bus's.
-  public init(model: RadioChipModel, path: String) throws(VirtualGPIOServer.Failure) {
+  /// `path` is the SPI bus's, `clock` that of the model.
+  public init(model: RadioChipModel, path: String, clock: @escaping () -> Int64)
+    throws(VirtualGPIOServer.Failure)
+  {
     self.model = model
+    self.clock = clock
     self.path = Array(path.utf8)
     let linesPath = Self.linesPath(path)
     lines = VirtualGPIOChip(label: String(linesPath.split(separator: "/").last ?? ""), lineCount: 3)
@@ -35,6 +40,7 @@ public final class ChipSockets {
     lines.onLook = { [weak self] in self?.drive() }
     lines.onOutput = { [weak self] offset, isHigh in
       guard let self, offset == Self.reset else { return }
+      self.now = max(self.now, self.clock())
       self.model.holdReset(!isHigh, now: self.now)
     }
   }
@@ -53,8 +59,7 @@ public final class ChipSockets {
   public var descriptors: [Int32] { [listener] + clients + server.descriptors }
 
   /// Answers what has come, and tells of edges. Never waits.
-  public func turn(now: Int64) {
-    self.now = max(self.now, now)
+  public func turn() {
     drive()
     server.turn()
     for index in clients.indices.reversed() where !serve(index) {
@@ -66,12 +71,11 @@ public final class ChipSockets {
       guard descriptor >= 0 else { break }
       clients.append(descriptor)
     }
-    tellEdges(now: now)
+    tellEdges()
   }
 
   /// What the air or time has changed.
-  public func tellEdges(now: Int64) {
-    self.now = max(self.now, now)
+  public func tellEdges() {
     drive()
     server.turn()
   }
@@ -82,6 +86,7 @@ public final class ChipSockets {
   }
 
   private func drive() {
+    now = max(now, clock())
     let nanoseconds = UInt64(max(0, cairn_gpio_monotonic())) * 1_000_000
     lines.drive(Self.busy, high: model.busyLevel(now: now), nanoseconds: nanoseconds)
     lines.drive(Self.interrupt, high: model.interruptLevel(now: now), nanoseconds: nanoseconds)
@@ -97,6 +102,7 @@ public final class ChipSockets {
       var (status, answer): (Int32, [UInt8]) = (EINVAL, [])
       switch BusMessage.request(decoding: packet.span.extracting(0..<count)) {
       case .spi(let select, let bytes) where select == 0:
+        now = max(now, clock())
         (status, answer) = (0, model.transfer(Array(packet[bytes]), now: now))
       case .refused(let refusal): status = refusal
       case .spi, .i2c, .pins: break

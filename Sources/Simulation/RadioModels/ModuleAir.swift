@@ -37,10 +37,10 @@ extension RadioChipModel: AirRadio {
   }
 }
 
-/// Radio modules and chips in one air: what each listens to and sends goes to the medium, and what the medium lets it hear goes
-/// to the module. Turned by whoever owns it, by the clock of the modules in milliseconds.
+/// Radio modules and chips in one air: what each listens to and sends goes to the medium, and what the medium lets it
+/// hear goes to the radio. Turned by whoever owns it, by the clock of the radios in milliseconds.
 ///
-/// A turn that is late makes its modules late with it: a frame arrives when the turn comes.
+/// A turn that is late makes its radios late with it: a frame arrives when the turn comes.
 public final class ModuleAir {
   /// What became of a frame at one module.
   public struct Told: Equatable, Sendable {
