@@ -89,7 +89,10 @@ let boardTargets: [Target] = [
   module("Proofs", ["CBOR", "FixedMemory", "CSodium"], noHeap),
   module("Coverage", ["LoRa", "Proofs", "Records", "CBOR", "FixedMemory"], noHeap),
   module(
-    "RadioDuties", ["Coverage", "Radios", "LoRa", "Proofs", "Records", "Buses", "FixedMemory"],
+    "RadioDuties",
+    [
+      "Coverage", "Radios", "LoRa", "Proofs", "Records", "Buses", "FixedMemory", "GWMP", "CBOR",
+    ],
     noHeap),
   module("Identity", ["Proofs", "CBOR", "FixedMemory"], noHeap),
   module("Spool", ["FixedMemory"], noHeap),
@@ -159,7 +162,7 @@ let boardPrograms: [Target] = [
       "Sensors", "Records", "Sampling", "DeviceLog", "Proofs", "Identity", "Spool", "Signers",
       "Verifier", "AgentMessages", "NodeConfiguration", "NodeFiles", "LinuxPlatform", "FixedMemory",
       "CBOR",
-      "Buses", "LinuxGPIO", "RadioDuties", "Radios", "Coverage", "LoRa",
+      "Buses", "LinuxGPIO", "RadioDuties", "Radios", "Coverage", "LoRa", "GWMP",
     ], noHeap, isStatic: true),
   program(
     "cairn-uplink-https",
@@ -175,7 +178,8 @@ let boardPrograms: [Target] = [
     ], noHeap),
   program(
     "cairn-usb", ["USBBridges", "LinuxUSB", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
-  program("cairn-forwarder", ["GWMP", "CBOR", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
+  program(
+    "cairn-forwarder", ["GWMP", "CBOR", "LoRa", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
   program(
     "cairn",
     [
@@ -304,7 +308,7 @@ let boardTests: [Target] = [
     "RadioDuties",
     [
       "RadioDuties", "Coverage", "Radios", "LoRa", "Buses", "Simulation", "Proofs", "Records",
-      "FixedMemory", "TestSupport",
+      "FixedMemory", "TestSupport", "GWMP",
     ]),
   tests("Coverage", ["Coverage", "LoRa", "Proofs", "Records", "FixedMemory", "TestSupport"]),
   tests("GWMP", ["GWMP", "CBOR", "FixedMemory"]),
@@ -420,6 +424,7 @@ let hostTests: [Target] = [
       "cairn-agent", "AgentMessages", "CBOR", "DeviceLog", "FixedMemory", "Identity",
       "LinuxPlatform", "Proofs", "Records", "Signers", "Spool", "Verifier", "TestSupport",
       "Simulation", "Coverage", "Radios", "CoverageVerifier", "LoRa", "StickSupport",
+      "cairn-forwarder",
     ]),
   // Whole programs, as a person starts them.
   tests(

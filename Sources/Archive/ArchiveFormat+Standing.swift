@@ -5,7 +5,7 @@ import Proofs
 
 /// Items of `standings.cbor-seq`: what the gateway says of a node in a period.
 extension ArchiveFormat {
-  /// Ten statistics with their figures have some 3 KB, and each key of the node 67 bytes.
+  /// Thirteen statistics with their figures have some 4 KB, and each key of the node 67 bytes.
   public static var maximumStandingByteCount: Int { 1_048_576 }
 
   /// Of which node in which period something is told.

@@ -38,6 +38,7 @@ extension ArchiveReport {
       ("countedWitnesses", "\(counts.countedWitnesses)"), ("periods", "\(counts.periods)"),
       ("standings", "\(counts.standings)"), ("loweredStandings", "\(counts.loweredStandings)"),
       ("largePeriods", "\(counts.largePeriods)"),
+      ("frames", "\(counts.frames)"),
     ]
   }
 

@@ -112,6 +112,9 @@ extension ArchiveReport {
             + "\(counts.countedWitnesses) witnesses count"
         ))
     }
+    if counts.frames > 0 {
+      rows.append(("frames", "\(Self.grouped(UInt64(counts.frames))) LoRaWAN frames were heard"))
+    }
     if counts.periods > 0 {
       rows.append(
         (

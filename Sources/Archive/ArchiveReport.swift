@@ -37,6 +37,8 @@ public struct ArchiveReport: Sendable {
     public var beacons = 0
     public var soundBeacons = 0
     public var countedWitnesses = 0
+    /// LoRaWAN frames that were heard.
+    public var frames = 0
     /// Periods whose nodes were judged, those nodes, and of them those whose weight is lowered.
     public var periods = 0
     public var standings = 0

@@ -202,6 +202,7 @@ extension ArchiveVerifier {
   /// Leaves are of the format and under the signed root when this is called.
   private func checkTimes(_ batch: WaitingBatch, _ given: GivenReceipt, _ at: Finding.Place) {
     var newest: Leaf.Clock?
+    var frames = 0
     do throws(CBORDecoder.Failure) {
       var reader = try BatchReader(batch.bytes.span)
       while !reader.isAtEnd {
@@ -214,6 +215,8 @@ extension ArchiveVerifier {
             clock.sourceNumber == UInt64(FixSource.networkTime.rawValue)
             || clock.sourceNumber == UInt64(FixSource.gnss.rawValue)
           if isTrusted { newest = clock }
+        } else if bytes[1] == LeafKind.frame.rawValue {
+          frames += 1
         } else if bytes[1] == LeafKind.challenge.rawValue {
           if let hash = Digest(try Leaf(decoding: bytes).challengeHash()) {
             checkChallenge(hash, batch, given, at)
@@ -223,6 +226,7 @@ extension ArchiveVerifier {
     } catch {
       findings.add(.batchDamaged, error.words, at: at)
     }
+    report.counts.frames += frames
     if let newest { checkClock(newest, given, at) }
   }
 

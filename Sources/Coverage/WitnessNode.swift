@@ -13,8 +13,8 @@ public struct WitnessNode: Sendable {
   static var tableLimit: Int { 128 }
   static var memoryMilliseconds: Int64 { 60_000 }
   static var copyLimit: UInt8 { 3 }
-  /// Leaves of LoRaWAN frames within a minute.
-  static var frameLimit: Int { 60 }
+  /// Leaves of LoRaWAN frames within a minute, where nobody says otherwise.
+  public static var usualFrameLimit: Int { 60 }
   /// Counts are told after so long, when there are any.
   static var tellMilliseconds: Int64 { 60_000 }
 
@@ -34,15 +34,17 @@ public struct WitnessNode: Sendable {
   }
 
   private let ownKeyHash: Digest
+  private let frameLimit: Int
   private var table: FixedArray<128, Heard>
   private var frameCount = 0
   private var frameMinuteMilliseconds: Int64 = 0
   /// By the number of the refusal, less one.
-  private var refused = InlineArray<3, UInt64>(repeating: 0)
+  private var refused = InlineArray<4, UInt64>(repeating: 0)
   private var toldMilliseconds: Int64 = 0
 
-  public init(ownKeyHash: Digest) {
+  public init(ownKeyHash: Digest, frameLimit: Int = WitnessNode.usualFrameLimit) {
     self.ownKeyHash = ownKeyHash
+    self.frameLimit = frameLimit
     table = FixedArray(
       filler: Heard(
         frame: FixedBytes(), firstMilliseconds: 0, lastKeptMilliseconds: 0, copyCount: 0))
@@ -82,7 +84,7 @@ public struct WitnessNode: Sendable {
       frameMinuteMilliseconds = now
       frameCount = 0
     }
-    guard frameCount < Self.frameLimit else { return count(.rateLimited) }
+    guard frameCount < frameLimit else { return count(.rateLimited) }
     frameCount += 1
     return .keep
   }
@@ -92,19 +94,28 @@ public struct WitnessNode: Sendable {
     reason: FrameRefusal, count: UInt64
   )? {
     guard now - toldMilliseconds >= Self.tellMilliseconds else { return nil }
+    if let told = untoldRefusal() { return told }
+    toldMilliseconds = now
+    return nil
+  }
+
+  /// The same, at any time: before the log ends.
+  public mutating func untoldRefusal() -> (reason: FrameRefusal, count: UInt64)? {
     for index in refused.indices where refused[index] > 0 {
       guard let reason = FrameRefusal(rawValue: UInt8(index + 1)) else { continue }
       let count = refused[index]
       refused[index] = 0
       return (reason, count)
     }
-    toldMilliseconds = now
     return nil
   }
 
-  private mutating func count(_ refusal: FrameRefusal) -> Outcome {
+  /// Frames that the radio heard, and that did not come here.
+  public mutating func lost(_ count: UInt64) { _ = self.count(.lostOnTheWay, times: count) }
+
+  private mutating func count(_ refusal: FrameRefusal, times: UInt64 = 1) -> Outcome {
     let index = Int(refusal.rawValue) - 1
-    let (sum, isTooMuch) = refused[index].addingReportingOverflow(1)
+    let (sum, isTooMuch) = refused[index].addingReportingOverflow(times)
     refused[index] = isTooMuch ? .max : sum
     return .counted(refusal)
   }

@@ -21,6 +21,13 @@ extension ForwarderMessage {
         Gateway(
           identifier: identifier, version: UInt8(version), isPresent: try decoder.boolean()))
     case .lost: decoded = .lost(try decoder.unsigned())
+    case .sending:
+      let identifier = try eight(&decoder)
+      let from = try decoder.integer()
+      let to = try decoder.integer()
+      guard from >= 0, from <= to else { throw .outOfRange }
+      decoded = .sending(
+        Sending(gateway: identifier, fromMilliseconds: from, toMilliseconds: to))
     }
     try decoder.finish()
     return decoded
@@ -30,7 +37,7 @@ extension ForwarderMessage {
     switch kind {
     case .frame: 16
     case .transmit: 13
-    case .outcome, .gateway: 5
+    case .outcome, .gateway, .sending: 5
     case .lost: 3
     }
   }

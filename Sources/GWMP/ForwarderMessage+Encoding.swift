@@ -106,6 +106,19 @@ extension ForwarderMessage {
     return packet
   }
 
+  public static func encode(_ sending: Sending) -> Packet {
+    var packet = Packet()
+    let identifier = eight(sending.gateway)
+    var encoder = CBOREncoder(packet.storage.mutableSpan)
+    head(&encoder, .sending, count: 5)
+    encoder.byteString(identifier.span)
+    encoder.integer(sending.fromMilliseconds)
+    encoder.integer(sending.toMilliseconds)
+    let count = encoder.byteCount
+    packet.byteCount = count
+    return packet
+  }
+
   public static func encode(lost count: UInt64) -> Packet {
     var packet = Packet()
     var encoder = CBOREncoder(packet.storage.mutableSpan)

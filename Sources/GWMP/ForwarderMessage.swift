@@ -13,6 +13,7 @@ public enum ForwarderMessage {
     case outcome = 3
     case gateway = 4
     case lost = 5
+    case sending = 6
   }
 
   /// A frame that a gateway has heard.
@@ -69,12 +70,26 @@ public enum ForwarderMessage {
     }
   }
 
+  /// The network server has a gateway send: it hears nothing meanwhile. CLOCK_BOOTTIME.
+  public struct Sending: Equatable, Sendable {
+    public var gateway: UInt64
+    public var fromMilliseconds: Int64
+    public var toMilliseconds: Int64
+
+    public init(gateway: UInt64, fromMilliseconds: Int64, toMilliseconds: Int64) {
+      self.gateway = gateway
+      self.fromMilliseconds = fromMilliseconds
+      self.toMilliseconds = toMilliseconds
+    }
+  }
+
   /// What came, decoded.
   public enum Decoded: Equatable, Sendable {
     case frame(Frame)
     case transmit(Transmit)
     case outcome(Outcome)
     case gateway(Gateway)
+    case sending(Sending)
     /// So many frames were not handed over, since the reader was slow; beginning with the first connection.
     case lost(UInt64)
     /// A request to transmit whose values are none that can be sent; its number is known.

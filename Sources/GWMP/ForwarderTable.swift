@@ -13,6 +13,10 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
   public static var requestCapacity: Int { 8 }
   /// Forwarders ask every 5 to 30 s, and send their statistics every 30 s.
   public static var silenceMilliseconds: Int64 { 60_000 }
+  /// An answer to a request to join comes 6 s behind it; a ping slot lies further ahead, and is then told by its clock.
+  public static var plannedMilliseconds: Int64 { 10_000 }
+  /// Of the moment, and of the way from the concentrator to us.
+  public static var slackMilliseconds: Int64 { 150 }
   /// A TX_ACK of an immediate transmission comes within a second.
   public static var answerMilliseconds: Int64 { 5_000 }
 
@@ -26,6 +30,8 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     var version: UInt8
     var asking: Address
     var lastMilliseconds: Int64
+    /// What its concentrator's clock was, and when that came.
+    var clock: (microseconds: UInt32, milliseconds: Int64)?
   }
 
   struct Request {
@@ -109,6 +115,7 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
       if gateway.identifier == datagram.gateway {
         let isChanged = gateway.version != datagram.version
         gateways[index] = known(datagram, peer, now)
+        gateways[index]?.clock = gateway.clock
         return isChanged ? told(datagram) : nil
       }
     }
@@ -218,6 +225,42 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     for index in 0..<Self.requestCapacity where requests[index]?.token == token {
       requests[index]?.isAmbiguous = true
     }
+  }
+
+  /// A frame of a gateway's came: so its clock is known.
+  public mutating func heard(_ packet: ReceivedPacket, gateway: UInt64, now: Int64) {
+    guard let microseconds = packet.concentratorMicroseconds else { return }
+    for index in 0..<Self.gatewayCapacity where gateways[index]?.identifier == gateway {
+      gateways[index]?.clock = (microseconds, now)
+    }
+  }
+
+  /// When the gateway behind this socket sends what the server has just asked for, and so hears nothing. Where that is
+  /// not known, the longest that a server plans ahead.
+  public func sending(
+    _ transmission: ServerTransmission, airtimeMilliseconds: Int64, to peer: Address, now: Int64
+  ) -> ForwarderMessage.Sending? {
+    for index in 0..<Self.gatewayCapacity {
+      guard let gateway = gateways[index], gateway.asking == peer else { continue }
+      var (from, to) = (now, now + Self.plannedMilliseconds + airtimeMilliseconds)
+      switch transmission.moment {
+      case .atOnce: to = now + Self.slackMilliseconds + airtimeMilliseconds
+      case .at(let microseconds):
+        guard let clock = gateway.clock else { break }
+        // The clock of 32 bits goes round: what lies ahead is within half of it.
+        let ahead = Int64(Int32(bitPattern: microseconds &- clock.microseconds)) / 1_000
+        let start = clock.milliseconds + ahead
+        guard start >= now - Self.slackMilliseconds, start <= now + Self.plannedMilliseconds else {
+          break
+        }
+        from = max(0, start - Self.slackMilliseconds)
+        to = start + Self.slackMilliseconds + airtimeMilliseconds
+      case .unknown: break
+      }
+      return ForwarderMessage.Sending(
+        gateway: gateway.identifier, fromMilliseconds: from, toMilliseconds: to)
+    }
+    return nil
   }
 
   public struct Ended: Sendable {

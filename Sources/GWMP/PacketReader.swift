@@ -180,28 +180,9 @@ struct PacketMembers {
     }
   }
 
-  /// "SF7BW125" and its like.
   private mutating func dataRate(_ text: Span<UInt8>) {
-    guard text.count >= 8, text.extracting(0..<2).equals("SF") else { return }
-    var index = 2
-    var factor: UInt32 = 0
-    while index < text.count, index < 4, text[index] != UInt8(ascii: "B") {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) else { return }
-      factor = factor * 10 + UInt32(text[index] - UInt8(ascii: "0"))
-      index += 1
-    }
-    guard (5...12).contains(factor) else { return }
-    let rest = text.extracting(index..<text.count)
-    if rest.equals("BW125") {
-      packet.bandwidthHertz = 125_000
-    } else if rest.equals("BW250") {
-      packet.bandwidthHertz = 250_000
-    } else if rest.equals("BW500") {
-      packet.bandwidthHertz = 500_000
-    } else {
-      return
-    }
-    packet.spreadingFactor = UInt8(factor)
+    guard let rate = DataRate(text) else { return }
+    (packet.spreadingFactor, packet.bandwidthHertz) = (rate.spreadingFactor, rate.bandwidthHertz)
     hasRate = true
   }
 

@@ -72,6 +72,10 @@ private struct SensorLines {
   private var reading: (time: LeafTime, values: [DecodedLeaf.Measurement])?
   private var faults: [(code: UInt64, name: String, count: UInt64)] = []
   private var others: [String] = []
+  /// LoRaWAN frames: those in the batch, the last of them, and those that became no leaves.
+  private var frameCount = 0
+  private var frame: (time: LeafTime, heard: DecodedLeaf.Frame)?
+  private var refusedFrameCount: UInt64 = 0
 
   /// By schema number; what belongs to no sensor comes last.
   static func all(of leaves: [DecodedLeaf]) -> [SensorLines] {
@@ -86,6 +90,10 @@ private struct SensorLines {
         lines[Int(sensor.schema), default: SensorLines(sensor)].others.append(
           "\(plain(name)), \(count) times: \(plain(reason)).")
       case .unreadable(let reason): lines[.max, default: SensorLines(nil)].others = [reason + "."]
+      case .frame(let sensor, let frame):
+        lines[Int(sensor.schema), default: SensorLines(sensor)].add(frame, leaf.time)
+      case .framesRefused(_, _, let sensor, _, let count):
+        lines[Int(sensor.schema), default: SensorLines(sensor)].refusedFrameCount &+= count
       case .boot, .schema, .event, .contact, .button, .clock, .position, .other: break
       }
     }
@@ -100,6 +108,11 @@ private struct SensorLines {
     } else {
       faults.append((code, name, count))
     }
+  }
+
+  private mutating func add(_ heard: DecodedLeaf.Frame, _ time: LeafTime) {
+    frameCount += 1
+    frame = (time, heard)
   }
 
   private var name: String {
@@ -119,9 +132,8 @@ private struct SensorLines {
 
   /// The last reading; nil when there is none to show, and the problems say why.
   var html: String? {
-    guard let reading else { return nil }
-    var when = "no clock"
-    if case .known(let utc, _, _) = reading.time { when = FleetPage.clock(utc) }
+    guard let reading else { return frames }
+    let when = Self.clock(reading.time)
     let values = reading.values.map { value in
       "<div><dt>\(FleetPage.escaped(value.name))</dt><dd>"
         + (value.value.map {
@@ -131,6 +143,28 @@ private struct SensorLines {
     }
     return "<section class=\"sensor\"><h3>\(name)<small>\(FleetPage.escaped(sensor?.bus ?? "")) · "
       + "\(when)</small></h3><dl>\(values.joined())</dl></section>"
+  }
+
+  /// What LoRaWAN frames there were; nil: none.
+  private var frames: String? {
+    guard let frame else {
+      return refusedFrameCount == 0 ? nil : framesSection("", "\(refusedFrameCount) not kept")
+    }
+    var last = "\(frame.heard.rssi) dBm"
+    if let snr = frame.heard.snr { last += ", SNR \(snr) dB" }
+    let kept =
+      "\(frameCount)" + (refusedFrameCount > 0 ? ", \(refusedFrameCount) more not kept" : "")
+    return framesSection(" · " + Self.clock(frame.time), kept, last)
+  }
+
+  private func framesSection(_ when: String, _ count: String, _ last: String? = nil) -> String {
+    "<section class=\"sensor\"><h3>\(name)<small>\(FleetPage.escaped(sensor?.bus ?? ""))\(when)"
+      + "</small></h3><dl><div><dt>LoRaWAN frames</dt><dd><strong>\(count)</strong></dd></div>"
+      + (last.map { "<div><dt>the last</dt><dd>\($0)</dd></div>" } ?? "") + "</dl></section>"
+  }
+
+  private static func clock(_ time: LeafTime) -> String {
+    if case .known(let utc, _, _) = time { FleetPage.clock(utc) } else { "no clock" }
   }
 
   /// SenML writes °C as Cel.

@@ -187,7 +187,7 @@ public final class GatewayEvents: Sendable {
       case .gap: gaps.append(.object(content + [("t", .integer(leaf.milliseconds))]))
       case .clock: clock = .object(content + [("t", .integer(leaf.milliseconds))])
       case .position: position = .object(content + [("t", .integer(leaf.milliseconds))])
-      case .boot, .schema, .event, .contact, .button, .unreadable, .other:
+      case .boot, .schema, .event, .contact, .button, .unreadable, .frame, .framesRefused, .other:
         others.append(.object(content + [("t", .integer(leaf.milliseconds))]))
       }
     }

@@ -82,6 +82,18 @@ enum LeafJSON {
         ("uncertaintyMilliseconds", .unsigned(uncertainty)),
       ]
     case .position(let position): [("kind", .text("position"))] + self.position(position)
+    case .frame(let sensor, let frame):
+      [("kind", .text("frame"))] + self.sensor(sensor) + [
+        ("hash", .text(frame.hash)), ("bytes", .unsigned(UInt64(frame.byteCount))),
+        ("frequencyHertz", .unsigned(UInt64(frame.frequencyHertz))),
+        ("spreadingFactor", .unsigned(UInt64(frame.spreadingFactor))),
+        ("bandwidthHertz", .unsigned(UInt64(frame.bandwidthHertz))),
+        ("rssi", .decimal(frame.rssi)), ("snr", .optional(frame.snr)),
+        ("receipt", .boolean(frame.hasReceipt)),
+      ]
+    case .framesRefused(let code, let name, let sensor, let reason, let count):
+      [("kind", .text("event")), ("code", .unsigned(code)), ("event", .text(name))]
+        + self.sensor(sensor) + [("reason", .text(reason)), ("count", .unsigned(count))]
     case .other(let kind): [("kind", .text("other")), ("number", .unsigned(kind))]
     }
   }

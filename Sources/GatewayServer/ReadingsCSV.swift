@@ -29,6 +29,13 @@ enum ReadingsCSV {
       line(
         leaf, kid, "gap", sensor, note: "\(name) \(from) to \(to) ×\(count) \(reason)", to: &result)
     case .unreadable(let reason): line(leaf, kid, "unreadable", nil, note: reason, to: &result)
+    case .frame(let sensor, let frame):
+      line(
+        leaf, kid, "frame", sensor,
+        note: "\(frame.byteCount) bytes at \(frame.frequencyHertz) Hz SF\(frame.spreadingFactor) "
+          + "RSSI \(frame.rssi)" + (frame.snr.map { " SNR \($0)" } ?? ""), to: &result)
+    case .framesRefused(_, let name, let sensor, let reason, let count):
+      line(leaf, kid, "event", sensor, note: "\(name) ×\(count) \(reason)", to: &result)
     case .boot, .schema, .event, .contact, .button, .clock, .position, .other: break
     }
   }

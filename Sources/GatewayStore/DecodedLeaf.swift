@@ -31,6 +31,10 @@ public struct DecodedLeaf: Equatable, Sendable {
     case button(code: UInt64, name: String, milliseconds: Int64, count: UInt64)
     case clock(source: String, utcMilliseconds: Int64, uncertaintyMilliseconds: UInt64)
     case position(Position)
+    /// A LoRaWAN frame that a radio heard.
+    case frame(Sensor, Frame)
+    /// Frames that became no leaves.
+    case framesRefused(code: UInt64, name: String, sensor: Sensor, reason: String, count: UInt64)
     /// A kind that this version shows only as a number.
     case other(kind: UInt64)
   }
@@ -42,6 +46,21 @@ public struct DecodedLeaf: Equatable, Sendable {
     public let milliseconds: Int64
     public let count: UInt64
     public let isTamper: Bool
+  }
+
+  /// What a radio says of a LoRaWAN frame; its bytes are not told.
+  public struct Frame: Equatable, Sendable {
+    /// SHA-256 of the frame, in hexadecimal.
+    public let hash: String
+    public let byteCount: UInt8
+    public let frequencyHertz: UInt32
+    public let spreadingFactor: UInt8
+    public let bandwidthHertz: UInt32
+    /// dBm and dB.
+    public let rssi: ScaledInteger
+    public let snr: ScaledInteger?
+    /// The network server has signed that it got it.
+    public let hasReceipt: Bool
   }
 
   /// One value of a reading.
@@ -95,6 +114,13 @@ enum RecordName {
   static func event(_ code: UInt64) -> String {
     guard let known = UInt8(exactly: code).flatMap({ EventCode(rawValue: $0) }) else {
       return "event-\(code)"
+    }
+    return kebab("\(known)")
+  }
+
+  static func frameRefusal(_ number: UInt64) -> String {
+    guard let known = UInt8(exactly: number).flatMap({ FrameRefusal(rawValue: $0) }) else {
+      return "reason-\(number)"
     }
     return kebab("\(known)")
   }

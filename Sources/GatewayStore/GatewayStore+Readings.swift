@@ -23,7 +23,7 @@ public struct ReadingsQuery: Equatable, Sendable {
 
 /// A part of the answer to a query.
 public struct ReadingsPage: Equatable, Sendable {
-  /// Readings, faults and gaps, in the order of the log.
+  /// Readings, faults, gaps and LoRaWAN frames, in the order of the log.
   public var leaves: [DecodedLeaf] = []
   /// Where to go on; nil at the end of the log. A page may be empty and still have more behind it.
   public var next: LogCursor?
@@ -96,6 +96,8 @@ extension GatewayStore {
     }
     switch leaf.content {
     case .fault, .gap, .unreadable: return leaf
+    // Neither says why a value is missing.
+    case .frame, .framesRefused: return query.name == nil ? leaf : nil
     case .reading(let sensor, let values):
       guard let name = query.name else { return leaf }
       let wanted = values.filter { $0.name == name }

@@ -128,9 +128,22 @@ struct LeafDecoder {
         source: RecordName.source(fix.sourceNumber), utcMilliseconds: fix.utcMilliseconds,
         uncertaintyMilliseconds: fix.uncertaintyMilliseconds)
     case .position: return .position(try Self.position(leaf))
-    case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil:
+    case .frame: return .frame(try sensor(leaf.schema, before: index), try Self.frame(leaf))
+    case .challenge, .intent, .sent, .reveal, .witness, .listen, .health, nil:
       return .other(kind: leaf.kindNumber)
     }
+  }
+
+  private static func frame(_ leaf: borrowing Leaf) throws -> DecodedLeaf.Frame {
+    let frame = try leaf.frame()
+    let reception = frame.reception
+    return DecodedLeaf.Frame(
+      hash: frame.hash.hexadecimal, byteCount: frame.byteCount,
+      frequencyHertz: reception.frequencyHertz, spreadingFactor: reception.spreadingFactor,
+      bandwidthHertz: reception.bandwidthHertz,
+      rssi: ScaledInteger(Int64(reception.rssiCentidecibelMilliwatts), powerOfTen: -2),
+      snr: reception.snrCentidecibels.map { ScaledInteger(Int64($0), powerOfTen: -2) },
+      hasReceipt: try !leaf.frameReceipt().isEmpty)
   }
 
   private mutating func reading(_ leaf: borrowing Leaf, before index: UInt64) throws
@@ -193,7 +206,12 @@ struct LeafDecoder {
       return .button(
         code: event.codeNumber, name: name, milliseconds: button.milliseconds,
         count: button.count)
-    case .beaconNotSent, .framesRefused, .airtimeSpent, .radioDeaf, .radioReset, nil:
+    case .framesRefused:
+      let numbers = try event.numbers()
+      return .framesRefused(
+        code: event.codeNumber, name: name, sensor: sensor,
+        reason: RecordName.frameRefusal(numbers[0]), count: numbers[1])
+    case .beaconNotSent, .airtimeSpent, .radioDeaf, .radioReset, nil:
       return .event(
         code: event.codeNumber, name: name, sensor: sensor, device: nil, count: nil)
     }

@@ -25,6 +25,9 @@ extension SystemError {
     }
   }
 
+  /// This user may not.
+  public var isDenied: Bool { errno == EACCES || errno == EPERM }
+
   /// True for what the card or disk is the reason of, and not who asks: room may be made, and another start or the
   /// next boot may find it well.
   public var isOfStorage: Bool {

@@ -110,6 +110,7 @@ enum Key: UInt8 {
   case spiVirtual
   case loraOscillator, loraConverter, loraAntennaSwitch, loraBoostPin
   case spiSelect, spiTimeout, loraReceive
+  case radioForwarder, radioFirstChannel, radioFramesPerMinute
 
-  static var count: Int { 87 }
+  static var count: Int { 90 }
 }

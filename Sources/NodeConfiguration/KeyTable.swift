@@ -126,7 +126,7 @@ enum KeyTable {
   private static let mebibyte: Int64 = 1024 * 1024
   private static let gibibyte: Int64 = 1024 * 1024 * 1024
 
-  static let rows: InlineArray<87, KeyDefinition> = [
+  static let rows: InlineArray<90, KeyDefinition> = [
     .init(.gatewayURL, .gateway, "url", .url, .refused),
     .init(.gatewayPublicKey, .gateway, "public_key", .publicKey, .unset),
     .init(.gatewayCAFile, .gateway, "ca_file", .path, .unset),
@@ -279,5 +279,10 @@ enum KeyTable {
     .init(.spiSelect, .spi, "select", .count(0...2), .unset),
     .init(.spiTimeout, .spi, "timeout", .duration(50...(5 * second)), .standard("250 ms")),
     .init(.loraReceive, .lora, "receive", .name, .unset),
+
+    .init(.radioForwarder, .radio, "forwarder", .flag, .standard("no")),
+    // CN470 has 96 channels.
+    .init(.radioFirstChannel, .radio, "first_channel", .count(0...95), .standard("0")),
+    .init(.radioFramesPerMinute, .radio, "frames_per_minute", .count(0...6000), .standard("60")),
   ]
 }

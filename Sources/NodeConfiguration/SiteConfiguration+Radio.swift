@@ -4,7 +4,12 @@ import FixedMemory
 extension SiteConfiguration {
   borrowing func checkRadio(against board: borrowing BoardProfile, problems: inout ProblemList) {
     guard let radio else { return }
-    if radio.transmits, radio.place.isEmpty {
+    if radio.isForwarded, !radio.place.isEmpty {
+      problems.refuse(
+        .site, line: radio.isForwardedLine, .contradiction,
+        "forwarder: the radio has a port or wiring already; it is a concentrator, or one of those")
+    }
+    if radio.transmits, radio.place.isEmpty, !radio.isForwarded {
       problems.refuse(
         .site, line: radio.transmitsLine, .contradiction,
         "transmit: the radio has no line: name one with port or wiring, or leave this away")

@@ -72,9 +72,18 @@ public struct SiteConfiguration: ~Copyable {
     var modelLine = 0
     /// What the radio hangs on, in events and leaves; empty: nothing.
     public var place: Name { wiring.isEmpty ? port : wiring }
+    /// The same, with a concentrator's way.
+    public var name: Name { isForwarded ? Name("forwarder") : place }
     /// Beacons are sent. Nothing is transmitted without it.
     public internal(set) var transmits = false
     var transmitsLine = 0
+    /// The radio is a concentrator behind a packet forwarder, by way of `cairn-forwarder`.
+    public internal(set) var isForwarded = false
+    var isForwardedLine = 0
+    /// Of the channels that the concentrator is set to, where the plan has more than it hears at once.
+    public internal(set) var firstChannel = 0
+    /// LoRaWAN frames that become leaves; the rest is counted.
+    public internal(set) var framesPerMinute = 60
   }
 
   public struct Delivery: Sendable {
@@ -286,6 +295,11 @@ extension SiteConfiguration: ConfigurationDocument {
     case .radioTransmit:
       radio?.transmits = value.flag
       radio?.transmitsLine = line
+    case .radioForwarder:
+      radio?.isForwarded = value.flag
+      radio?.isForwardedLine = line
+    case .radioFirstChannel: radio?.firstChannel = Int(value.number)
+    case .radioFramesPerMinute: radio?.framesPerMinute = Int(value.number)
     case .batchInterval: batchIntervalMilliseconds = value.number
     case .batchMaxLeaves: batchMaximumLeafCount = Int(value.number)
     case .commitInterval: commitIntervalMilliseconds = value.number

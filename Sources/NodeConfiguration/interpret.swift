@@ -80,7 +80,7 @@ private struct SectionReading: ~Copyable {
   /// section.
   private var isInside = false
   /// The line of each key in the open section; 0 when not seen. By row of `KeyTable`.
-  private var keyLines = InlineArray<87, Int>(repeating: 0)
+  private var keyLines = InlineArray<90, Int>(repeating: 0)
   /// How often each section was seen, and where first.
   private var counts = InlineArray<23, Int>(repeating: 0)
   private var firstLines = InlineArray<23, Int>(repeating: 0)

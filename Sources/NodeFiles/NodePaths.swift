@@ -19,6 +19,7 @@ import NodeConfiguration
 ///     STATE/console/attempts  wrong passphrases at the console    console
 ///     CONFIG/console.pass  the console's passphrase, as its hash  root; beside the site file
 ///     RUN/agent.sock            the agent's socket
+///     RUN/forwarder.sock        what a concentrator hears             cairn-forwarder
 ///     RUN/delivery.cbor         what holds delivery up, and until when   uplink
 public struct NodePaths {
   /// What the agent keeps, and what whoever changes something of it locks.
@@ -42,6 +43,7 @@ public struct NodePaths {
   public let gatewayHead: FixedPath
   public let gatewayContradiction: FixedPath
   public let agentSocket: FixedPath
+  public let forwarderSocket: FixedPath
   public let deliveryNotice: FixedPath
 
   /// Nil when a folder's name leaves no room for its files'.
@@ -64,6 +66,7 @@ public struct NodePaths {
       let gatewayHead = uplink.appending(name: "gateway-head.cose"),
       let gatewayContradiction = uplink.appending(name: "gateway-contradiction.cbor"),
       let socket = run.appending(name: "agent.sock"),
+      let forwarderSocket = run.appending(name: "forwarder.sock"),
       let deliveryNotice = run.appending(name: "delivery.cbor")
     else { return nil }
     guard let site = FixedPath(options.configPath.span),
@@ -90,6 +93,7 @@ public struct NodePaths {
     self.cursor = cursor
     self.budget = budget
     self.agentSocket = socket
+    self.forwarderSocket = forwarderSocket
     self.deliveryNotice = deliveryNotice
   }
 

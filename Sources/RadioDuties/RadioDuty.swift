@@ -15,15 +15,13 @@ import Records
 ///                 └─ a minute ◀──┘  └─ another channel, slot by slot, as the rendezvous has it
 ///
 /// Invariants: a radio that failed is left alone for `attemptMilliseconds`; what it fails with is told at most once in
-/// `faultMilliseconds`, and counted in between; a slot is said to be listened to only when the radio was set for it
-/// before its frame could begin, and answered after it that it listens.
+/// `FaultTally.intervalMilliseconds`, and counted in between; a slot is said to be listened to only when the radio was
+/// set for it before its frame could begin, and answered after it that it listens.
 public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// A radio that was given up is begun anew after so long.
   static var attemptMilliseconds: Int64 { 60_000 }
   /// A setting that was not taken is asked for again after so long.
   static var settingMilliseconds: Int64 { 1_000 }
-  /// Of two leaves that tell a failure.
-  static var faultMilliseconds: Int64 { 10_000 }
   static var resetMilliseconds: Int64 { 60_000 }
   /// Events of the radio's in one step that lead to no action.
   static var eventLimit: Int { 32 }
@@ -43,7 +41,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   private(set) var frameHandedOver: Int64?
   private var nextRadioStep: Int64 = .max
   private var frame = ReceivedFrame()
-  private var witness: WitnessNode
+  private var hearing: Hearing
   private var nextAttempt: Int64 = 0
   private var nextSetting: Int64 = 0
   /// What is to be sent, and what became of it until that is told.
@@ -55,33 +53,28 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   var next: WindowWatch?
   var lastNumber: UInt32 = 0
 
-  struct FaultCount: Sendable {
-    var code: FaultCode
-    var count: UInt64
-  }
-  private var faults = FixedArray<16, FaultCount>(filler: FaultCount(code: .noAnswer, count: 0))
-  private var nextFault: Int64 = 0
+  private var faults = FaultTally()
   private var resetReason = RadioResetReason.wrongState
   private var resetCount: UInt64 = 0
   private var nextReset: Int64 = 0
   private var deafSince: Int64?
 
-  public private(set) var heardCount: UInt64 = 0
-  public private(set) var witnessCount: UInt64 = 0
+  public var heardCount: UInt64 { hearing.heardCount }
+  public var witnessCount: UInt64 { hearing.witnessCount }
   public var lastFrame: HeardFrame? {
     heardFrames.isEmpty ? nil : heardFrames[heardFrames.count - 1]
   }
   /// The last ones, the oldest first.
-  public private(set) var heardFrames = FixedArray<8, HeardFrame>(
-    filler: HeardFrame(
-      milliseconds: 0, frequencyHertz: 0, spreadingFactor: 0, byteCount: 0, firstByte: 0,
-      rssiCentidecibelMilliwatts: nil, snrCentidecibels: nil))
-  public private(set) var lastFault: FaultCode?
+  public var heardFrames: FixedArray<8, HeardFrame> { hearing.frames }
+  public var lastFault: FaultCode? { faults.last }
 
-  public init(plan: RegionPlan, ownKeyHash: Digest, transmitPowerCentidecibelMilliwatts: Int32) {
+  public init(
+    plan: RegionPlan, ownKeyHash: Digest, transmitPowerCentidecibelMilliwatts: Int32,
+    frameLimit: Int = WitnessNode.usualFrameLimit
+  ) {
     self.plan = plan
     self.transmitPowerCentidecibelMilliwatts = transmitPowerCentidecibelMilliwatts
-    witness = WitnessNode(ownKeyHash: ownKeyHash)
+    hearing = Hearing(ownKeyHash: ownKeyHash, frameLimit: frameLimit)
   }
 
   /// The radio's line is there, or its bus and lines.
@@ -137,7 +130,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
     case .ready: wake = min(wake, nextSetting)
     case .starting, .configuring, .listening, .transmitting, .measuring: break
     }
-    if !faults.isEmpty { wake = min(wake, nextFault) }
+    wake = min(wake, faults.nextMilliseconds)
     if resetCount > 0 { wake = min(wake, nextReset) }
     wake = min(wake, nextSendingStep(now))
     return max(now.milliseconds, min(wake, nextWindowStep(now)))
@@ -153,21 +146,14 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
       deafSince = nil
       return .writeDeaf(sinceMilliseconds: since)
     }
-    if !faults.isEmpty, now.milliseconds >= nextFault {
-      nextFault = now.milliseconds + Self.faultMilliseconds
-      let told = faults.removeLast()
-      return .writeFault(told.code, count: told.count)
-    }
+    if let told = faults.toTell(at: now.milliseconds) { return told }
     if resetCount > 0, now.milliseconds >= nextReset {
       nextReset = now.milliseconds + Self.resetMilliseconds
       let count = resetCount
       resetCount = 0
       return .writeReset(resetReason, count: count)
     }
-    if let told = witness.refusalToTell(atMilliseconds: now.milliseconds) {
-      return .writeFramesRefused(told.reason, count: told.count)
-    }
-    return nil
+    return hearing.refusalToTell(at: now.milliseconds)
   }
 
   /// Asks the radio for what is wanted of it now.
@@ -194,7 +180,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
         try radio?.configure(setting, atMilliseconds: now.milliseconds)
       } catch {
         // A radio that can't be set to the region's channels is another than the region asks for.
-        count(error == .underWay || error == .notReady ? .radioBusy : .wrongRadio)
+        faults.count(error == .underWay || error == .notReady ? .radioBusy : .wrongRadio)
         nextSetting = now.milliseconds + Self.attemptMilliseconds
       }
     case .starting, .configuring, .transmitting, .measuring: return
@@ -241,10 +227,10 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
       forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
       return nil
     case .noticed(let failure):
-      count(failure.faultCode)
+      faults.count(failure.faultCode)
       return nil
     case .failed(let request, let failure):
-      count(failure.faultCode)
+      faults.count(failure.faultCode)
       if request == .transmit || state == .failed {
         sendingFailed(failure, handedOverAt: frameHandedOver)
       }
@@ -256,12 +242,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   }
 
   private mutating func hear(_ now: NodeTime) -> RadioDutyAction? {
-    heardCount += 1
-    if heardFrames.isFull {
-      for index in 1..<heardFrames.count { heardFrames[index - 1] = heardFrames[index] }
-      _ = heardFrames.removeLast()
-    }
-    heardFrames.append(
+    hearing.count(
       HeardFrame(
         milliseconds: frame.receivedMilliseconds, frequencyHertz: frame.frequencyHertz,
         spreadingFactor: frame.spreadingFactor, byteCount: frame.byteCount,
@@ -274,33 +255,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
         uncertaintyMilliseconds: capabilities?.receiveTimeUncertaintyMilliseconds
           ?? 0)
     else { return nil }
-    guard let beacon = BeaconFrame(frame.bytes) else {
-      guard Self.isLoRaWAN(frame.bytes),
-        case .keep = witness.forward(atMilliseconds: now.milliseconds)
-      else { return nil }
-      return .writeFrame(
-        ForwardedFrame(
-          hash: SHA256.hash(frame.bytes), byteCount: frame.byteCount, reception: reception))
-    }
-    guard case .keep = witness.hear(beacon, reception) else { return nil }
-    witnessCount += 1
-    return .writeWitness(BeaconWitness(frame: beacon.bytes, reception: reception))
-  }
-
-  /// By its first byte and length (TS001-1.0.4, section 4.2): of major version 1, no proprietary one, and as long as a
-  /// header with an address and a checksum.
-  private static func isLoRaWAN(_ bytes: Span<UInt8>) -> Bool {
-    bytes.count >= 12 && bytes[0] & 0x03 == 0 && bytes[0] >> 5 < 7
-  }
-
-  private mutating func count(_ code: FaultCode) {
-    lastFault = code
-    for index in faults.indices where faults[index].code == code {
-      faults[index].count += 1
-      return
-    }
-    // There are fewer codes of radios than places; another one waits for its next time.
-    _ = faults.offer(FaultCount(code: code, count: 1))
+    return hearing.leaf(frame.bytes, reception, at: now.milliseconds)
   }
 
   /// For tests.

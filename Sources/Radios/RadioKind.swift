@@ -12,6 +12,8 @@ public enum RadioKind: UInt8, Sendable {
   case llcc68 = 8
   case sx1272 = 9
   case sx1276 = 10
+  /// A concentrator behind a packet forwarder, which does not say which one it is.
+  case concentrator = 11
 
   /// As its maker writes it, for the device leaf and for people.
   public var name: StaticString {
@@ -26,6 +28,7 @@ public enum RadioKind: UInt8, Sendable {
     case .llcc68: "LLCC68"
     case .sx1272: "SX1272"
     case .sx1276: "SX1276"
+    case .concentrator: "concentrator"
     }
   }
 
@@ -34,6 +37,7 @@ public enum RadioKind: UInt8, Sendable {
     switch self {
     case .rak3172, .rn2483, .rn2903, .loraE5, .la66: .serialCommands
     case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276: .spi
+    case .concentrator: .packetForwarder
     }
   }
 }

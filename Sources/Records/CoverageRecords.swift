@@ -270,6 +270,8 @@ public enum FrameRefusal: UInt8, Sendable {
   case tableFull = 2
   /// More LoRaWAN frames than leaves are written for.
   case rateLimited = 3
+  /// A concentrator heard them, and the agent did not take them from `cairn-forwarder` in time.
+  case lostOnTheWay = 4
 }
 
 /// Why a radio was reset, in events of code 16. Numbers never change their meaning.

@@ -40,11 +40,11 @@ public enum DemoSite {
       height = \(Int(node.place.antennaHeightMetres)) m
 
       [radio]
-      model = \(node.radioModel)
+      model = \(DemoNode.radioModel)
       region = \(DemoNode.region)
       transmit_power = \(DemoNode.transmitPower)
       antenna_gain = \(DemoNode.antennaGain)
-      \(node.hasChip ? "wiring = chip" : "port = radio")
+      port = radio
       transmit = \(transmits ? "yes" : "no")
 
       # Short, so that there is something to see.

@@ -50,7 +50,7 @@ extension Agent {
   private mutating func tell(_ event: BeaconEvent, _ follows: inout FixedArray<16, Follow>) {
     let time = nodeTime
     nextBeaconStep = .max
-    if let lead = radio?.leadMilliseconds { beacons?.leadMilliseconds = lead }
+    if let lead = radioLeadMilliseconds() { beacons?.leadMilliseconds = lead }
     guard let actions = beacons?.handle(event, at: time) else { return }
     if let next = beacons?.nextStep(at: time) { nextBeaconStep = next }
     for place in actions.indices {
@@ -64,9 +64,11 @@ extension Agent {
     let time = nodeTime
     clockLimitMilliseconds = UInt32(order.policy.maximumUncertaintyMilliseconds)
     radio?.take(order, at: time)
+    concentrator?.take(order, at: time)
     nextRadioStep = now
+    nextForwarderStep = now
     // The verdict counts by the clock leaf before the beacon: a fresh one.
-    isClockWanted = radio != nil
+    isClockWanted = radio != nil || concentrator != nil
     nextClockLook = now
     guard beacons != nil else { return }
     tellBeacons(.challenge(order))
@@ -149,11 +151,14 @@ extension Agent {
 
   /// The one way to the air: by the region's rules and the hour's budget, whoever asks.
   mutating func send(_ order: RadioTransmission) -> BeaconReason? {
-    guard radioLine != nil, let site = files.site.radio else { return .radioGone }
+    guard radioLine != nil || forwarder != nil, let site = files.site.radio else {
+      return .radioGone
+    }
     guard let modulation = Modulation(spreadingFactor: order.spreadingFactor) else {
       return .notAllowed
     }
     if let reason = radio?.reasonAgainst(order) { return reason }
+    if let reason = concentrator?.reasonAgainst(order) { return reason }
     do throws(AirtimeLedger.Refusal) {
       let power = order.powerCentidecibelMilliwatts
       try airtime?.take(
@@ -173,9 +178,9 @@ extension Agent {
         return .notAllowed
       }
     }
-    let reason = radio?.send(order)
-    nextRadioStep = now
-    return reason
+    (nextRadioStep, nextForwarderStep) = (now, now)
+    if let reason = radio?.send(order) { return reason }
+    return concentrator?.send(order)
   }
 
   /// A frame of eight bytes that is no beacon, and no LoRaWAN: as strong as a beacon of the first step. Nil: the radio
@@ -198,7 +203,7 @@ extension Agent {
     testCount &+= 1
     bytes[6] = UInt8(truncatingIfNeeded: testCount >> 8)
     bytes[7] = UInt8(truncatingIfNeeded: testCount)
-    let start = now + (radio?.leadMilliseconds ?? 0)
+    let start = now + (radioLeadMilliseconds() ?? 0)
     return send(
       RadioTransmission(
         bytes: bytes, byteCount: 8, number: 0, startMilliseconds: start,

@@ -134,7 +134,7 @@ extension Agent {
       guard tell(files.board.buses[index].name, busChanges[index]) else { return }
       busChanges[index].told(now: now)
     }
-    if let port = files.site.radio?.place, radioChanges.isDue(now: now) {
+    if let port = radioName, radioChanges.isDue(now: now) {
       guard tell(port, radioChanges) else { return }
       radioChanges.told(now: now)
     }
@@ -150,7 +150,7 @@ extension Agent {
       guard fullSince == nil else { return }
       _ = tell(files.board.buses[index].name, busChanges[index])
     }
-    if fullSince == nil, radioChanges.untoldCount > 0, let port = files.site.radio?.place {
+    if fullSince == nil, radioChanges.untoldCount > 0, let port = radioName {
       _ = tell(port, radioChanges)
     }
     if fullSince == nil, receiverChanges.untoldCount > 0, let gnss = files.site.gnss {

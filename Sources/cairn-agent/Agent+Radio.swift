@@ -37,17 +37,21 @@ extension Agent {
     -> RadioDuty<AgentRadio>?
   {
     guard let radio = files.site.radio, !radio.place.isEmpty else { return nil }
-    guard let region = RegionPlan.Region(name: radio.region.span) else {
-      var text = TextBuilder<256>()
-      text.append("cairn-agent: [radio] region: ")
-      text.append(radio.region.span)
-      text.append(" is none of EU868, US915, AU915, AS923-1, AS923-2, AS923-3, AS923-4, ")
-      text.append("AS923-1-JP, IN865, KR920, EU433, CN470")
-      end(.configuration, text.span)
-    }
     return RadioDuty(
-      plan: RegionPlan(region), ownKeyHash: keyHash,
-      transmitPowerCentidecibelMilliwatts: Int32(clamping: radio.transmitPowerCentidBm))
+      plan: RegionPlan(region(of: radio)), ownKeyHash: keyHash,
+      transmitPowerCentidecibelMilliwatts: Int32(clamping: radio.transmitPowerCentidBm),
+      frameLimit: radio.framesPerMinute)
+  }
+
+  /// A region that is none ends the program.
+  static func region(of radio: SiteConfiguration.Radio) -> RegionPlan.Region {
+    if let region = RegionPlan.Region(name: radio.region.span) { return region }
+    var text = TextBuilder<256>()
+    text.append("cairn-agent: [radio] region: ")
+    text.append(radio.region.span)
+    text.append(" is none of EU868, US915, AU915, AS923-1, AS923-2, AS923-3, AS923-4, ")
+    text.append("AS923-1-JP, IN865, KR920, EU433, CN470")
+    end(.configuration, text.span)
   }
 
   /// In letters of either case; nil for a name that is no module's: then each is asked for.
@@ -138,7 +142,7 @@ extension Agent {
     nextRadioStep = now
   }
 
-  private mutating func perform(_ action: RadioDutyAction) {
+  mutating func perform(_ action: RadioDutyAction) {
     let (schema, milliseconds) = (Self.radioSchema, now)
     let isKept: Bool
     switch action {
@@ -221,15 +225,29 @@ extension Agent {
       guard let action = radio?.finish() else { continue }
       perform(action)
     }
+    let time = nodeTime
+    // Three windows, and four reasons why frames are counted.
+    for _ in 0..<7 {
+      guard let action = concentrator?.finish(at: time) else { return }
+      perform(action)
+    }
   }
 
   /// What it heard last.
   mutating func heardFrames() -> HeardFrames {
     var heard = HeardFrames()
-    guard let duty = radio.take() else { return heard }
-    heard.count = duty.heardCount
-    let known = duty.heardFrames
-    radio = consume duty
+    let known: FixedArray<8, HeardFrame>
+    if let duty = radio.take() {
+      heard.count = duty.heardCount
+      known = duty.heardFrames
+      radio = consume duty
+    } else if let duty = concentrator.take() {
+      heard.count = duty.heardCount
+      known = duty.heardFrames
+      concentrator = consume duty
+    } else {
+      return heard
+    }
     for index in known.indices {
       var frame = HeardFrames.Frame()
       frame.milliseconds = known[index].milliseconds
@@ -246,7 +264,15 @@ extension Agent {
 
   /// What the socket's status says of it.
   mutating func radioStatus() -> RadioStatus? {
-    guard let duty = radio.take() else { return nil }
+    guard let duty = radio.take() else {
+      var status = concentratorStatus()
+      status?.transmits = airtime != nil
+      status?.sentCount = sentCount
+      status?.lastReasonNumber = lastBeaconReason?.rawValue ?? 0
+      status?.clockErrorMilliseconds = mapping?.uncertainty(at: now)
+      status?.clockLimitMilliseconds = clockLimitMilliseconds
+      return status
+    }
     var status = RadioStatus()
     status.isAttached = radioLine != nil
     status.kindNumber = duty.identity?.kind.rawValue ?? 0

@@ -66,6 +66,13 @@ struct Agent: ~Copyable {
   var radioLine: RadioLine?
   var nextRadioStep: Int64 = 0
   var radioChanges = DeviceChanges()
+  /// Nil unless the site's radio is a concentrator: then `radio` is nil.
+  var concentrator: ConcentratorDuty?
+  var forwarder: UnixConnection?
+  var nextForwarderStep: Int64 = 0
+  var nextForwarderAttempt: Int64 = 0
+  /// What its schema leaf said in this boot.
+  var toldGateway: UInt64?
   var chipOpening = ChipOpening()
   /// What its schema leaf said in this boot.
   var toldRadio: RadioKind?
@@ -122,22 +129,25 @@ struct Agent: ~Copyable {
   init(
     files: consuming NodeConfigurationFiles, paths: NodePaths, key: consuming FileKey,
     log: consuming AgentLog, owedEpoch: OwedEpoch?, gatewayKeys: GatewayKeys,
-    beacons start: consuming BeaconStart, socket: consuming AgentSocket
+    beacons begun: consuming BeaconStart, socket: consuming AgentSocket
   ) {
     isSimulated = Self.isSimulated(files)
     sensors = InlineArray<16, AgentSensor?> { _ in nil }
     devices = DeviceFolders(files)
     lines = AgentLines(files)
     radio = Self.radioDuty(files, keyHash: key.publicKey.hash)
-    anchorWanted = start.anchor
+    let start = clock.bootMilliseconds()
+    concentrator = Self.concentratorDuty(
+      files, keyHash: key.publicKey.hash, startBootMilliseconds: start)
+    anchorWanted = begun.anchor
     mayBeginChain = true
-    if case .unchanged = start.anchor { mayBeginChain = false }
-    airtime = start.airtime
-    beacons = start.node.take()
+    if case .unchanged = begun.anchor { mayBeginChain = false }
+    airtime = begun.airtime
+    beacons = begun.node.take()
     self.socket = socket
     self.owedEpoch = owedEpoch
     self.gatewayKeys = gatewayKeys
-    startBootMilliseconds = clock.bootMilliseconds()
+    startBootMilliseconds = start
     self.files = files
     self.paths = paths
     self.key = key
@@ -161,6 +171,7 @@ struct Agent: ~Copyable {
       followDevices()
       takeReceiver()
       takeRadio()
+      takeForwarder()
       followBeacons()
       takeLines()
       measureWhatIsDue()
@@ -195,6 +206,7 @@ struct Agent: ~Copyable {
     if let due = nextDeviceLeaf { wake = min(wake, due) }
     wake = min(wake, devices.nextLookMilliseconds)
     wake = min(wake, min(nextRadioStep, nextBeaconStep))
+    wake = min(wake, forwarderWake())
     if radioLine == nil, let next = chipOpening.nextAttempt { wake = min(wake, next) }
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
@@ -206,6 +218,7 @@ struct Agent: ~Copyable {
       }
     }
     if let descriptor = radioLine?.descriptor { _ = poller.watch(descriptor) }
+    if let descriptor = forwarder?.pollDescriptor { _ = poller.watch(descriptor) }
     devices.watch(&poller)
     watchLines(&poller)
     socket.watch(&poller)

@@ -2,6 +2,7 @@ import CBOR
 import FixedMemory
 import GWMP
 import LinuxPlatform
+import LoRa
 
 /// The tee: what a gateway sends goes to the server as it came, what the server sends goes to the gateway as it came,
 /// and the agent gets what was heard. One socket to the server for each socket of a gateway, so that the server sees
@@ -222,6 +223,7 @@ struct ForwarderServer: ~Copyable {
         case .frame:
           guard table.isNew(packet, gateway: head.gateway) else { continue }
           counts.frames &+= 1
+          table.heard(packet, gateway: head.gateway, now: now)
           let message = ForwarderMessage.encode(
             ForwarderMessage.Frame(
               gateway: head.gateway, receivedMilliseconds: now, packet: packet))
@@ -251,6 +253,7 @@ struct ForwarderServer: ~Copyable {
       guard byteCount <= datagram.count, let peer = table.peer(ofFlow: index) else { continue }
       if let head = GWMPDatagram(datagram.span.extracting(0..<byteCount)), head.kind == .pullResp {
         table.serverSent(token: head.token)
+        tellSending(byteCount, to: peer)
       }
       do throws(SystemError) {
         try gateways.send(datagram.span.extracting(0..<byteCount), to: peer)
@@ -260,6 +263,30 @@ struct ForwarderServer: ~Copyable {
     }
     upstream[index] = consume flow
   }
+
+  /// The gateway is deaf while it sends: the agent is told.
+  private mutating func tellSending(_ byteCount: Int, to peer: UDPAddress) {
+    let body = GWMPDatagram.body(of: datagram.span.extracting(0..<byteCount), .pullResp)
+    let transmission = ServerTransmission(datagram.span.extracting(body))
+    var airtime = Self.longestMilliseconds
+    if let bandwidth = Modulation.Bandwidth(rawValue: transmission.bandwidthHertz),
+      let modulation = Modulation(
+        spreadingFactor: transmission.spreadingFactor, bandwidth: bandwidth)
+    {
+      let microseconds = modulation.timeOnAirMicroseconds(
+        payloadByteCount: transmission.byteCount)
+      airtime = Int64(microseconds) / 1_000 + 1
+    }
+    guard
+      let sending = table.sending(
+        transmission, airtimeMilliseconds: airtime, to: peer, now: clock.bootMilliseconds())
+    else { return }
+    let packet = ForwarderMessage.encode(sending)
+    agents.tell(packet.bytes)
+  }
+
+  /// 51 bytes at SF12, the slowest that regions have.
+  private static var longestMilliseconds: Int64 { 2_800 }
 
   // MARK: - the agent
 
@@ -297,7 +324,7 @@ struct ForwarderServer: ~Copyable {
       decoded = try ForwarderMessage.decode(bytes)
     } catch { return false }
     switch decoded {
-    case .frame, .outcome, .gateway, .lost: return false
+    case .frame, .outcome, .gateway, .lost, .sending: return false
     case .invalidTransmit(let number): refuse(number, .invalid, client)
     case .transmit(let transmit): begin(transmit, client: client)
     }

@@ -210,8 +210,7 @@ final class RunCourse {
       step(
         count == 1 ? "board" : "boards",
         (count == 1 ? "" : "\(count), each with ")
-          + "\(first.chips), receiver \(recording), "
-          + (count == 1 ? first.node.radioModel : DemoNode.radioModels))
+          + "\(first.chips), receiver \(recording), \(DemoNode.radioModel)")
       let commands: [FaultCommand]
       do { commands = try options.faults() } catch { commands = [] }
       // Faults are the first board's.

@@ -24,7 +24,8 @@ extension Output {
       case .event: try members(event: leaf.event(), leaf.schema)
       case .clock: members(clock: try leaf.clock())
       case .position: members(position: try leaf.position())
-      case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil:
+      case .frame: members(frame: try leaf.frame(), try leaf.frameReceipt())
+      case .challenge, .intent, .sent, .reveal, .witness, .listen, .health, nil:
         member("kindNumber", leaf.kindNumber)
       }
     } catch {
@@ -128,6 +129,24 @@ extension Output {
     if numbers.count > 0 { member(first, numbers[0]) }
     if numbers.count > 1 { member(second, numbers[1]) }
     if numbers.count > 2 { member(third, numbers[2]) }
+  }
+
+  private mutating func members(frame: ForwardedFrame, _ receipt: Span<UInt8>) {
+    let reception = frame.reception
+    member("sha256", hex: frame.hash.span)
+    member("byteCount", UInt64(frame.byteCount))
+    member("endMilliseconds", reception.endMilliseconds)
+    member("uncertaintyMilliseconds", UInt64(reception.uncertaintyMilliseconds))
+    member("frequencyHertz", UInt64(reception.frequencyHertz))
+    member("spreadingFactor", UInt64(reception.spreadingFactor))
+    member("bandwidthHertz", UInt64(reception.bandwidthHertz))
+    member("rssi", Int64(reception.rssiCentidecibelMilliwatts), powerOfTen: -2)
+    if let snr = reception.snrCentidecibels {
+      member("snr", Int64(snr), powerOfTen: -2)
+    } else {
+      member(null: "snr")
+    }
+    if receipt.isEmpty { member(null: "receipt") } else { member("receipt", hex: receipt) }
   }
 
   mutating func members(gap: Leaf.Event.Gap) {

@@ -27,6 +27,7 @@ extension LeafWords {
     case .copies: "copies"
     case .tableFull: "more than the table holds"
     case .rateLimited: "more than are written down"
+    case .lostOnTheWay: "not taken from the forwarder in time"
     case nil: "for a reason that this program does not know"
     }
   }
@@ -39,6 +40,30 @@ extension LeafWords {
     case .restarted: "it had started anew by itself"
     case nil: "for a reason that this program does not know"
     }
+  }
+
+  /// "LoRaWAN frame, 23 bytes at 868.100 MHz, SF7: -101.00 dBm, SNR -2.25 dB; SHA-256 8b805820…, no receipt".
+  static func describe<let capacity: Int>(
+    _ frame: ForwardedFrame, hasReceipt: Bool, _ text: inout TextBuilder<capacity>
+  ) {
+    let reception = frame.reception
+    text.append("LoRaWAN frame, ")
+    text.append(UInt32(frame.byteCount))
+    text.append(" bytes at ")
+    text.append(fixedPoint: Int64(reception.frequencyHertz / 1_000), powerOfTen: -3)
+    text.append(" MHz, SF")
+    text.append(UInt32(reception.spreadingFactor))
+    text.append(": ")
+    text.append(fixedPoint: Int64(reception.rssiCentidecibelMilliwatts), powerOfTen: -2)
+    text.append(" dBm")
+    if let snr = reception.snrCentidecibels {
+      text.append(", SNR ")
+      text.append(fixedPoint: Int64(snr), powerOfTen: -2)
+      text.append(" dB")
+    }
+    text.append("; SHA-256 ")
+    text.append(hex: frame.hash.span.extracting(0..<8))
+    text.append(hasReceipt ? "…, with the network server's receipt" : "…, no receipt")
   }
 
   /// "beacon of challenge 7 not sent: the clock is not known well enough".

@@ -207,7 +207,11 @@ extension Output {
         text.append("position ")
         LeafWords.describe(try leaf.position(), isUnicode: console.hasUnicode, &text)
         paragraph(text.span, indentation: indentation)
-      case .challenge, .intent, .sent, .reveal, .witness, .listen, .frame, .health, nil:
+      case .frame:
+        var text = TextBuilder<256>()
+        LeafWords.describe(try leaf.frame(), hasReceipt: try !leaf.frameReceipt().isEmpty, &text)
+        paragraph(text.span, indentation: indentation)
+      case .challenge, .intent, .sent, .reveal, .witness, .listen, .health, nil:
         write(LeafWords.name(of: leaf.kind))
         write(", kind ")
         write(leaf.kindNumber)

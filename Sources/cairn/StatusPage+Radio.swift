@@ -13,7 +13,7 @@ extension StatusPage {
     if !isWell { output.emphasise(.warning) }
     output.write(radio.name)
     output.write(", ")
-    output.write(radio.isAttached ? radio.stateWord : "its line is not there")
+    output.write(radio.isAttached ? radio.stateWord : radio.absence)
     if radio.isAttached, let hertz = radio.frequencyHertz, let factor = radio.spreadingFactor {
       output.write(" at ")
       output.write(Int64(hertz / 1_000), powerOfTen: -3)
@@ -46,7 +46,7 @@ extension StatusPage {
     guard let fault = radio.fault else { return }
     output.pad(to: Output.indentation)
     output.write("last fault: ")
-    output.write(fault.explanation)
+    output.write(radio.explanation(of: fault))
     output.newLine()
   }
 
@@ -98,8 +98,30 @@ extension RadioStatus {
     UInt8(exactly: lastFaultNumber).flatMap { FaultCode(rawValue: $0) }
   }
 
+  var isConcentrator: Bool { kindNumber == RadioKind.concentrator.rawValue }
+
+  var absence: StaticString {
+    isConcentrator ? "cairn-forwarder is not there" : "its line is not there"
+  }
+
+  /// A concentrator's faults are those of the way to it.
+  func explanation(of fault: FaultCode) -> StaticString {
+    guard isConcentrator else { return fault.explanation }
+    switch fault {
+    case .disconnected: return "cairn-forwarder is not there: does its service run?"
+    case .noAnswer: return "no packet forwarder has asked for a minute: does it run?"
+    case .unintelligible:
+      return "cairn-forwarder says what this agent does not understand: are both of one version?"
+    case .lineInUse: return "a program of another user serves the forwarder's socket"
+    default: return fault.explanation
+    }
+  }
+
   var stateWord: StaticString {
-    switch state {
+    if isConcentrator, state == .starting {
+      return "no packet forwarder is there: is its server_address this machine?"
+    }
+    return switch state {
     case .unknown: "not begun"
     case .starting: "being identified"
     case .ready: "not set"
@@ -120,7 +142,7 @@ extension Output {
     beginObject("radio")
     member("attached", radio.isAttached)
     member("name", text: radio.name)
-    member("state", text: radio.isAttached ? radio.stateWord : "its line is not there")
+    member("state", text: radio.isAttached ? radio.stateWord : radio.absence)
     number("frequencyHertz", radio.frequencyHertz.map { Int64($0) })
     number("spreadingFactor", radio.spreadingFactor.map { Int64($0) })
     member("frames", radio.frameCount)

@@ -76,6 +76,37 @@ import Testing
     #expect(verdict.outcome == .sound, "\(verdict)")
   }
 
+  @Test func aBeaconByAPacketForwarderGivesASoundVerdictToo() throws {
+    let bench = try BeaconBench(isForwarded: true)
+    try bench.untilReady()
+    let record = try bench.beginChain(5)
+    let chain = HashChain(secret: record.secret)
+    let anchor = Anchor(firstLink: 6, value: chain.anchor)
+    let logged = BeaconBench.utc
+    let given = try sendOne(bench, from: 6)
+    let number = UInt32(given.challenge.number)
+    let isRevealed = try bench.untilLog {
+      try $0.contains { try $0.reveal()?.value.number == number }
+    }
+    try #require(isRevealed)
+    #expect(try bench.agent.end().status == 0)
+    let index = try #require(HashChain.index(ofChallenge: number, firstNumber: 6))
+    let found = chain.link(index)
+    let order = try given.order
+    let draw = BeaconDraw(
+      link: try #require(found), nonce: order.nonce, keyHash: try bench.node.deviceKey().hash,
+      number: number, policy: order.policy)
+    let expected = (0..<24).map { draw.frame.bytes[$0] }
+    let sent = bench.asked.filter { PacketForwarder.bytes(of: $0) == expected }
+    #expect(sent.count == 1 && bench.wasIntentThere.allSatisfy { $0 })
+    #expect(sent.first?["imme"] as? Bool == true && sent.first?["datr"] as? String == "SF7BW125")
+    let leaf = try #require(try bench.sents(number).first)
+    #expect(leaf.value.isConfirmed)
+    let verdict = CoverageVerdict.judge(
+      try evidence(bench, given, anchor: anchor, logged: logged))
+    #expect(verdict.outcome == .sound, "\(verdict)")
+  }
+
   private func posixMode(_ path: String) throws -> Int? {
     try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
   }

@@ -17,6 +17,9 @@ final class AgentNode {
   /// descriptors until it is the new program.
   private static let spawning = NSLock()
 
+  /// Starts another program beside the agent.
+  static func start(_ process: Process) throws { try spawning.withLock { try process.run() } }
+
   let folder: URL
   private var board: Process?
   private var boardInput = Pipe()

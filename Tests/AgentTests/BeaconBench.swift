@@ -18,7 +18,11 @@ import Testing
 final class BeaconBench {
   let node: AgentNode
   let model = RAK3172Model()
-  private var end: ModuleTerminal
+  /// Nil when the radio is a concentrator.
+  private var end: ModuleTerminal?
+  private let forwarder: PacketForwarder?
+  /// What the packet forwarder was asked to send.
+  private(set) var asked: [[String: Any]] = []
   private var receiver: VirtualTerminal
   private var nextSentence: Int64 = 0
   private(set) var agent: Agent
@@ -28,7 +32,10 @@ final class BeaconBench {
   /// Called when the module has been told to send.
   var onTransmit: (() -> Void)?
 
-  init(site: String = "", region: String = "EU868", fillsAirtime: Bool = false) throws {
+  init(
+    site: String = "", region: String = "EU868", fillsAirtime: Bool = false,
+    isForwarded: Bool = false
+  ) throws {
     node = try AgentNode(
       site: """
         [place]
@@ -39,7 +46,7 @@ final class BeaconBench {
         region = \(region)
         transmit_power = 14 dBm
         antenna_gain = 2.15 dBi
-        port = usb0
+        \(isForwarded ? "forwarder = yes" : "port = usb0")
         transmit = yes
         [gnss]
         port = usb1
@@ -56,7 +63,15 @@ final class BeaconBench {
       """)
     try FileManager.default.createDirectory(
       atPath: node.path("dev"), withIntermediateDirectories: true)
-    end = try ModuleTerminal(model: model, path: node.path("dev/radio"))
+    if isForwarded {
+      end = nil
+      let started = try PacketForwarder(run: node.folder.path)
+      try started.pull()
+      forwarder = started
+    } else {
+      end = try ModuleTerminal(model: model, path: node.path("dev/radio"))
+      forwarder = nil
+    }
     receiver = try VirtualTerminal(path: node.path("dev/gnss"), baudRate: 9_600)
     agent = try node.startAgent()
     _ = agent.words()
@@ -86,7 +101,12 @@ final class BeaconBench {
   }
 
   func turn() throws {
-    try end.turn(now: SystemClock().bootMilliseconds())
+    try end?.turn(now: SystemClock().bootMilliseconds())
+    if let transmission = try forwarder?.takeTransmission() {
+      let hash = SHA256.hash(PacketForwarder.bytes(of: transmission).span)
+      wasIntentThere.append(spoolHas((0..<32).map { hash[$0] }))
+      asked.append(transmission)
+    }
     let now = SystemClock().bootMilliseconds()
     if now >= nextSentence {
       nextSentence = now + 1_000
@@ -151,7 +171,7 @@ final class BeaconBench {
     let status = try connection.receiveStatus()
     throw NotReady(
       isRunning: agent.isRunning, status: status, commands: model.commands.suffix(8),
-      lostByteCount: end.lostByteCount, kinds: try leaves().map { $0.bytes[1] })
+      lostByteCount: end?.lostByteCount ?? 0, kinds: try leaves().map { $0.bytes[1] })
   }
 
   // MARK: The agent

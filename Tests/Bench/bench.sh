@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures what docs/measurements.md speaks of, and prints tables. Run from the root, after `make ship`:
-#   Tests/Bench/bench.sh [log] [heap] [memory] [start] [heard] [rest]      all of them, about six minutes
+#   Tests/Bench/bench.sh [log] [heap] [memory] [start] [heard] [rest] [concentrator]      all of them, about seven minutes
 # Takes CAIRN_SIMULATE and CAIRN_GATEWAY for programs that stand elsewhere than in .build/debug.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 scratch=.build-embedded-musl-amd64
 mkdir -p build/bench
 
-Boards/Cross/ship.sh amd64 cairn-agent cairn-uplink-https cairn-bench
+Boards/Cross/ship.sh amd64 cairn-agent cairn-uplink-https cairn-forwarder cairn cairn-bench
 for name in cairn-simulate cairn-gateway; do
   case $name in cairn-simulate) given=${CAIRN_SIMULATE:-} ;; *) given=${CAIRN_GATEWAY:-} ;; esac
   [ -n "$given" ] || [ -x ".build/debug/$name" ] || swift build --product "$name"

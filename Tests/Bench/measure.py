@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from concentrator import measure_concentrator
 from heard import measure_heard
 from node import CHIPS, ROOT, Missing, Node, program
 from spool import CHECKPOINT, LEAVES
@@ -321,6 +322,7 @@ SECTIONS = {
     "start": measure_start,
     "heard": measure_heard,
     "rest": measure_rest,
+    "concentrator": measure_concentrator,
     # Five minutes: asked for by its name, by `make idle`.
     "idle": measure_idle,
 }

@@ -207,3 +207,40 @@ func theLastBatchesAreTheNewest(count: Int) throws {
     #expect(words.contains("sensor 2: temperature 0.\(batch + 1) °C"), "\(words)")
   }
 }
+
+@Test func aFrameThatWasHeardIsShownInWordsAndAsJSON() throws {
+  let node = try TestNode()
+  try node.makeSpool()
+  let reception = Reception(
+    endMilliseconds: 900, uncertaintyMilliseconds: 150, frequencyHertz: 868_300_000,
+    spreadingFactor: 9, bandwidthHertz: 125_000, codingRateDenominator: 5,
+    rssiCentidecibelMilliwatts: -10_150, signalCentidecibelMilliwatts: nil, snrCentidecibels: -225,
+    frequencyErrorHertz: nil, correctionNumber: 2)
+  let frame = ForwardedFrame(
+    hash: SHA256.hash([7].span), byteCount: 23, reception: try #require(reception))
+  var numbers = FixedArray<3, UInt64>(filler: 0)
+  numbers.append(4)
+  numbers.append(12)
+  try node.write { log, key in
+    try log.beginBoot(1)
+    try log.append(at: 1000) {
+      LeafEncoding.frame(
+        schema: 33, milliseconds: 1000, frame, receipt: Span(), into: $0.mutableSpan)
+    }
+    try log.append(at: 1001) {
+      LeafEncoding.radioEvent(
+        .framesRefused, schema: 33, milliseconds: 1001, numbers, into: $0.mutableSpan)
+    }
+    _ = try log.seal(with: &key)
+  }
+  let words = try node.run("log", "show", "0/0").words
+  #expect(words.contains("LoRaWAN frame, 23 bytes at 868.300 MHz, SF9: -101.50 dBm, SNR -2.25 dB"))
+  #expect(words.contains("no receipt"))
+  #expect(words.contains("12 frames not kept: not taken from the forwarder in time"))
+  let leaves = try #require(
+    try node.run("log", "show", "0/0", "--json").json()["leaves"] as? [[String: Any]])
+  let shown = try #require(leaves.first { $0["kind"] as? String == "frame" })
+  #expect(shown["sha256"] as? String == hexadecimal(frame.hash))
+  #expect(shown["byteCount"] as? Int == 23 && shown["rssi"] as? Double == -101.5)
+  #expect(shown["receipt"] is NSNull)
+}

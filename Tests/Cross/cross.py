@@ -8,6 +8,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -19,7 +21,7 @@ sys.path.insert(0, str(ROOT / "Tests"))
 from checks import Checks
 
 OUT = ROOT / "build/cross"
-PROGRAMS = ["cairn-agent", "cairn-uplink-https", "cairn", "cairn-transcript"]
+PROGRAMS = ["cairn-agent", "cairn-uplink-https", "cairn-forwarder", "cairn", "cairn-transcript"]
 CROSS = ["arm64", "armhf"]
 # e_machine, and whether words have 64 bits (elf.h).
 MACHINES = {"amd64": (62, True), "arm64": (183, True), "armhf": (40, False)}
@@ -207,6 +209,60 @@ def check_run(checks, architecture):
     checks.check(f"{architecture}: its tool verifies the export", problems)
 
 
+def udp(connected=None):
+    """A socket of its own on loopback."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind(("127.0.0.1", 0))
+    peer.settimeout(PATIENCE_SECONDS)
+    if connected:
+        peer.connect(("127.0.0.1", connected))
+    return peer
+
+
+def forwarder_problems(gateway, server, run):
+    """A datagram each way, byte by byte, and the frame in it as the agent gets it."""
+    eui = bytes.fromhex("b827ebfffe123456")
+    push = (b"\x02\x00\x01\x00" + eui + b'{"rxpk":[{"tmst":4294967295,"freq":868.3,"stat":1,"modu":"LORA",'
+            b'"datr":"SF9BW125","codr":"4/5","rssi":-101,"lsnr":-2.25,"size":3,"data":"AQID"}]}')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as agent:
+        agent.settimeout(PATIENCE_SECONDS)
+        agent.connect(str(run / "forwarder.sock"))
+        gateway.send(push)
+        found, source = server.recvfrom(65536)
+        server.sendto(b"\x02\x00\x01\x01", source)
+        answer, message = gateway.recv(65536), agent.recv(512)
+    problems = []
+    if found != push or answer != b"\x02\x00\x01\x01":
+        problems.append(f"passed on {found.hex()} and {answer.hex()}")
+    # Between both parts stands when it came.
+    head, tail = "90010148" + eui.hex(), "1affffffff1a33c134e0091a0001e84805392773f638e0f6f60143010203"
+    if not message.hex().startswith(head) or not message.hex().endswith(tail):
+        problems.append(f"the agent got {message.hex()}")
+    return problems
+
+
+def check_forwarder(checks, architecture):
+    """The forwarder of that architecture, between a packet forwarder, a network server and an agent."""
+    run = OUT / f"forwarder-{architecture}"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir()
+    with udp() as probe:
+        port = probe.getsockname()[1]
+    with udp() as server, udp(port) as gateway:
+        process = subprocess.Popen(
+            [str(ROOT / f"build/{architecture}/emulated/cairn-forwarder"), "--listen", f"127.0.0.1:{port}", "--server",
+             f"127.0.0.1:{server.getsockname()[1]}", "--run", str(run)], stderr=subprocess.PIPE, text=True)
+        try:
+            said = process.stderr.readline()
+            problems = forwarder_problems(gateway, server, run) if "listening" in said else [said.strip()]
+        except OSError as error:
+            problems = [str(error)]
+        finally:
+            process.terminate()
+            process.wait()
+    checks.check(f"{architecture}: its forwarder passes everything on, and the agent gets the frame", problems)
+
+
 def main():
     options = sys.argv[1:]
     unknown = [option for option in options if option not in ("--no-build", "--no-run")]
@@ -239,6 +295,7 @@ def main():
     if "--no-run" not in options:
         for name in builds[2:]:
             check_run(checks, name)
+            check_forwarder(checks, name)
     print(f"        {time.monotonic() - start:.0f} s in all")
     return checks
 

@@ -66,6 +66,26 @@ import Testing
     #expect(try server.receive() == up(5, token: token &+ 100))
   }
 
+  @Test func whatTheServerHasSentIsToldTheAgent() throws {
+    let bench = try ForwarderBench()
+    let server = try #require(bench.server)
+    let (agent, gateway) = (try bench.agent(), try bench.gateway())
+    try gateway.send(up(2, token: 1))
+    _ = try server.receive()
+    _ = try agent.receive()
+    let response = down(
+      3, token: 9, "{\"txpk\":{\"imme\":true,\"datr\":\"SF12BW125\",\"size\":51}}")
+    try server.answer(response)
+    #expect(try gateway.receive() == response)
+    guard case .sending(let sending) = try agent.receive() else {
+      Issue.record("another message")
+      return
+    }
+    #expect(sending.gateway == gatewayNumber)
+    // 2.8 s on the air, and 150 ms.
+    #expect((2_400...2_700).contains(sending.toMilliseconds - sending.fromMilliseconds))
+  }
+
   @Test func aGatewayOfVersion1IsAskedToSendAndCanNotConfirm() throws {
     let bench = try ForwarderBench(hasServer: false)
     let (agent, gateway) = (try bench.agent(), try bench.gateway())
@@ -93,7 +113,8 @@ import Testing
       switch try agent.receive() {
       case .frame: frames += 1
       case .lost(let number): lost = number
-      case .gateway, .outcome, .transmit, .invalidTransmit: Issue.record("another message")
+      case .gateway, .outcome, .transmit, .invalidTransmit, .sending:
+        Issue.record("another message")
       }
     }
     #expect(frames + Int(lost) == count && lost > 0)

@@ -51,6 +51,16 @@ func array(_ packet: borrowing ForwarderMessage.Packet) -> [UInt8] {
     #expect(try decode(third) == .gateway(gateway))
     let fourth = array(ForwarderMessage.encode(lost: 3))
     #expect(try decode(fourth) == .lost(3))
+    let sending = ForwarderMessage.Sending(
+      gateway: 1, fromMilliseconds: 1000, toMilliseconds: 1256)
+    let fifth = array(ForwarderMessage.encode(sending))
+    #expect(hex(fifth) == "850106" + "480000000000000001" + "1903e8" + "1904e8")
+    #expect(try decode(fifth) == .sending(sending))
+    // It ends before it begins.
+    let wrong = ForwarderMessage.Sending(gateway: 1, fromMilliseconds: 2, toMilliseconds: 1)
+    #expect(throws: CBORDecoder.Failure.outOfRange) {
+      try decode(array(ForwarderMessage.encode(wrong)))
+    }
   }
 
   @Test func everyCutAndEveryChangedByteIsRefusedOrAnotherMessage() throws {

@@ -27,6 +27,15 @@ private final class Table {
   }
   func nextUnanswered(now: Int64) -> ForwarderTable<Int>.Ended? { table.nextUnanswered(now: now) }
   func forget(client: Int) { table.forget(client: client) }
+  func heard(_ packet: ReceivedPacket, gateway: UInt64, now: Int64) {
+    table.heard(packet, gateway: gateway, now: now)
+  }
+  func sending(_ text: String, to peer: Int, now: Int64) -> [Int64]? {
+    let bytes = Array(text.utf8)
+    return table.sending(
+      ServerTransmission(bytes.span), airtimeMilliseconds: 50, to: peer, now: now
+    ).map { [$0.fromMilliseconds, $0.toMilliseconds] }
+  }
   func isNew(_ packet: ReceivedPacket, gateway: UInt64) -> Bool {
     table.isNew(packet, gateway: gateway)
   }
@@ -40,6 +49,27 @@ private final class Table {
   func request(_ number: UInt32, gateway: UInt64 = 0) throws -> ForwarderMessage.Transmit {
     ForwarderMessage.Transmit(
       number: number, gateway: gateway, packet: try #require(transmitPacket()))
+  }
+
+  /// An answer to an uplink, 1 s behind it by the concentrator's clock, which goes round meanwhile.
+  @Test func whatTheServerSendsIsToldWithItsMoment() {
+    let table = Table(firstToken: 0)
+    let answer = "{\"txpk\":{\"tmst\":704,\"datr\":\"SF7BW125\",\"size\":12}}"
+    #expect(table.sending(answer, to: 4, now: 5_000) == nil)
+    _ = table.asked(pull(1), from: 4, now: 4_900)
+    // Without its clock: from now on, as far ahead as a server plans.
+    #expect(table.sending(answer, to: 4, now: 5_000) == [5_000, 15_050])
+    var packet = ReceivedPacket()
+    packet.concentratorMicroseconds = 0xffff_ffff - 999_295
+    table.heard(packet, gateway: 1, now: 5_000)
+    #expect(table.sending(answer, to: 4, now: 5_200) == [5_850, 6_200])
+    // It asks again, and its clock is still known.
+    _ = table.asked(pull(1), from: 4, now: 5_300)
+    #expect(table.sending(answer, to: 4, now: 5_400) == [5_850, 6_200])
+    #expect(table.sending("{\"txpk\":{\"imme\":true}}", to: 4, now: 9_000) == [9_000, 9_200])
+    for other in ["", "x", "{\"txpk\":{\"tmms\":7}}", "{\"txpk\":{\"tmst\":3000000000}}"] {
+      #expect(table.sending(other, to: 4, now: 9_000) == [9_000, 19_050], "\(other)")
+    }
   }
 
   @Test func aFloodOfPeersTakesNoPlaceFromWhoIsHeard() {

@@ -56,7 +56,9 @@ import Testing
     (6, .radioGone), (7, .chainNotValid), (8, .noChannel), (9, .tooLate), (10, .notDurable),
     (11, .radioFailed), (12, .notAllowed), (13, .outcomeUnknown),
   ]
-  let frames: [(UInt8, FrameRefusal)] = [(1, .copies), (2, .tableFull), (3, .rateLimited)]
+  let frames: [(UInt8, FrameRefusal)] = [
+    (1, .copies), (2, .tableFull), (3, .rateLimited), (4, .lostOnTheWay),
+  ]
   let resets: [(UInt8, RadioResetReason)] = [
     (1, .deaf), (2, .silent), (3, .wrongState), (4, .restarted),
   ]

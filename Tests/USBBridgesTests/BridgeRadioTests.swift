@@ -95,6 +95,14 @@ private func monotonic() -> Int64 { SystemClock().bootMilliseconds() }
     let beginnings = bench.look { $0.openCount + $0.resetCount }
     if isPlugged {
       bench.plug(false)
+      // The bridge has seen that it is gone: its hold on the old one ends.
+      #expect(
+        running.waits {
+          do throws(BusError) { _ = try looker.isInterrupted() } catch {
+            return error == .disconnected
+          }
+          return false
+        })
       bench.plug(true)
     } else {
       bench.change { $0.isHung = true }

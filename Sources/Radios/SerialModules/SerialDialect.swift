@@ -150,7 +150,7 @@ extension SerialDialect {
     case .rn2483, .rn2903: .rn2483
     case .loraE5: .loraE5
     case .la66: .la66
-    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276: nil
+    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276, .concentrator: nil
     }
   }
 

@@ -41,7 +41,7 @@ extension RadioCapabilities {
       add(410_000, 525_000)
       add(862_000, 960_000)
       (maximumByteCount, uncertainty, retune) = (230, 250, 6_000)
-    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276: return nil
+    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276, .concentrator: return nil
     }
     return RadioCapabilities(
       frequencyRanges: ranges, spreadingFactors: factors, powerCentidecibelMilliwatts: power,

@@ -110,7 +110,7 @@ extension RadioKind {
     case .rak3172: 115_200
     case .rn2483, .rn2903: 57_600
     case .loraE5, .la66: 9_600
-    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276: nil
+    case .sx1261, .sx1262, .llcc68, .sx1272, .sx1276, .concentrator: nil
     }
   }
 
@@ -137,6 +137,7 @@ extension RadioKind {
     case .llcc68: "llcc68"
     case .sx1272: "sx1272"
     case .sx1276: "sx1276"
+    case .concentrator: "concentrator"
     }
   }
 }

@@ -11,8 +11,8 @@ extension Checkup {
   mutating func checkRadio(_ sink: inout some DoctorSink & ~Copyable) {
     let site = setup?.radio
     guard let live = report.live else {
-      guard let site, !site.port.isEmpty else { return }
-      var row = DoctorRow(.radio, of: site.port.span)
+      guard let site, !site.name.isEmpty else { return }
+      var row = DoctorRow(.radio, of: site.name.span)
       row.reason.append("the agent has it, and does not answer; see above")
       row.judge(.notChecked)
       sink.take(row)
@@ -20,8 +20,8 @@ extension Checkup {
       return
     }
     guard let radio = live.radio else {
-      guard let site, !site.port.isEmpty else { return }
-      var row = DoctorRow(.radio, of: site.port.span)
+      guard let site, !site.name.isEmpty else { return }
+      var row = DoctorRow(.radio, of: site.name.span)
       row.reason.append("the agent that runs has none: it began before the site file named one")
       row.judge(.warning, do: "`systemctl restart cairn-agent`.")
       sink.take(row)
@@ -40,11 +40,14 @@ extension Checkup {
     _ sink: inout some DoctorSink & ~Copyable
   ) {
     var row = DoctorRow(.radio, .ok)
-    if let site { row.subject.write(site.port.span) }
+    if let site { row.subject.write(site.name.span) }
     guard radio.isAttached else {
-      row.reason.append("its line is not there")
+      row.reason.append(radio.absence)
       row.judge(
-        .failed, do: "Plug it in, or mend [radio] port; `cairn board check` shows the lines.")
+        .failed,
+        do: radio.isConcentrator
+          ? "`systemctl status cairn-forwarder`: it starts when /etc/cairn/forwarder.conf is there."
+          : "Plug it in, or mend [radio] port; `cairn board check` shows the lines.")
       sink.take(row)
       return
     }
@@ -59,7 +62,7 @@ extension Checkup {
     }
     if let fault = radio.fault {
       row.reason.append("; last fault: ")
-      row.reason.append(fault.explanation)
+      row.reason.append(radio.explanation(of: fault))
     }
     if radio.state == .failed || radio.kindNumber == 0 && radio.fault != nil {
       row.judge(
