@@ -13,6 +13,8 @@ struct BusSocketClient: ~Copyable {
   /// Which users may serve the bus; nil: whoever listens there.
   let servers: BusServers?
   private var connection: UnixConnection?
+  /// False before the first request, and after a connection was given up.
+  var isConnected: Bool { connection != nil }
 
   init(path: FixedPath, servers: BusServers? = nil) {
     self.path = path

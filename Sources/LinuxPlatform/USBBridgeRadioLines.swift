@@ -39,7 +39,8 @@ public enum USBBridgeAbsence: Equatable, Sendable {
 
 /// The lines of a radio chip at the pins of a stick. No edge of them wakes anybody: the interrupt is looked at every
 /// `lookMilliseconds`. `disconnected` also when the stick was reset meanwhile: its pins are inputs again then, and the
-/// chip is to be begun anew.
+/// chip is to be begun anew. The bridge tells that to the connection that made them outputs: where that was given up,
+/// because a reply was late or senseless, nobody knows, and `disconnected` is the next answer.
 public struct USBBridgeRadioLines: RadioLines, ~Copyable {
   /// A look is one question on USB, of two packets.
   public static var lookMilliseconds: Int64 { 20 }
@@ -48,6 +49,10 @@ public struct USBBridgeRadioLines: RadioLines, ~Copyable {
   public let pins: USBBridgeRadioPins
   public private(set) var waitedMilliseconds: Int64 = 0
   private var client: BusSocketClient
+  /// The present connection made pins outputs.
+  private var hasOutputs = false
+  /// A connection that had was given up, and nobody was told yet.
+  private var hasLostOutputs = false
 
   init(bridge: USBBridge, pins: USBBridgeRadioPins) {
     self.bridge = bridge
@@ -109,9 +114,19 @@ public struct USBBridgeRadioLines: RadioLines, ~Copyable {
   private mutating func ask(changed: UInt8 = 0, levels: UInt8 = 0) throws(BusError) -> UInt16 {
     let started = SystemClock().bootMilliseconds()
     defer { waitedMilliseconds += SystemClock().bootMilliseconds() - started }
+    if hasLostOutputs {
+      hasLostOutputs = false
+      throw .disconnected
+    }
     do throws(BusError) {
-      return try client.pins(bridge, changed: changed, outputs: changed, levels: levels)
+      let pins = try client.pins(bridge, changed: changed, outputs: changed, levels: levels)
+      if changed != 0 { hasOutputs = true }
+      return pins
     } catch {
+      if hasOutputs, !client.isConnected {
+        // What is told as `disconnected` now needs not be told again.
+        (hasOutputs, hasLostOutputs) = (false, error != .disconnected)
+      }
       throw error == .system(errno: ECONNRESET) ? .disconnected : error
     }
   }

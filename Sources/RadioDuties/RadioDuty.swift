@@ -23,6 +23,8 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// A setting that was not taken is asked for again after so long.
   static var settingMilliseconds: Int64 { 1_000 }
   static var resetMilliseconds: Int64 { 60_000 }
+  /// A frame's lines, or the questions for its figures, are over by then.
+  static var latenessMilliseconds: Int64 { 3_000 }
   /// Events of the radio's in one step that lead to no action.
   static var eventLimit: Int { 32 }
 
@@ -41,6 +43,8 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   private(set) var frameHandedOver: Int64?
   private var nextRadioStep: Int64 = .max
   private var frame = ReceivedFrame()
+  /// How late the radio was looked at, at the worst of late.
+  private var lateness: (at: Int64, milliseconds: UInt32) = (0, 0)
   private var hearing: Hearing
   private var nextAttempt: Int64 = 0
   private var nextSetting: Int64 = 0
@@ -107,7 +111,16 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   }
 
   /// Does what can be done now; nil when there is nothing more to do. At most one leaf for each call.
-  public mutating func step(at now: NodeTime) -> RadioDutyAction? {
+  /// - `unlookedMilliseconds`: how long the caller was at something else since the step before, and neither looked at
+  ///   the radio nor waited for it. A frame may have come at any time of that.
+  public mutating func step(at now: NodeTime, unlookedMilliseconds: UInt32 = 0)
+    -> RadioDutyAction?
+  {
+    if unlookedMilliseconds >= lateness.milliseconds
+      || now.milliseconds - lateness.at > Self.latenessMilliseconds
+    {
+      lateness = (now.milliseconds, unlookedMilliseconds)
+    }
     for _ in 0..<Self.eventLimit {
       if let action = due(now) { return action }
       crank(now)
@@ -252,8 +265,9 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
     guard frame.checksum != .wrong,
       let reception = Reception(
         frame,
-        uncertaintyMilliseconds: capabilities?.receiveTimeUncertaintyMilliseconds
-          ?? 0)
+        uncertaintyMilliseconds: UInt32(
+          clamping: UInt64(capabilities?.receiveTimeUncertaintyMilliseconds ?? 0)
+            + UInt64(lateness.milliseconds)))
     else { return nil }
     return hearing.leaf(frame.bytes, reception, at: now.milliseconds)
   }

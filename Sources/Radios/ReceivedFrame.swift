@@ -39,6 +39,7 @@ public struct ReceivedFrame: Equatable, Sendable {
   public var frequencyHertz: UInt32 = 0
   public var spreadingFactor: UInt8 = 0
   public var bandwidth = Modulation.Bandwidth.khz125
+  /// As the frame's header has it, where the radio tells that (chips), else the setting's (modules).
   public var codingRateDenominator: UInt8 = 5
   /// Power in the channel while the packet lasted, noise included.
   public var packetRSSICentidecibelMilliwatts: Int32?
@@ -84,5 +85,10 @@ public struct ReceivedFrame: Equatable, Sendable {
     bandwidth = setting.modulation.bandwidth
     codingRateDenominator = setting.modulation.codingRateDenominator
     receivedMilliseconds = now
+  }
+
+  /// As a chip read it from the header: 1 to 4. Any other is no rate, and leaves the setting's.
+  mutating func take(codingRate: UInt8) {
+    if (1...4).contains(codingRate) { codingRateDenominator = codingRate + 4 }
   }
 }

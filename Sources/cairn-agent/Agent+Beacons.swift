@@ -207,7 +207,7 @@ extension Agent {
     return send(
       RadioTransmission(
         bytes: bytes, byteCount: 8, number: 0, startMilliseconds: start,
-        latestMilliseconds: start + 5_000, frequencyHertz: hertz,
+        latestMilliseconds: start + 10_000, frequencyHertz: hertz,
         spreadingFactor: spreadingFactor, powerCentidecibelMilliwatts: power))
   }
 

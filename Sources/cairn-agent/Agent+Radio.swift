@@ -123,15 +123,26 @@ extension Agent {
     _ = radioChanges.take(isPresent: false)
   }
 
+  /// Tells the time anew, and how long the agent was at something else since it looked at the radio: what came
+  /// meanwhile has waited.
+  private mutating func takeUnlooked() -> UInt32 {
+    tick()
+    let unlooked = now - radioLookedAt - restedMilliseconds
+    (radioLookedAt, restedMilliseconds) = (now, 0)
+    return UInt32(clamping: unlooked)
+  }
+
   /// Lets the radio go on, and writes what it brings.
   mutating func takeRadio() {
-    let time = nodeTime
     for _ in 0..<Self.actionLimit {
+      // A step, or a leaf, can take long: a frame has not come before it was there to be seen.
+      let unlooked = takeUnlooked()
+      let time = nodeTime
       guard var duty = radio.take() else {
         nextRadioStep = .max
         return
       }
-      let action = duty.step(at: time)
+      let action = duty.step(at: time, unlookedMilliseconds: unlooked)
       let kind = duty.identity?.kind
       nextRadioStep = duty.nextStep(at: time)
       radio = consume duty

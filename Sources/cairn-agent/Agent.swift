@@ -65,6 +65,9 @@ struct Agent: ~Copyable {
   var radio: RadioDuty<AgentRadio>?
   var radioLine: RadioLine?
   var nextRadioStep: Int64 = 0
+  /// When the radio was looked at last, and how long the agent has waited for it and others since.
+  var radioLookedAt: Int64 = 0
+  var restedMilliseconds: Int64 = 0
   var radioChanges = DeviceChanges()
   /// Nil unless the site's radio is a concentrator: then `radio` is nil.
   var concentrator: ConcentratorDuty?
@@ -225,6 +228,7 @@ struct Agent: ~Copyable {
     let current = clock.bootMilliseconds() - startBootMilliseconds
     do throws(SystemError) {
       _ = try poller.wait(milliseconds: max(0, wake - current))
+      restedMilliseconds += max(0, clock.bootMilliseconds() - startBootMilliseconds - current)
     } catch {
       // A bad descriptor would make this a busy loop: sleep a little instead.
       SystemDelay().sleep(milliseconds: 100)

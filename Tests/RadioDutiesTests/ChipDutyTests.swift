@@ -234,6 +234,28 @@ private final class ChipDutyBench {
     #expect(bench.duty.witnessCount == 1)
   }
 
+  /// While the agent was at something else the frame has waited, and nobody knows since when.
+  @Test func aFrameThatWaitedForABusyAgentIsAsUncertainAsThatWasLong() throws {
+    let bench = ChipDutyBench()
+    try bench.listen()
+    for (number, milliseconds, wait) in [
+      (UInt32(1), UInt32(0), Int64(0)), (2, 400, 0), (3, 0, 5_000),
+    ] {
+      bench.turn(milliseconds: wait)
+      bench.model.deliver(
+        DutyBench.frame(number).array, AirFigures(rssi: -10_000, snr: 500), now: bench.clock.now)
+      bench.clock.now += Int64(milliseconds)
+      if let action = bench.duty.step(at: bench.time, unlookedMilliseconds: milliseconds) {
+        bench.actions.append(action)
+      }
+      bench.turn(milliseconds: 50)
+    }
+    let receptions = bench.actions.compactMap { action -> Reception? in
+      if case .writeWitness(let witness) = action { witness.reception } else { nil }
+    }
+    #expect(receptions.map(\.uncertaintyMilliseconds) == [5, 405, 5])
+  }
+
   @Test(arguments: kinds) func aChipThatRestartsByItselfIsToldAndSetAnew(kind: RadioKind) throws {
     let bench = ChipDutyBench(Self.model(kind), kind)
     try bench.listen()

@@ -41,6 +41,20 @@ import Testing
     #expect(bench.duty.heardCount == 1 && bench.duty.witnessCount == 1)
   }
 
+  /// Its bytes have waited in the terminal.
+  @Test func aLineThatWaitedForABusyAgentIsAsUncertainAsThatWasLong() throws {
+    let bench = DutyBench()
+    try bench.listen()
+    bench.model.deliver(
+      DutyBench.frame(7).array, AirFigures(rssi: -11_000, snr: -500), now: bench.now)
+    bench.clock.now += 400
+    if let action = bench.duty.step(at: bench.time, unlookedMilliseconds: 400) {
+      bench.actions.append(action)
+    }
+    bench.turn(milliseconds: 500)
+    #expect(bench.witnesses.map(\.reception.uncertaintyMilliseconds) == [420])
+  }
+
   @Test func whatIsNoBeaconIsHeardAndNotWitnessed() throws {
     let bench = DutyBench()
     try bench.listen()

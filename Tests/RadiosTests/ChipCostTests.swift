@@ -24,8 +24,8 @@ import Testing
       bench.turn(milliseconds: 50)
     }
     #expect(bench.frames.map(\.array) == [frame])
-    #expect(transfers == (chip.isSX126x ? 6 : 5))
-    #expect(bytes == byteCount + (chip.isSX126x ? 26 : 23))
+    #expect(transfers == (chip.isSX126x ? 7 : 5))
+    #expect(bytes == byteCount + (chip.isSX126x ? 31 : 23))
   }
 
   @Test(arguments: Chip.allCases)

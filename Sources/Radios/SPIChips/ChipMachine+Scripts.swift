@@ -6,7 +6,7 @@ import LoRa
 extension ChipMachine {
   mutating func start(_ script: ChipScript, atMilliseconds now: Int64, attempt: UInt8 = 1) {
     (self.script, self.attempt) = (script, attempt)
-    busySince = nil
+    (busySince, againSince) = (nil, nil)
     say(from: 0, atMilliseconds: now)
   }
 
@@ -50,6 +50,7 @@ extension ChipMachine {
     let answer =
       wiring.isSX126x
       ? sx126xAnswer(script, atMilliseconds: now) : sx127xAnswer(script, atMilliseconds: now)
+    if case .again = answer {} else { againSince = nil }
     switch answer {
     case .next: say(from: index + 1, atMilliseconds: now)
     case .again(let milliseconds):
@@ -58,12 +59,18 @@ extension ChipMachine {
         index -= 1
         phase = .sending(until: sendingUntil, nextAsk: now + milliseconds)
       } else {
+        let since = againSince ?? now
+        againSince = since
+        guard now - since < Self.againMilliseconds else {
+          return fail(.refused, atMilliseconds: now)
+        }
         phase = .pausing(until: now + milliseconds)
       }
     case .skip(let place): say(from: place, atMilliseconds: now)
     case .failed(let failure): fail(failure, atMilliseconds: now)
     case .deaf: foundDeaf(.deaf, atMilliseconds: now)
     case .restarted: foundDeaf(.restarted, atMilliseconds: now)
+    case .unsteady: foundDeaf(.oscillator, atMilliseconds: now)
     }
   }
 
@@ -171,7 +178,8 @@ extension ChipMachine {
       mustLook = true
       nextAsk = now + Self.askMilliseconds
     case .poll:
-      (failuresInRow, heardAt) = (0, now)
+      // Nothing else ends a row of failures: a chip takes its settings, and is deaf a second later all the same.
+      (failuresInRow, resetsInRow, heardAt) = (0, 0, now)
       nextPoll = now + Self.pollMilliseconds
       mustLook = true
     }
@@ -184,7 +192,7 @@ extension ChipMachine {
     }
     state = .listening
     (heardAt, nextPoll, nextAsk) = (now, now + Self.pollMilliseconds, now + Self.askMilliseconds)
-    (failuresInRow, resetsInRow, emptyInRow, mustLook) = (0, 0, 0, true)
+    (emptyInRow, mustLook) = (0, true)
     let isAsked = request == .configure && !isWaiting
     guard isAsked || isRestoring else { return }
     if isAsked { request = nil }
@@ -206,6 +214,8 @@ extension ChipMachine {
   /// Until the next reset the chip is asked instead.
   private mutating func disbelieveLine() {
     isLineBelieved = false
+    // What it tells now is as late as without a line.
+    capabilities = .ofChip(wiring, hasLine: false, lookMilliseconds: lookMilliseconds)
     tell(.noticed(.interruptLine))
   }
 
@@ -250,7 +260,7 @@ extension ChipMachine {
     let ended = isWaiting ? nil : request
     if !isWaiting { request = nil }
     setting = nil
-    if let ended { tell(.failed(ended, failure)) }
+    tell(ended.map { .failed($0, failure) } ?? .noticed(failure))
     failuresInRow += 1
     // A transmitter that does not end is beyond commands, by its maker's advice; so is a chip that stays busy.
     let isBeyondCommands = failure == .transmissionUnfinished || failure == .busyLine
@@ -265,13 +275,7 @@ extension ChipMachine {
   }
 
   private mutating func startFailed(_ failure: RadioFailure, atMilliseconds now: Int64) {
-    if isRestoring {
-      resetsInRow += 1
-      if resetsInRow < RadioBounds.resetsBeforeFailed {
-        return reset(failure, atMilliseconds: now)
-      }
-    }
-    giveUp(failure)
+    if isRestoring { reset(failure, atMilliseconds: now) } else { giveUp(failure) }
   }
 
   mutating func giveUp(_ failure: RadioFailure) {
@@ -283,6 +287,8 @@ extension ChipMachine {
   }
 
   private mutating func reset(_ failure: RadioFailure, atMilliseconds now: Int64) {
+    guard resetsInRow < RadioBounds.resetsBeforeFailed else { return giveUp(failure) }
+    resetsInRow += 1
     RadioCounts.count(&counts.resets)
     if let request {
       tell(.failed(request, failure))

@@ -22,6 +22,8 @@ struct ChipMachine: ~Copyable {
   static var identifyAttempts: UInt8 { 50 }
   static var identifyPauseMilliseconds: Int64 { 20 }
   static var attempts: UInt8 { 3 }
+  /// What a chip says that it is still at is asked for so long: a calibration takes 10 ms.
+  static var againMilliseconds: Int64 { 100 }
   static var transmissionMarginMilliseconds: Int64 { 2_000 }
   /// A chip whose line is not wired, or not believed, is asked so often for its interrupts.
   static var askMilliseconds: Int64 { 20 }
@@ -55,6 +57,8 @@ struct ChipMachine: ~Copyable {
   var transfer = ChipTransfer()
   var attempt: UInt8 = 1
   var busySince: Int64?
+  /// The present place of the script was said again since then.
+  var againSince: Int64?
 
   var request: RadioRequest?
   var isWaiting = false
@@ -91,6 +95,7 @@ struct ChipMachine: ~Copyable {
   var emptyInRow: UInt8 = 0
 
   var isRestoring = false
+  /// Both since the last question of each second that found all as it should be.
   var failuresInRow: UInt8 = 0
   var resetsInRow: UInt8 = 0
   var heardAt: Int64 = 0

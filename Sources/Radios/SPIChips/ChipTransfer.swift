@@ -81,7 +81,7 @@ enum ChipPlace {
 /// What an answer means.
 enum ChipAnswer {
   case next
-  /// The same again, so much later.
+  /// The same again, so much later; outside of a transmission for `againMilliseconds` at most.
   case again(milliseconds: Int64)
   /// On at this place.
   case skip(to: Int)
@@ -89,4 +89,6 @@ enum ChipAnswer {
   case deaf
   /// Its settings are gone.
   case restarted
+  /// Its oscillator or synthesiser has failed since it was set up. Only setting it up anew clears that.
+  case unsteady
 }

@@ -53,11 +53,12 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
     takeEdges()
     let waited = bus.waitedMilliseconds + lines.waitedMilliseconds
     for _ in 0..<Self.transfersInStep {
-      guard machine.events.isEmpty, machine.isOnTheBus,
-        bus.waitedMilliseconds + lines.waitedMilliseconds - waited < Self.waitLimitMilliseconds
+      let gone = bus.waitedMilliseconds + lines.waitedMilliseconds - waited
+      guard machine.events.isEmpty, machine.isOnTheBus, gone < Self.waitLimitMilliseconds
       else { break }
       do throws(BusError) {
-        guard try turn(atMilliseconds: now) else { break }
+        // Behind a stick a step lasts: what is seen at its end has not come before its beginning.
+        guard try turn(atMilliseconds: now + gone) else { break }
       } catch {
         if error == .disconnected {
           machine.giveUp(.bus(error))

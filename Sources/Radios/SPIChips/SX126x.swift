@@ -40,6 +40,8 @@ private enum Register {
   /// Bit 2: 0 with inverted IQ, else 1 (15.4).
   static var invertedIQ: UInt16 { 0x0736 }
   static var syncWord: UInt16 { 0x0740 }
+  /// In no data sheet, but in the maker's own driver; bits 6 to 4: coding rate in the header of the last frame.
+  static var codingRate: UInt16 { 0x0749 }
   /// In no data sheet; bit 4 of the first byte: the frame had a checksum, the 20 bits behind it: frequency error.
   static var frequencyError: UInt16 { 0x076b }
   /// Bit 2: 0 at 500 kHz, else 1 (15.1).
@@ -264,8 +266,9 @@ extension ChipMachine {
       return .transfer
     case 3: return ask(Command.packetStatus, 3)
     case 4: return read(Register.frequencyError, 3)
+    case 5: return read(Register.codingRate)
     // What came meanwhile stays.
-    case 5: return command(Command.clearInterrupts, word: flags)
+    case 6: return command(Command.clearInterrupts, word: flags)
     default: return .end
     }
   }
@@ -383,10 +386,10 @@ extension ChipMachine {
     case 0:
       flags = UInt16(transfer.number(at: 2, byteCount: 2))
       foundInterrupts(flags != 0)
-      guard flags != 0 else { return .skip(to: 6) }
+      guard flags != 0 else { return .skip(to: 7) }
       guard flags & Flag.received != 0 else {
         if flags & Flag.headerWrong != 0 { RadioCounts.count(&counts.garbled) }
-        return .skip(to: 5)
+        return .skip(to: 6)
       }
       held.begin(setting ?? .none, atMilliseconds: now)
       held.correction = .sx126x
@@ -396,7 +399,7 @@ extension ChipMachine {
       if frameByteCount == 0 {
         flags |= Flag.received
         held.removeBytes()
-        return .skip(to: 5)
+        return .skip(to: 6)
       }
     case 2:
       for index in 0..<frameByteCount { _ = held.offer(byte: transfer[3 + index]) }
@@ -410,6 +413,7 @@ extension ChipMachine {
         flags & Flag.checksumWrong != 0 ? .wrong : isChecked ? .right : .absent
       held.frequencyErrorHertz = Self.sx126xFrequencyError(
         transfer.number(at: 4, byteCount: 3), bandwidthHertz: held.bandwidth.hertz)
+    case 5: held.take(codingRate: transfer[4] >> 4 & 7)
     default:
       guard flags & Flag.received != 0 else { return .next }
       if held.byteCount > 0 {
@@ -450,7 +454,8 @@ extension ChipMachine {
     case 1:
       guard transfer[2] == 1 else { return .restarted }
       return isOutOfReception ? .deaf : .next
-    case 2: return transfer.number(at: 2, byteCount: 2) & 0x60 == 0 ? .next : .failed(.oscillator)
+    // They stay until they are cleared, which a new set-up does.
+    case 2: return transfer.number(at: 2, byteCount: 2) & 0x60 == 0 ? .next : .unsteady
     default:
       isSuspect = transfer.number(at: 2, byteCount: 2) & UInt32(Flag.received) != 0
       return .next

@@ -357,6 +357,8 @@ extension ChipMachine {
         base: powerBase, raw: transfer[11], snrCentidecibels: snr)
       held.correction =
         wiring.kind == .sx1272 ? .sx1272 : powerBase == -164 ? .sx127xLowBand : .sx127xHighBand
+      // RegModemStat, bits 7 to 5: of the header, whatever the setting has.
+      held.take(codingRate: transfer[9] >> 5)
       let isChecked = transfer[13] & 0x40 != 0
       held.checksum =
         flags & UInt16(Flag.checksumWrong) != 0 ? .wrong : isChecked ? .right : .absent

@@ -34,6 +34,8 @@ open class RadioChipModel {
   /// What comes back in place of the n-th answer.
   public var onAnswer: ((Int, [UInt8]) -> [UInt8])?
   public private(set) var resetCount = 0
+  /// The coding rate of frames from the air, whatever the chip is set to; nil: as it is set.
+  public var senderCodingRateDenominator: Int?
   /// What it is set to.
   public internal(set) var tuning = AirTuning()
   /// What a driver must not do.

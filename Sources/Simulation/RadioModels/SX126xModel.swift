@@ -21,7 +21,8 @@ public final class SX126xModel: RadioChipModel {
   private var hasOscillator = false
   private var outcome: UInt8 = 0
   private var busyUntil: Int64 = 0
-  private var errors: UInt16 = 0
+  /// They stay until they are cleared.
+  public var errors: UInt16 = 0
   private var packetType: UInt8 = 0
   private var interruptMask: UInt16 = 0
   private var lineMask: UInt16 = 0
@@ -214,6 +215,8 @@ public final class SX126xModel: RadioChipModel {
     registers[0x076b] = UInt8(steps >> 16 & 0x0f) | (hasCRC ? 0x10 : 0)
     registers[0x076c] = UInt8(steps >> 8 & 0xff)
     registers[0x076d] = UInt8(steps & 0xff)
+    let rate = senderCodingRateDenominator ?? tuning.codingRateDenominator
+    registers[0x0749] = UInt8(clamping: rate - 4) << 4 | 0x02
     interrupts |= (isDamaged ? 0x0042 : 0x0002) & interruptMask
   }
 }

@@ -6,6 +6,9 @@ public final class SX127xModel: RadioChipModel {
   public var instantPower: UInt8 = 45
   public private(set) var imageFrequencyHertz: UInt32 = 0
 
+  /// The calibration of the image never ends.
+  public var isAlwaysCalibrating = false
+
   private let version: UInt8
   private var calibratingUntil: Int64 = 0
   private var nextReceive = 0
@@ -75,7 +78,8 @@ public final class SX127xModel: RadioChipModel {
       registers[0x0d] &+= 1
       return byte
     case 0x1b: return instantPower
-    case 0x3b where !isLoRa: return registers[0x3b] & ~0x20 | (now < calibratingUntil ? 0x20 : 0)
+    case 0x3b where !isLoRa:
+      return registers[0x3b] & ~0x20 | (now < calibratingUntil || isAlwaysCalibrating ? 0x20 : 0)
     default: return registers[Int(register)]
     }
   }
@@ -171,6 +175,8 @@ public final class SX127xModel: RadioChipModel {
     let above = Double(figures.rssi) / 100 - Double(powerBase)
     let raw = figures.snr >= 0 ? above * 15 / 16 : above - Double(figures.snr) / 100
     registers[0x1a] = UInt8(clamping: Int(raw.rounded()))
+    let rate = senderCodingRateDenominator ?? tuning.codingRateDenominator
+    registers[0x18] = UInt8(clamping: rate - 4) << 5 | 0x04
     registers[0x1c] = hasCRC ? 0x40 : 0
     let steps =
       Double(frequencyErrorHertz) * 32e6 / 16_777_216 * 500_000 / Double(tuning.bandwidthHertz)
