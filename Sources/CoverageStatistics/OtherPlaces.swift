@@ -149,7 +149,11 @@ struct OtherPlaces {
       guard let loss = link.lossCentidecibels, link.metres ?? 0 >= 100,
         !links.areOfOneOwner(node, other), let there = links.nodes[other].place
       else { return nil }
-      let east = Double(there.longitudeE7) - Double(place.longitudeE7)
+      // The shorter way around.
+      var across = Int64(there.longitudeE7) - Int64(place.longitudeE7)
+      if across > 1_800_000_000 { across -= 3_600_000_000 }
+      if across < -1_800_000_000 { across += 3_600_000_000 }
+      let east = Double(across)
       let north = Double(there.latitudeE7) - Double(place.latitudeE7)
       return Way(
         loss: loss - effects[other], east: Int64((east * narrow * metres).rounded()),

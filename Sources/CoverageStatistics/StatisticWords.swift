@@ -25,6 +25,12 @@ public enum StatisticWords {
       }
     }
 
+    /// "1 owner has", "3 owners have".
+    func owners(_ name: String) -> String {
+      let count = text(name)
+      return count == "1" ? "1 owner has" : count + " owners have"
+    }
+
     /// Of thousandths or hundredths.
     func decimal(_ name: String, digits: Int) -> String {
       guard case .number(let number) = check.figures.first(where: { $0.name == name })?.value
@@ -95,7 +101,7 @@ public enum StatisticWords {
       "\(figures.text("pairs")) nodes hear it well and are heard well by it, of "
         + "\(Reciprocity.leastLinks) that it takes among \(Reciprocity.leastNodes) such nodes."
     case Neighbourhoods.name:
-      "\(figures.text("ownersAround")) owners have nodes there that hear each other, of "
+      "\(figures.owners("ownersAround")) nodes there that hear each other, of "
         + "\(Neighbourhoods.leastOwners) that it takes."
     case Oscillators.name:
       "\(figures.text("links")) links with frequency errors, of \(Oscillators.leastLinks) that it "
@@ -147,7 +153,7 @@ public enum StatisticWords {
     case Neighbourhoods.name:
       "\(figures.text("hearers")) independent nodes near its place hear it, "
         + "\(Neighbourhoods.leastHearers) at least are expected where "
-        + "\(figures.text("ownersAround")) owners have nodes. Look at the enrolled place and the "
+        + "\(figures.owners("ownersAround")) nodes. Look at the enrolled place and the "
         + "antenna."
     case Oscillators.name:
       "\(figures.text("beyond")) of \(figures.text("links")) frequency errors that it tells fit no "

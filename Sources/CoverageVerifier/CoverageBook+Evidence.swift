@@ -12,8 +12,9 @@ extension CoverageBook {
   public static let hourMilliseconds: Int64 = 3_600_000
   /// Numbers that one chain serves.
   public static let linkCount: UInt32 = 65_536
-  /// Witness leaves, and listen leaves, of one beacon: those with the earliest receipts.
+  /// Witness leaves, and listen leaves, of one beacon, and of one key among them (`HearerChoice`).
   public static let maximumWitnessCount = 1_024
+  public static let maximumOfKeyCount = 4
   /// Fixes around one moment, and sent leaves before one.
   public static let maximumFixCount = 1_024
   public static let maximumAirtimeCount = 4_096
@@ -164,7 +165,9 @@ extension CoverageBook {
     let within = (witnesses[frame] ?? []).filter { entry in
       entry.held.source.receiptUTCMilliseconds.map { (first...last).contains($0) } ?? false
     }
-    return earliest(within).map { entry in
+    let intended = intendedFrames(of: name)
+    let isIntended = { (record: BeaconWitness) in Self.has(intended, record.frame.span) }
+    return chosen(within, isIntended).map { entry in
       let device = devices[entry.device]
       let moment = (Boot(entry.held.source), entry.held.value.reception.endMilliseconds)
       return WitnessEvidence(
@@ -173,16 +176,26 @@ extension CoverageBook {
   }
 
   private func listeners(of name: BeaconName) -> [ListenEvidence] {
-    earliest(listeners[name.number] ?? []).map { entry in
+    chosen(listeners[name.number] ?? [], { _ in false }).map { entry in
       let listener = devices[entry.device]
       return ListenEvidence(keyHash: listener.keyHash, leaf: archived(entry.held, listener))
     }
   }
 
-  /// At most `maximumWitnessCount`: by receipt, key and place.
-  private func earliest<Value>(_ all: [(device: Int, held: Held<Value>)]) -> [(
-    device: Int, held: Held<Value>
-  )] {
+  /// What the sender's intent leaves have of its frame: a beacon with several is not sound.
+  public func intendedFrames(of name: BeaconName) -> Set<BeaconName> {
+    let intents = device(name.keyHash)?.intents[name.number] ?? []
+    return Set(intents.map { BeaconName(keyHash: $0.value.frameHash, number: 0) })
+  }
+
+  public static func has(_ intended: Set<BeaconName>, _ frame: Span<UInt8>) -> Bool {
+    guard !intended.isEmpty, let frame = BeaconFrame(frame) else { return false }
+    return intended.contains(BeaconName(keyHash: frame.hash, number: 0))
+  }
+
+  private func chosen<Value>(
+    _ all: [(device: Int, held: Held<Value>)], _ isIntended: (Value) -> Bool
+  ) -> [(device: Int, held: Held<Value>)] {
     let ordered = all.sorted { left, right in
       let first = left.held.source.receiptUTCMilliseconds ?? .max
       let second = right.held.source.receiptUTCMilliseconds ?? .max
@@ -192,7 +205,12 @@ extension CoverageBook {
       }
       return Held.precedes(left.held, right.held)
     }
-    return Array(ordered.prefix(Self.maximumWitnessCount))
+    var choice = HearerChoice<(device: Int, held: Held<Value>)>()
+    for entry in ordered {
+      choice.add(
+        entry, of: devices[entry.device].keyHash, isIntended: isIntended(entry.held.value))
+    }
+    return choice.chosen
   }
 
   /// What the node sent of other numbers in the hour before: back through its log, to what began earlier.

@@ -10,6 +10,7 @@ struct CoverageRoutes: Sendable {
   private let store: GatewayStore
   private let standings: CoverageStandings
   private let now: @Sendable () -> Int64
+  private let queue = SideQueue(label: "cairn-gateway.coverage", maximumWaitingCount: 32)
 
   init(
     _ gateway: Gateway, _ standings: CoverageStandings, now: @escaping @Sendable () -> Int64
@@ -21,10 +22,12 @@ struct CoverageRoutes: Sendable {
 
   func add(to router: Router<GatewayRequestContext>) {
     router.read("/v1/coverage") { request, _ in try await self.coverage(request) }
-    router.read("/v1/verdicts/{id}") { try self.verdict($0, $1) }
+    router.read("/v1/verdicts/{id}") { try await self.verdict($0, $1) }
   }
 
-  private func verdict(_ request: Request, _ context: GatewayRequestContext) throws -> Response {
+  private func verdict(_ request: Request, _ context: GatewayRequestContext) async throws
+    -> Response
+  {
     _ = try QueryReader(request, allowed: [])
     _ = try request.negotiated([MediaType.json])
     guard let name = BeaconName(context.parameters.get("id") ?? "") else {
@@ -33,7 +36,8 @@ struct CoverageRoutes: Sendable {
         "A verdict's id is the SHA-256 of the sender's key in 64 digits, a dot, and the challenge's "
           + "number.")
     }
-    guard let judged = try store.beacon(name) else {
+    let store = store
+    guard let judged = try await queue.run({ try store.beacon(name) }) else {
       throw RequestProblem(.notFound, "No leaf speaks of this key's beacon of this number.")
     }
     guard isOpen(judged) else {
@@ -75,15 +79,19 @@ struct CoverageRoutes: Sendable {
     default: throw RequestProblem(.badRequest, "order= is oldest or newest.")
     }
     if let device = reader.text("device") { query.keys = try keys(device) }
-    let found = try store.beacons(query)
-    let shown = Array(found.prefix(limit))
+    let (store, asked) = (store, query)
+    let page = try await queue.run { try store.page(asked) }
+    let shown = Array(page.beacons.prefix(limit))
+    let next = page.beacons.count > limit ? shown.last?.name : page.next
     let periods = shown.isEmpty ? [] : try await standings.newest()
-    return .json(
-      .object([
-        ("nodes", .array(try nodes(shown, query, periods))),
-        ("beacons", .array(shown.map { CoverageJSON.beacon($0, isOpen: isOpen($0)) })),
-        ("next", found.count > limit ? shown.last.map { .text($0.name.text) } ?? .null : .null),
-      ]))
+    return try await queue.run {
+      .json(
+        .object([
+          ("nodes", .array(try nodes(shown, asked, periods))),
+          ("beacons", .array(shown.map { CoverageJSON.beacon($0, isOpen: isOpen($0)) })),
+          ("next", next.map { .text($0.text) } ?? .null),
+        ]))
+    }
   }
 
   /// A device, or all keys of the node that has this id.

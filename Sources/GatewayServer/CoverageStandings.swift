@@ -15,8 +15,6 @@ final class CoverageStandings: Sendable {
   static let leastAge: Duration = .seconds(15)
   /// They rest so many times as long as they took: a twentieth of one processor at most.
   static let restFactor = 20
-  /// Requests for periods of the past that may wait; beyond it they are told to come back.
-  static let maximumWaitingCount = 16
 
   private struct Held {
     let standings: [PeriodStandings]
@@ -30,17 +28,18 @@ final class CoverageStandings: Sendable {
     var held: Held?
     var isAtWork = false
     var waiting: [CheckedContinuation<Answer, Never>] = []
-    var others = 0
   }
 
   private let store: GatewayStore
   private let now: @Sendable () -> Int64
+  private let past: PastStandings
   private let state = Mutex(State())
   private let queue = DispatchQueue(label: "cairn-gateway.standings", qos: .utility)
 
   init(_ store: GatewayStore, now: @escaping @Sendable () -> Int64) {
     self.store = store
     self.now = now
+    past = PastStandings(store, now: now)
   }
 
   /// What is held, at once; nil while the first ones are computed.
@@ -66,24 +65,9 @@ final class CoverageStandings: Sendable {
     }.get()
   }
 
-  /// Those in which a moment lies, computed for this request.
-  func containing(_ moment: Int64) async throws -> [PeriodStandings] {
-    let isTaken = state.withLock { state in
-      guard state.others < Self.maximumWaitingCount else { return false }
-      state.others += 1
-      return true
-    }
-    guard isTaken else {
-      throw RequestProblem(
-        .serviceUnavailable, "Too many ask for statistics of the past: come back in a minute.")
-    }
-    return try await withCheckedContinuation { continuation in
-      queue.async {
-        let answer = Result { try self.computed(containing: moment) }
-        self.state.withLock { $0.others -= 1 }
-        continuation.resume(returning: answer)
-      }
-    }.get()
+  /// Those in which a moment lies, of one region or of all.
+  func containing(_ moment: Int64, region: String? = nil) async throws -> [PeriodStandings] {
+    try await past.containing(moment, region: region)
   }
 
   /// Whether somebody has to compute: then it counts as begun.
@@ -99,7 +83,7 @@ final class CoverageStandings: Sendable {
 
   private func compute() {
     let begin = ContinuousClock.now
-    let answer: Answer = Result { try computed(containing: nil) }
+    let answer: Answer = Result { try computed() }
     let end = ContinuousClock.now
     let waiting = state.withLock { state in
       state.isAtWork = false
@@ -112,9 +96,9 @@ final class CoverageStandings: Sendable {
     for continuation in waiting { continuation.resume(returning: answer) }
   }
 
-  private func computed(containing moment: Int64?) throws -> [PeriodStandings] {
+  private func computed() throws -> [PeriodStandings] {
     let time = now()
-    return try store.duePeriods(atUTCMilliseconds: time, containing: moment).map {
+    return try store.duePeriods(atUTCMilliseconds: time).map {
       try store.standings(of: $0, atUTCMilliseconds: time)
     }
   }

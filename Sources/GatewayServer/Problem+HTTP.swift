@@ -61,11 +61,16 @@ struct RequestProblem: Error {
   let status: HTTPResponse.Status
   let detail: String
   var allow: String?
+  var retryAfterSeconds: UInt64?
 
-  init(_ status: HTTPResponse.Status, _ detail: String, allow: String? = nil) {
+  init(
+    _ status: HTTPResponse.Status, _ detail: String, allow: String? = nil,
+    retryAfterSeconds: UInt64? = nil
+  ) {
     self.status = status
     self.detail = detail
     self.allow = allow
+    self.retryAfterSeconds = retryAfterSeconds
   }
 
   /// A device names the concise form; people and browsers do not.
@@ -78,6 +83,7 @@ struct RequestProblem: Error {
   func response(to request: Request) -> Response {
     var headers: HTTPFields = [.cacheControl: "no-store"]
     if let allow { headers[.allow] = allow }
+    if let retryAfterSeconds { headers[.retryAfter] = String(retryAfterSeconds) }
     if Self.wantsCBOR(request) {
       headers[.contentType] = MediaType.conciseProblem
       return Response(

@@ -18,16 +18,20 @@ struct StandingRoutes: Sendable {
     router.read("/v1/devices/{id}/coverage") { try await self.one($0, $1) }
   }
 
-  private func periods(_ reader: QueryReader) async throws -> [PeriodStandings] {
-    guard let moment = try reader.time("at") else { return try await standings.newest() }
-    return try await standings.containing(moment)
+  private func periods(_ reader: QueryReader, region: String? = nil) async throws
+    -> [PeriodStandings]
+  {
+    if let moment = try reader.time("at") {
+      return try await standings.containing(moment, region: region)
+    }
+    return try await standings.newest().filter { region == nil || $0.due.name.region == region }
   }
 
   private func all(_ request: Request) async throws -> Response {
     let reader = try QueryReader(request, allowed: ["at", "region"])
     _ = try request.negotiated([MediaType.json])
     let region = reader.text("region")
-    let found = try await periods(reader).filter { region == nil || $0.due.name.region == region }
+    let found = try await periods(reader, region: region)
     return .json(
       .object([
         (

@@ -16,12 +16,15 @@ struct CoverageGatherer {
   private let hidden: HiddenLeaves
   /// By key, under number 0; nil: no device has it.
   private var devices: [BeaconName: Int64?] = [:]
-  private var witnessed: Set<UInt64> = []
+  private var witnessed: Set<BeaconName> = []
   private var numbers: Set<UInt32> = []
   /// Of which only the challenge was looked for.
   private var drawn: Set<UInt32> = []
   private var added: Set<LeafPlace> = []
   private var hasGaps: Set<Int64> = []
+  /// Witness leaves, and listen leaves for each beacon again: a verdict looks at each.
+  private(set) var hearerCount = 0
+  private var listenerCounts: [UInt32: Int] = [:]
 
   private struct LeafPlace: Hashable {
     let device: Int64
@@ -47,11 +50,11 @@ struct CoverageGatherer {
       try gatherChallenge(name.number)
       try gatherListeners(name.number)
     }
+    hearerCount += listenerCounts[name.number] ?? 0
     guard let device = try gatherDevice(name.keyHash) else { return }
     try gatherOwn(name, device)
     try gatherReveals(name, device)
-    let frame = CoverageLeaf.frameName(keyHash: name.keyHash, number: name.number)
-    if witnessed.insert(frame).inserted { try gatherWitnesses(frame, name.number) }
+    if witnessed.insert(name).inserted { try gatherWitnesses(name) }
   }
 
   /// What a draw of this key needs: challenge, documents, sent leaves and reveals.
@@ -267,12 +270,14 @@ struct CoverageGatherer {
     }
   }
 
-  private mutating func gatherWitnesses(_ frame: UInt64, _ number: UInt32) throws {
-    guard let challenge = book.challenge(number)?.challenge,
+  /// Behind the sender's own leaves: its intent decides.
+  private mutating func gatherWitnesses(_ name: BeaconName) throws {
+    guard let challenge = book.challenge(name.number)?.challenge,
       let due = challenge.revealUTCMilliseconds
     else { return }
     let (last, isOutside) = due.addingReportingOverflow(CoverageBook.lateMilliseconds)
     guard !isOutside else { return }
+    let frame = CoverageLeaf.frameName(keyHash: name.keyHash, number: name.number)
     let rows = try Row.fetchCursor(
       database,
       sql: """
@@ -284,10 +289,9 @@ struct CoverageGatherer {
         Int(LeafKind.witness.rawValue), Int64(bitPattern: frame), challenge.issuedUTCMilliseconds,
         last,
       ])
-    var count = 0
-    while count < CoverageBook.maximumWitnessCount, let row = try rows.next() {
-      guard try add(row) else { continue }
-      count += 1
+    for row in try chosen(rows, intended: book.intendedFrames(of: name)) {
+      try add(row)
+      hearerCount += 1
       try gatherDevice(of: row)
       let bytes = Array(row["bytes"] as Data)
       let end = try Leaf(decoding: bytes.span).witness().reception.endMilliseconds
@@ -302,12 +306,29 @@ struct CoverageGatherer {
         SELECT \(Self.columns) WHERE coverage_leaf.kind = ? AND coverage_leaf.name = ?
         \(Self.earliest)
         """, arguments: [Int(LeafKind.listen.rawValue), Int64(number)])
-    var count = 0
-    while count < CoverageBook.maximumWitnessCount, let row = try rows.next() {
-      guard try add(row) else { continue }
-      count += 1
+    for row in try chosen(rows, intended: []) {
+      try add(row)
+      listenerCounts[number, default: 0] += 1
       try gatherDevice(of: row)
     }
+  }
+
+  /// As `CoverageBook` chooses among all; memory holds the chosen ones.
+  private func chosen(_ rows: RowCursor, intended: Set<BeaconName>) throws -> [Row] {
+    var choice = HearerChoice<Row>()
+    while let row = try rows.next() {
+      guard let hash = Digest(row["key_hash"] as Data) else { throw StoreDamage() }
+      let (epoch, leaf) = (try Self.unsigned(row["epoch"]), try Self.unsigned(row["leaf"]))
+      guard !hidden.has(device: row["device"], epoch: epoch, leaf: leaf) else { continue }
+      var isIntended = false
+      if !intended.isEmpty {
+        let bytes = Array(row["bytes"] as Data)
+        let frame = try Leaf(decoding: bytes.span).witness().frame
+        isIntended = CoverageBook.has(intended, frame.span)
+      }
+      choice.add(row.copy(), of: hash, isIntended: isIntended)
+    }
+    return choice.chosen
   }
 
   /// As `CoverageBook` orders them when there are too many.

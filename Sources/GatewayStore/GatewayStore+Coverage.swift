@@ -48,6 +48,8 @@ extension JudgedBeacon {
 public struct CoverageQuery: Sendable {
   /// Beacons of one answer.
   public static let maximumLimit = 1_000
+  /// Leaves of hearers and listeners in one answer: with the beacon that brings so many it ends.
+  public static let maximumHearerCount = 8_192
 
   /// Of these keys; nil: of all.
   public var keys: [Digest]?
@@ -98,6 +100,23 @@ extension GatewayStore {
     try database.read { try Self.judged(Self.names(query, $0), $0, verifiedLinks) }
   }
 
+  /// The same, as far as their hearers are not too many for one answer; `next` is then the last one looked at.
+  public func page(
+    _ query: CoverageQuery, maximumHearerCount: Int = CoverageQuery.maximumHearerCount
+  ) throws -> (beacons: [JudgedBeacon], next: BeaconName?) {
+    try database.read { database in
+      let names = try Self.names(query, database)
+      var gatherer = CoverageGatherer(database)
+      var looked = 0
+      while looked < names.count, gatherer.hearerCount < maximumHearerCount {
+        try gatherer.gather(names[looked])
+        looked += 1
+      }
+      let beacons = Self.judged(Array(names.prefix(looked)), in: gatherer.book, verifiedLinks)
+      return (beacons, looked < names.count ? names[looked - 1] : nil)
+    }
+  }
+
   /// Without those of which no leaf speaks, hidden ones passed over.
   static func judged(
     _ names: [BeaconName], _ database: Database, _ links: VerifiedLinks,
@@ -105,8 +124,13 @@ extension GatewayStore {
   ) throws -> [JudgedBeacon] {
     var gatherer = CoverageGatherer(database, hidden: hidden)
     for name in names { try gatherer.gather(name) }
-    let book = gatherer.book
-    return names.filter { book.has($0) }.map { name in
+    return judged(names, in: gatherer.book, links)
+  }
+
+  private static func judged(_ names: [BeaconName], in book: CoverageBook, _ links: VerifiedLinks)
+    -> [JudgedBeacon]
+  {
+    names.filter { book.has($0) }.map { name in
       let evidence = book.evidence(name)
       let challenge = book.challenge(name.number)
       return JudgedBeacon(

@@ -30,12 +30,15 @@ extension GatewayStore {
   private static let maximumNewestCount = 1_024
 
   /// Of each region: the newest period that is complete, or, where none is, the newest of which something is due; with
-  /// `at`: those in which this moment lies.
-  public func duePeriods(atUTCMilliseconds now: Int64, containing at: Int64? = nil) throws
-    -> [DuePeriod]
-  {
-    try database.read { try Self.duePeriods(now, containing: at, $0) }
+  /// `at`: those in which this moment lies. With `region`: only this one's.
+  public func duePeriods(
+    atUTCMilliseconds now: Int64, containing at: Int64? = nil, region: String? = nil
+  ) throws -> [DuePeriod] {
+    try database.read { try Self.duePeriods(now, containing: at, region: region, $0) }
   }
+
+  /// Leaves of the gateway's own log.
+  public func logSize() throws -> UInt64 { try database.read { try GatewayLog.storedSize($0) } }
 
   /// What a period says of its nodes, as of a moment.
   public func standings(
@@ -77,9 +80,9 @@ extension GatewayStore {
       judged: try reader.survey(due.name).judged())
   }
 
-  private static func duePeriods(_ now: Int64, containing at: Int64?, _ database: Database) throws
-    -> [DuePeriod]
-  {
+  private static func duePeriods(
+    _ now: Int64, containing at: Int64?, region: String? = nil, _ database: Database
+  ) throws -> [DuePeriod] {
     let rows = try Row.fetchAll(
       database,
       sql: """
@@ -91,7 +94,9 @@ extension GatewayStore {
         """,
       arguments: StatementArguments([now] + (at.map { [$0] } ?? []) + [Int64(maximumNewestCount)]))
     return try rows.compactMap { row in
-      guard let (name, delay) = try Self.period(leaf: row[1], database) else { return nil }
+      guard let (name, delay) = try Self.period(leaf: row["leaf"], database),
+        region == nil || name.region == region
+      else { return nil }
       func due(_ name: CoveragePeriodName) -> DuePeriod {
         DuePeriod(name: name, completeUTCMilliseconds: name.toUTCMilliseconds + delay)
       }

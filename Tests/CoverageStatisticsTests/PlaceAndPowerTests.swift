@@ -62,15 +62,17 @@ import Testing
   }
 
   /// Five rows of five, 1.5 km apart; the middle one stands `eastMetres` away from where it says.
-  private func rows(eastMetres: Double) throws -> CoveragePeriod {
+  private func rows(eastMetres: Double, from longitudeE7: Int32 = 0) throws -> CoveragePeriod {
     var period = CoveragePeriod(nodes: [], observations: [], draws: [])
     var truth: [(east: Double, north: Double)] = []
     for index in 0..<25 {
       let (east, north) = (Double(index % 5) * 1_500, Double(index / 5) * 1_500)
       truth.append((index == 12 ? east + eastMetres : east, north))
+      var longitude = Int64(longitudeE7) + Int64(east / 0.011_119_5)
+      if longitude > 1_800_000_000 { longitude -= 3_600_000_000 }
       let place = try #require(
         Place(
-          latitudeE7: Int32(north / 0.011_119_5), longitudeE7: Int32(east / 0.011_119_5),
+          latitudeE7: Int32(north / 0.011_119_5), longitudeE7: Int32(longitude),
           altitudeCentimetres: nil, heightAboveGroundCentimetres: nil))
       period.nodes.append(
         CoveragePeriod.Node(
@@ -117,6 +119,12 @@ import Testing
     #expect(away == .number(2_000) || away == .number(1_500) || away == .number(2_500), "\(found)")
     for node in [7, 11, 13, 17] {
       #expect(try check(node, moved).outcome == .passed)
+    }
+    // Where longitudes turn from 180 to -180 it is the same: between the second and third column.
+    let turned = try rows(eastMetres: 2_000, from: 1_800_000_000 - 200_000)
+    #expect(turned.nodes.contains { $0.place?.longitudeE7 ?? 0 < 0 })
+    for node in [7, 11, 12, 13, 17] {
+      #expect(try check(node, turned) == check(node, moved), "\(node)")
     }
     // What it says itself is not asked: figures that fit the false place help nobody.
     var edited = moved

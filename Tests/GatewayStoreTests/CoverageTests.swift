@@ -73,6 +73,47 @@ import Testing
     #expect(try witness { $0.witnessCopies = 2 } == .duplicate)
   }
 
+  @Test func whoFloodsABeaconsNameWithLeavesDisplacesNoHonestOnes() throws {
+    var change = CoverageWorld.Change()
+    change.floodLeaves = 2_000
+    let world = try CoverageWorld(change)
+    let verdict = try world.judged().verdict
+    #expect(verdict.outcome == .sound, "\(String(describing: verdict.reason))")
+    #expect(verdict.witnesses.count(where: \.counts) == 2)
+    #expect(verdict.witnesses.count == 2 + CoverageBook.maximumOfKeyCount)
+    #expect(verdict.silentListeners == [world.listener.publicKey.hash.hexadecimal])
+  }
+
+  @Test func whoFloodsABeaconsNameOnTheAirDisplacesNoFrameOfIt() throws {
+    var change = CoverageWorld.Change()
+    change.garbageFrames = 100
+    let verdict = try CoverageWorld(change).judged().verdict
+    #expect(verdict.witnesses.count(where: \.counts) == 2)
+    #expect(verdict.witnesses.count == 2 * CoverageBook.maximumOfKeyCount)
+    #expect(verdict.witnesses.filter { !$0.counts }.allSatisfy { $0.reason == .tagMismatch })
+  }
+
+  @Test func aPageEndsWhereItsHearersAreManyAndTheNextGoesOn() throws {
+    let storm = try CoverageStorm(seed: 9)
+    for _ in 0..<8 { try storm.round() }
+    try storm.deliverAll()
+    let store = storm.gateway.store
+    var query = CoverageQuery()
+    let all = try store.beacons(query).map(\.name)
+    var found: [BeaconName] = []
+    var pages = 0
+    repeat {
+      let page = try store.page(query, maximumHearerCount: 5)
+      found += page.beacons.map(\.name)
+      query.after = page.next
+      pages += 1
+    } while query.after != nil && pages < 1_000
+    #expect(found == all && pages > 3)
+    query.after = nil
+    let whole = try store.page(query)
+    #expect(whole.beacons.map(\.name) == all && whole.next == nil)
+  }
+
   @Test func aForkOrARevocationChangesTheVerdict() throws {
     let world = try CoverageWorld()
     var fork = world.sender.log
@@ -246,13 +287,15 @@ import Testing
   }
 
   @Test func anArchiveGivesTheVerdictsOfTheGateway() throws {
-    var changes = [CoverageWorld.Change](repeating: .init(), count: 7)
+    var changes = [CoverageWorld.Change](repeating: .init(), count: 9)
     changes[1].intendedHash = Digest()
     changes[2].hasReveal = false
     changes[3].hashBesideIntent = true
     changes[4].positionAway = 1_000
     changes[5].witnessDelay = 22_500_000
     changes[6].enrolsAnchorLate = true
+    changes[7].floodLeaves = 600
+    changes[8].garbageFrames = 20
     for (number, change) in changes.enumerated() {
       let folder = try ArchiveFolder()
       try exported(CoverageWorld(change), folder)
@@ -261,7 +304,7 @@ import Testing
       // Without a reveal the log ends before it is due, and nobody is shown anything yet.
       #expect(report.counts.beacons == (number == 2 ? 0 : 1), "world \(number)")
       #expect((report.counts.undueLeaves > 0) == (number == 2), "world \(number)")
-      let isSound = [true, false, false, false, true, true, false][number]
+      let isSound = [true, false, false, false, true, true, false, true, true][number]
       #expect(report.counts.soundBeacons == (isSound ? 1 : 0), "world \(number)")
     }
   }

@@ -41,6 +41,10 @@ final class CoverageWorld {
     var witnessFrame: FixedBytes<24>?
     var witnessCopies = 1
     var enrolsWitness = true
+    /// Of another key: so many witness leaves in the beacon's name, and as many listen leaves, before the window.
+    var floodLeaves = 0
+    /// Frames in the beacon's name that each witness hears before the beacon.
+    var garbageFrames = 0
   }
 
   let gateway: Gateway
@@ -124,6 +128,7 @@ final class CoverageWorld {
       Rendezvous.timeOnAirMicroseconds(spreadingFactor: place.spreadingFactor))
     let start = order.window.transmissionUTCMilliseconds(draw.slot) - Self.issued
     try deliverSender(change, place, start, airtime)
+    if change.floodLeaves > 0 { try deliverFlood(change.floodLeaves, place) }
     for witness in witnesses {
       try deliverWitness(witness, change, place, end: start + Int64(airtime) / 1_000)
     }
@@ -203,11 +208,48 @@ final class CoverageWorld {
       ]), at: at + 60_000)
   }
 
+  /// With another tag: what the name tells is public from the challenge on.
+  private func garbage(_ place: Rendezvous.Place, at end: Int64) throws -> [UInt8] {
+    var bytes = draw.frame.bytes
+    for index in 8..<24 { bytes[index] = 0x55 }
+    let reception = Reception(
+      endMilliseconds: end, uncertaintyMilliseconds: 2, frequencyHertz: place.frequencyHertz,
+      spreadingFactor: place.spreadingFactor, bandwidthHertz: 125_000, codingRateDenominator: 5,
+      rssiCentidecibelMilliwatts: -11_450, signalCentidecibelMilliwatts: nil,
+      snrCentidecibels: 100, frequencyErrorHertz: nil)
+    let record = BeaconWitness(frame: bytes, reception: try #require(reception))
+    return Self.leaf {
+      LeafEncoding.witness(schema: 33, milliseconds: end + 5, record, into: $0)
+    }
+  }
+
+  private func deliverFlood(_ count: Int, _ place: Rendezvous.Place) throws {
+    let flooder = try TestDevice(seed: 44)
+    _ = try gateway.enrol(flooder.signedEnrolment(), utcMilliseconds: Self.issued + 1_000)
+    var slots = SlotSet()
+    slots.insert(draw.slot)
+    let record = ListenRecord(
+      number: name.number, mode: .rendezvous, slots: slots, noiseCentidecibelMilliwatts: nil)
+    let listen = try #require(record)
+    let leaves = try (0..<count).flatMap { _ in
+      [
+        try garbage(place, at: 4_000),
+        Self.leaf { LeafEncoding.listen(schema: 33, milliseconds: 4_005, listen, into: $0) },
+      ]
+    }
+    for first in stride(from: 0, to: leaves.count, by: 400) {
+      try take(flooder.seal(Array(leaves[first..<min(first + 400, leaves.count)])), at: 5_000)
+    }
+  }
+
   private func deliverWitness(
     _ witness: TestDevice, _ change: Change, _ place: Rendezvous.Place, end: Int64
   ) throws {
     let end = end + change.witnessAway
     var leaves = head(Change(clockUncertainty: change.clockUncertainty))
+    for number in 0..<change.garbageFrames {
+      leaves.append(try garbage(place, at: end - Int64(1_000 - number)))
+    }
     for copy in 0..<change.witnessCopies {
       let reception = Reception(
         endMilliseconds: end + Int64(copy), uncertaintyMilliseconds: 2,

@@ -4,7 +4,7 @@
 
 For each beacon that the archive calls sound: the chain from the revealed link to the enrolled anchor, seed, slot, power, tag,
 frame, rendezvous, window, who stands where; for each witness that counts: distance, free space, the signal's own power,
-SNR, noise, and that its receipt is earlier than the reveal. Each figure is compared with the one in the verdict. Hashes by
+SNR, noise, and that its receipt is earlier than the reveal; and for every beacon which witness leaves are looked at. Each figure is compared with the one in the verdict. Hashes by
 hashlib, CBOR by cbor2, formulas written out here. archive.py verifies signatures and trees; here they are taken as they are.
 Status 1 at the first figure that differs, or when the folder has no sound beacon.
 """
@@ -42,7 +42,7 @@ class Book:
     """Everything of the archive that speaks of beacons, by key."""
 
     def __init__(self, folder):
-        self.challenges, self.enrolments, self.logs = {}, {}, {}
+        self.challenges, self.enrolments, self.logs, self.named = {}, {}, {}, None
         receipts = {}
         for index, (_, (_, kind, time, document)) in enumerate(sequence(folder / "log.cbor-seq")):
             if kind == 1:
@@ -70,6 +70,27 @@ class Book:
 
     def leaves(self, key, kind):
         return [(place, *rest) for place, rest in sorted(self.logs.get(key, {}).items()) if rest[2][0] == kind]
+
+    def looked_at(self, key, number):
+        """Of the witness leaves in the beacon's name: four of each key, those of the intended frame first."""
+        told, _, _ = self.challenges[number]
+        due = (told[2] // (told[5][2] * 1000) + 2) * told[5][2] * 1000 + told[5][6] * 1000
+        intended = {leaf[4] for _, _, _, leaf in self.leaves(key, 8) if leaf[3] == number}
+        name = bytes([0xE0, 1]) + key[:4] + (number & 0xFFFF).to_bytes(2, "big")
+        if self.named is None:
+            self.named = {}
+            for other, log in self.logs.items():
+                for place, (_, receipt, leaf) in log.items():
+                    if leaf[0] == 11 and len(leaf[3]) == 24:
+                        self.named.setdefault(leaf[3][:8], []).append((receipt, other, *place, sha256(leaf[3])))
+        entries = sorted(entry for entry in self.named.get(name, []) if told[2] <= entry[0] <= due + 86_400_000)
+        chosen, counts = [], {}
+        for wanted in (True, False):
+            for _, other, epoch, index, frame in entries:
+                if (frame in intended) == wanted and counts.get(other, 0) < 4 and len(chosen) < 1_024:
+                    counts[other] = counts.get(other, 0) + 1
+                    chosen.append((other.hex(), epoch, index))
+        return sorted(chosen)
 
     def utc(self, key, place, boot, milliseconds):
         """By the last clock leaf with a source before the moment, or the first behind it."""
@@ -193,6 +214,9 @@ def main(arguments):
     try:
         book = Book(pathlib.Path(arguments[0]))
         for key, number, verdict in book.verdicts:
+            if number in book.challenges:
+                told = sorted((one["key"], one["epoch"], one["leaf"]) for one in verdict["witnesses"])
+                same("witness leaves", told, book.looked_at(key, number))
             if verdict["outcome"] == "sound":
                 counted += beacon(book, key, number, verdict)
                 sound += 1

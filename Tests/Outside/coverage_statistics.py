@@ -4,8 +4,10 @@
 
 From the leaves, enrolments and verdicts of each archive: who listened to whom and heard what, what each chain drew, and then
 every figure of every statistic (statistics_over_time.py). Each figure and outcome, and each node's weight, is compared with
-standings.cbor-seq; then each of them is changed by itself, and the comparison has to find it. coverage_archive.py recomputes
-the verdicts; which keys are one node's, and whose, is taken from the standing. Status 1 at the first figure that differs, or
+standings.cbor-seq, with its counts, place and gain; then each of them is changed by itself, and the comparison has to find it.
+Every key that sent, or that heard a sound beacon or listened to it, has to have a standing: each node is taken out by itself, and
+that has to be found. coverage_archive.py recomputes the verdicts; which keys are one node's, and whose, is taken from the
+standing. Status 1 at the first figure that differs, or
 when a folder has no standing.
 """
 
@@ -30,10 +32,10 @@ def same(what, told, computed):
 class Period:
     """What an archive has of one period, and what it says of its nodes."""
 
-    def __init__(self, archive, name):
+    def __init__(self, archive, name, told=None):
         self.archive, (self.region, self.window, self.begin) = archive, name
         self.end = self.begin + WINDOWS * self.window * 1000
-        self.told = archive.standings[name]
+        self.told = archive.standings.get(name, {}) if told is None else told
         order = sorted(self.told)
         self.by_key = {bytes.fromhex(key): place for place, node in enumerate(order) for key in self.told[node]["keys"]}
         self.nodes = []
@@ -67,6 +69,69 @@ class Period:
             return None
         own = self.nodes[place]
         return place if self.standing(found[-1]) == (own["place"], own["gain"]) else None
+
+    def enrolled(self, key):
+        return any(time < self.end for time, _ in self.archive.enrolments.get(key, []))
+
+    def then(self, key, moment):
+        """Place and gain by the last enrolment of the key by then."""
+        found = [told for time, told in self.archive.enrolments.get(key, []) if time <= moment]
+        return self.standing(found[-1]) if found else None
+
+    def used(self):
+        """Keys that must have a standing, and those that may."""
+        must, may = set(), set()
+        for key, number, verdict in self.archive.verdicts:
+            if number not in self.numbers:
+                continue
+            must.add(key)
+            start = (self.archive.challenges[number][0][2] // (self.window * 1000) + 1) * self.window * 1000
+            if verdict["outcome"] != "sound" or (key in self.by_key and self.was(key, start) is None):
+                continue
+            must |= {bytes.fromhex(one["key"]) for one in verdict["witnesses"] if one["counts"]}
+            sender = self.then(key, start)
+            for other in map(bytes.fromhex, verdict["silentListeners"]):
+                may.add(other)
+                place = self.then(other, start)
+                if place and place[0] and sender and sender[0] and metres(sender[0], place[0]) <= EXPECTED:
+                    must.add(other)
+        return {key for key in must if self.enrolled(key)}, must | may
+
+    def is_too_large(self):
+        mine = [verdict for _, number, verdict in self.archive.verdicts if number in self.numbers]
+        windows = [sum(number == one for _, one, _ in self.archive.verdicts) for number in self.numbers]
+        ways = sum(len(verdict["witnesses"]) + len(verdict["silentListeners"]) for verdict in mine)
+        return len(self.used()[0]) > 1_024 or max(windows, default=0) > 2_048 or ways > 1_000_000
+
+    def complete(self):
+        """No key is left out, and none has a standing that did nothing."""
+        if not self.told and self.is_too_large():
+            return
+        must, may = self.used()
+        for key in sorted(must):
+            if key not in self.by_key:
+                raise Falsehood(f"key {key.hex()[:16]} was at work in the period of {self.region} from {self.begin}, "
+                                "and no standing has it")
+        for key in sorted(self.by_key):
+            if key not in may:
+                raise Falsehood(f"key {key.hex()[:16]} has a standing in a period in which it did nothing")
+
+    def counts(self, observations, draws):
+        zero = dict.fromkeys(("beacons", "sound", "listeners", "hearers", "listened", "heard", "windows", "skipped"), 0)
+        result = [dict(zero) for _ in self.order]
+        for key, number, verdict in self.archive.verdicts:
+            if number in self.numbers and key in self.by_key:
+                result[self.by_key[key]]["beacons"] += 1
+                result[self.by_key[key]]["sound"] += verdict["outcome"] == "sound"
+        for one in observations:
+            if one["sender"] != one["witness"]:
+                for place, all_, heard in (("sender", "listeners", "hearers"), ("witness", "listened", "heard")):
+                    result[one[place]][all_] += 1
+                    result[one[place]][heard] += one["heard"]
+        for draw in draws:
+            result[draw["node"]]["windows"] += 1
+            result[draw["node"]]["skipped"] += not draw["sent"]
+        return result
 
     def observations(self):
         result = []
@@ -121,24 +186,32 @@ class Period:
                 "factor": usable[remainder(digest, 8, len(usable))], "sent": sent}
 
     def judged(self):
-        return judge(self.nodes, self.observations(), self.draws())
+        self.complete()
+        observations, draws = self.observations(), self.draws()
+        counts = self.counts(observations, draws)
+        return [(*found, count) for found, count in zip(judge(self.nodes, observations, draws), counts)]
 
     def compare(self, found):
-        for node, (checks, weight) in zip(self.order, found):
-            told = self.told[node]
+        for place, (node, (checks, weight, counts)) in enumerate(zip(self.order, found)):
+            told, own = self.told[node], self.nodes[place]
+            same(f"{node[:16]}: counts", told["counts"], counts)
+            there = (told["latitudeE7"], told["longitudeE7"]) if "latitudeE7" in told else None
+            same(f"{node[:16]}: place", there, own["place"] and own["place"][:2])
+            same(f"{node[:16]}: gain", told["gainCentidecibels"], own["gain"])
             same(f"{node[:16]}: checks", len(told["checks"]), len(checks))
             for one, (outcome, figures) in zip(told["checks"], checks):
                 name = f"{node[:16]}: {one['name']}"
                 same(name, {figure["name"]: figure["value"] for figure in one["figures"]}, figures)
                 same(name, one["outcome"], outcome)
             same(f"{node[:16]}: weight", told["weightPermille"], weight)
-        return len(found), sum(weight < 1000 for _, weight in found)
+        return len(found), sum(weight < 1000 for _, weight, _ in found)
 
     def spoil(self, found):
         """Every figure, outcome and weight, each changed by itself, has to be found."""
         count = 0
         for told in self.told.values():
-            places = [(told, "weightPermille")]
+            places = [(told, "weightPermille"), (told, "gainCentidecibels")] + [(told["counts"], name) for name in told["counts"]]
+            places += [(told, name) for name in ("latitudeE7", "longitudeE7") if name in told]
             for check in told["checks"]:
                 places += [(check, "outcome")] + [(figure, "value") for figure in check["figures"]]
             for place, name in places:
@@ -150,6 +223,13 @@ class Period:
                     place[name] = right
                 else:
                     raise Falsehood(f"{name} may be {place[name]} for {right}: the comparison finds nothing")
+        for node in list(self.told):
+            others, count = {name: told for name, told in self.told.items() if name != node}, count + 1
+            try:
+                Period(self.archive, (self.region, self.window, self.begin), others).complete()
+            except Falsehood:
+                continue
+            raise Falsehood(f"node {node[:16]} may be left out: the comparison finds nothing")
         return count
 
 
@@ -162,6 +242,16 @@ class Archive(Book):
         for _, (_, region, window, begin, node, text) in sequence(path) if path.exists() else []:
             self.standings.setdefault((region, window, begin), {})[node.hex()] = json.loads(text)
 
+    def periods(self):
+        """Of every challenge whose reveal is due, whether there are standings or not."""
+        due = set(self.standings)
+        for number, (told, _, _) in self.challenges.items():
+            length, window = WINDOWS * told[5][2] * 1000, told[5][2] * 1000
+            start = (told[2] // window + 1) * window
+            if start + window + told[5][6] * 1000 <= self.now:
+                due.add((told[4], told[5][2], start // length * length))
+        return sorted(due)
+
 
 def main(arguments):
     if not arguments:
@@ -171,7 +261,7 @@ def main(arguments):
         nodes = lowered = changed = 0
         try:
             archive = Archive(pathlib.Path(folder))
-            for name in archive.standings:
+            for name in archive.periods():
                 period = Period(archive, name)
                 found = period.judged()
                 counts = period.compare(found)

@@ -39,10 +39,10 @@ class Curve:
     def at(self, place):
         if not self.points:
             return 0
-        for end in (self.points[0], self.points[-1]):
-            outside = place <= end[0] if end is self.points[0] else place >= end[0]
-            if outside:
-                return end[1] + cut((place - end[0]) * self.slope, 1000)
+        first, last = self.points[0], self.points[-1]
+        if place <= first[0] or place >= last[0]:
+            end = first if place <= first[0] else last
+            return end[1] + cut((place - end[0]) * self.slope, 1000)
         low = max((one for one in self.points if one[0] <= place), key=lambda one: one[0])
         high = self.points[self.points.index(low) + 1]
         return low[1] + cut((place - low[0]) * (high[1] - low[1]), max(1, high[0] - low[0]))
@@ -105,8 +105,10 @@ def ways_of(area, node, links, effects, deviations):
         there = area.nodes[other]["place"]
         if there is None or area.one_owner(node, other):
             continue
+        east = there[1] - own[1]
+        east -= 3_600_000_000 * ((east > 1_800_000_000) - (east < -1_800_000_000))
         ways.append({
-            "loss": link.loss - effects[other], "east": rounded((there[1] - own[1]) * narrow * METRES),
+            "loss": link.loss - effects[other], "east": rounded(east * narrow * METRES),
             "north": rounded((there[0] - own[0]) * METRES),
             "deviation": max(200, cut(deviations.at(decades(link.metres)) * 1000, 674))})
     return ways
