@@ -85,7 +85,7 @@ extension BeaconNode {
   }
 
   mutating func sent(
-    _ number: UInt32, _ start: Int64, _ power: Int32, _ isConfirmed: Bool,
+    _ number: UInt32, _ start: Int64, _ power: Int32?, _ isConfirmed: Bool,
     _ actions: inout BeaconActions
   ) {
     for place in beacons.indices {

@@ -68,7 +68,8 @@ public struct BeaconNode: ~Copyable {
   struct PendingReveal: Sendable {
     let number: UInt32
     let utcMilliseconds: Int64
-    let powerCentidecibelMilliwatts: Int32
+    /// Nil: another than the drawn one, and not known which.
+    let powerCentidecibelMilliwatts: Int32?
   }
 
   public private(set) var setup: Setup

@@ -68,9 +68,9 @@ public enum BeaconEvent: Sendable {
   case intentDurable(number: UInt32)
   /// The log cannot take the intent: its spool is full, or broken.
   case intentFailed(number: UInt32)
-  /// The radio has sent it, or was told to and did not say (`isConfirmed` false).
+  /// The radio has sent it, or was told to and did not say (`isConfirmed` false). Power nil: not known.
   case transmitted(
-    number: UInt32, startMilliseconds: Int64, powerCentidecibelMilliwatts: Int32,
+    number: UInt32, startMilliseconds: Int64, powerCentidecibelMilliwatts: Int32?,
     isConfirmed: Bool)
   /// It was not sent, and is not on the air.
   case refused(number: UInt32, BeaconReason)

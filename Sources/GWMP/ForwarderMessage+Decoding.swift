@@ -2,6 +2,8 @@ import CBOR
 import FixedMemory
 
 extension ForwarderMessage {
+  /// Reads one packet strictly: nothing is left out, added or out of range. A request whose values can't be sent is
+  /// `invalidTransmit`, so that it can be answered.
   public static func decode(_ bytes: Span<UInt8>) throws(CBORDecoder.Failure) -> Decoded {
     var decoder = CBORDecoder(bytes)
     let count = try decoder.arrayHead()

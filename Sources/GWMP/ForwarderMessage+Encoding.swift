@@ -36,6 +36,7 @@ extension ForwarderMessage {
     if let value { encoder.unsigned(UInt64(value)) } else { encoder.null() }
   }
 
+  /// Type 1.
   public static func encode(_ frame: Frame) -> Packet {
     var packet = Packet()
     let gateway = eight(frame.gateway)
@@ -60,6 +61,7 @@ extension ForwarderMessage {
     return packet
   }
 
+  /// Type 2.
   public static func encode(_ transmit: Transmit) -> Packet {
     var packet = Packet()
     let gateway = eight(transmit.gateway)
@@ -81,6 +83,7 @@ extension ForwarderMessage {
     return packet
   }
 
+  /// Type 3.
   public static func encode(_ outcome: Outcome) -> Packet {
     var packet = Packet()
     var encoder = CBOREncoder(packet.storage.mutableSpan)
@@ -93,6 +96,7 @@ extension ForwarderMessage {
     return packet
   }
 
+  /// Type 4.
   public static func encode(_ gateway: Gateway) -> Packet {
     var packet = Packet()
     let identifier = eight(gateway.identifier)
@@ -106,6 +110,7 @@ extension ForwarderMessage {
     return packet
   }
 
+  /// Type 6.
   public static func encode(_ sending: Sending) -> Packet {
     var packet = Packet()
     let identifier = eight(sending.gateway)
@@ -119,6 +124,7 @@ extension ForwarderMessage {
     return packet
   }
 
+  /// Type 5: frames and transmissions that a client was not told of, since it connected.
   public static func encode(lost count: UInt64) -> Packet {
     var packet = Packet()
     var encoder = CBOREncoder(packet.storage.mutableSpan)

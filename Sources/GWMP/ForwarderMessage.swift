@@ -44,6 +44,7 @@ public enum ForwarderMessage {
     }
   }
 
+  /// An agent asks a gateway to send a frame at once.
   public struct Transmit: Equatable, Sendable {
     /// The asker's own number, which comes back with the outcome.
     public var number: UInt32
@@ -58,15 +59,20 @@ public enum ForwarderMessage {
     }
   }
 
+  /// What has become of it.
   public struct Outcome: Equatable, Sendable {
-    public var number: UInt32
-    public var outcome: TransmitOutcome
-    public var powerDecibelMilliwatts: Int32?
+    /// The asker's.
+    public let number: UInt32
+    public let outcome: TransmitOutcome
+    /// What was used instead of the power that was asked for; nil: it is not known, or was not told.
+    public let powerDecibelMilliwatts: Int32?
 
+    /// A power that no concentrator has is not known.
     public init(number: UInt32, outcome: TransmitOutcome, powerDecibelMilliwatts: Int32? = nil) {
       self.number = number
       self.outcome = outcome
-      self.powerDecibelMilliwatts = powerDecibelMilliwatts
+      let isPower = TransmitAnswer.powerRange.contains(powerDecibelMilliwatts ?? 0)
+      self.powerDecibelMilliwatts = isPower ? powerDecibelMilliwatts : nil
     }
   }
 

@@ -28,8 +28,16 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
   struct KnownGateway {
     var identifier: UInt64
     var version: UInt8
+    /// Where requests go. Another socket takes its place only when this one has been silent for a minute: whoever says
+    /// the same EUI takes nothing away.
     var asking: Address
+    var askingMilliseconds: Int64
+    /// The last socket of whichever, and when.
+    var latest: Address
     var lastMilliseconds: Int64
+    /// What the agent was told of last, and when.
+    var toldVersion: UInt8
+    var toldMilliseconds: Int64
     /// What its concentrator's clock was, and when that came.
     var clock: (microseconds: UInt32, milliseconds: Int64)?
   }
@@ -39,6 +47,8 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     var number: UInt32
     var token: UInt16
     var gateway: UInt64
+    /// Where it was sent to: the answer comes from there.
+    var destination: Address
     var deadlineMilliseconds: Int64
     /// The server has used the same token meanwhile.
     var isAmbiguous = false
@@ -53,6 +63,7 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
   private var recent = InlineArray<64, UInt64>(repeating: 0)
   private var recentIndex = 0
   private var nextToken: UInt16
+  private var isFullTold = false
 
   /// `firstToken` is a random number.
   public init(firstToken: UInt16) { nextToken = firstToken }
@@ -102,36 +113,62 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
 
   // MARK: - gateways
 
-  /// A PULL_DATA came. Returns the gateway when it is new; `isFull` tells of one that finds no place.
-  public mutating func asked(_ datagram: GWMPDatagram, from peer: Address, now: Int64)
-    -> ForwarderMessage.Gateway?
-  {
-    var place: Int?
+  public enum Asked: Equatable, Sendable {
+    case known
+    /// It is new, or has another version: told at most once a minute.
+    case told(ForwarderMessage.Gateway)
+    /// Eight others are there. `isFirst`: the first one since a place was free.
+    case full(isFirst: Bool)
+  }
+
+  /// A PULL_DATA came.
+  public mutating func asked(_ datagram: GWMPDatagram, from peer: Address, now: Int64) -> Asked {
+    var free: Int?
     for index in 0..<Self.gatewayCapacity {
       guard let gateway = gateways[index] else {
-        if place == nil { place = index }
+        if free == nil { free = index }
         continue
       }
       if gateway.identifier == datagram.gateway {
-        let isChanged = gateway.version != datagram.version
-        gateways[index] = known(datagram, peer, now)
-        gateways[index]?.clock = gateway.clock
-        return isChanged ? told(datagram) : nil
+        return askedAgain(index, gateway, datagram, peer, now)
       }
     }
-    guard let place else { return nil }
-    gateways[place] = known(datagram, peer, now)
-    return told(datagram)
+    guard let free else {
+      let isFirst = !isFullTold
+      isFullTold = true
+      return .full(isFirst: isFirst)
+    }
+    gateways[free] = KnownGateway(
+      identifier: datagram.gateway, version: datagram.version, asking: peer,
+      askingMilliseconds: now, latest: peer, lastMilliseconds: now,
+      toldVersion: datagram.version, toldMilliseconds: now)
+    return .told(told(datagram.gateway, datagram.version))
   }
 
-  private func known(_ datagram: GWMPDatagram, _ peer: Address, _ now: Int64) -> KnownGateway {
-    KnownGateway(
-      identifier: datagram.gateway, version: datagram.version, asking: peer, lastMilliseconds: now)
+  private mutating func askedAgain(
+    _ index: Int, _ known: KnownGateway, _ datagram: GWMPDatagram, _ peer: Address, _ now: Int64
+  ) -> Asked {
+    var gateway = known
+    gateway.latest = peer
+    gateway.lastMilliseconds = now
+    if gateway.asking == peer || isSilent(gateway.askingMilliseconds, now) {
+      gateway.asking = peer
+      gateway.askingMilliseconds = now
+      gateway.version = datagram.version
+    }
+    let isTold =
+      gateway.version != gateway.toldVersion
+      && now - gateway.toldMilliseconds >= Self.silenceMilliseconds
+    if isTold {
+      gateway.toldVersion = gateway.version
+      gateway.toldMilliseconds = now
+    }
+    gateways[index] = gateway
+    return isTold ? .told(told(gateway.identifier, gateway.version)) : .known
   }
 
-  private func told(_ datagram: GWMPDatagram) -> ForwarderMessage.Gateway {
-    ForwarderMessage.Gateway(
-      identifier: datagram.gateway, version: datagram.version, isPresent: true)
+  private func told(_ identifier: UInt64, _ version: UInt8) -> ForwarderMessage.Gateway {
+    ForwarderMessage.Gateway(identifier: identifier, version: version, isPresent: true)
   }
 
   /// The next gateway that has been silent for a minute; it is forgotten.
@@ -141,6 +178,7 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
         continue
       }
       gateways[index] = nil
+      isFullTold = false
       return ForwarderMessage.Gateway(
         identifier: gateway.identifier, version: gateway.version, isPresent: false)
     }
@@ -180,7 +218,7 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     if gateway.version >= 2 {
       requests[free] = Request(
         client: client, number: transmit.number, token: token, gateway: gateway.identifier,
-        deadlineMilliseconds: now + Self.answerMilliseconds)
+        destination: gateway.asking, deadlineMilliseconds: now + Self.answerMilliseconds)
     }
     return .send(Route(destination: gateway.asking, version: gateway.version, token: token))
   }
@@ -241,7 +279,10 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     _ transmission: ServerTransmission, airtimeMilliseconds: Int64, to peer: Address, now: Int64
   ) -> ForwarderMessage.Sending? {
     for index in 0..<Self.gatewayCapacity {
-      guard let gateway = gateways[index], gateway.asking == peer else { continue }
+      // More sockets than one may say its EUI: deaf for nothing is no wrong claim.
+      guard let gateway = gateways[index], gateway.asking == peer || gateway.latest == peer else {
+        continue
+      }
       var (from, to) = (now, now + Self.plannedMilliseconds + airtimeMilliseconds)
       switch transmission.moment {
       case .atOnce: to = now + Self.slackMilliseconds + airtimeMilliseconds
@@ -270,11 +311,14 @@ public struct ForwarderTable<Address: Equatable & Sendable>: ~Copyable {
     public let isAlsoForServer: Bool
   }
 
-  /// A TX_ACK came; nil when it answers no request of ours, and is the server's alone.
-  public mutating func answered(_ datagram: GWMPDatagram, _ answer: TransmitAnswer) -> Ended? {
+  /// A TX_ACK came; nil when it answers no request of ours, or comes from elsewhere than that went to: it is the
+  /// server's alone.
+  public mutating func answered(
+    _ datagram: GWMPDatagram, _ answer: TransmitAnswer, from peer: Address
+  ) -> Ended? {
     for index in 0..<Self.requestCapacity {
       guard let request = requests[index], request.token == datagram.token,
-        request.gateway == datagram.gateway
+        request.gateway == datagram.gateway, request.destination == peer
       else { continue }
       requests[index] = nil
       let outcome = request.isAmbiguous ? TransmitOutcome.unknown : answer.outcome

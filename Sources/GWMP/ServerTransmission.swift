@@ -16,6 +16,10 @@ public struct ServerTransmission: Equatable, Sendable {
   public private(set) var bandwidthHertz: UInt32 = 125_000
   /// The longest when it does not say.
   public private(set) var byteCount: UInt8 = 255
+  /// N of 4/N. A packet forwarder sends nothing without one.
+  public private(set) var codingRateDenominator: UInt8 = 5
+  /// 8 when it does not say, as with packet forwarders, and never less than 6.
+  public private(set) var preambleSymbolCount: UInt16 = 8
 
   /// Reads a PULL_RESP's JSON. What can't be read leaves its figure unknown: the packet forwarder may read it.
   public init(_ text: Span<UInt8>) {
@@ -57,10 +61,27 @@ public struct ServerTransmission: Equatable, Sendable {
       } else if key.span.equals("size") {
         let value = try cursor.number(text)?.scaled(powerOfTen: 0).flatMap { UInt8(exactly: $0) }
         if let value { byteCount = value }
+      } else if key.span.equals("prea") {
+        let value = try cursor.number(text)?.scaled(powerOfTen: 0)
+        if let value { preambleSymbolCount = max(6, UInt16(clamping: value)) }
+      } else if key.span.equals("codr") {
+        var value = FixedText<8>()
+        if try cursor.text(text, into: &value) { codingRate(value.span) }
       } else {
         try cursor.skip(text)
       }
     }
+  }
+
+  private mutating func codingRate(_ text: Span<UInt8>) {
+    guard text.count >= 3, text.extracting(0..<2).equals("4/"),
+      (UInt8(ascii: "5")...UInt8(ascii: "8")).contains(text[2])
+    else {
+      // The longest.
+      codingRateDenominator = 8
+      return
+    }
+    codingRateDenominator = text[2] - UInt8(ascii: "0")
   }
 }
 

@@ -31,6 +31,9 @@ public enum TransmitOutcome: UInt8, Sendable {
 /// The JSON of a TX_ACK.
 public struct TransmitAnswer: Equatable, Sendable {
   public let outcome: TransmitOutcome
+  /// Powers that a concentrator sends with. What is told beyond them is not known.
+  public static var powerRange: ClosedRange<Int32> { 0...36 }
+
   /// The power that was used instead of the one that was asked for.
   public let powerDecibelMilliwatts: Int32?
 
@@ -94,7 +97,7 @@ public struct TransmitAnswer: Equatable, Sendable {
         }
       } else if key.span.equals("value") {
         members.power = try cursor.number(text)?.scaled(powerOfTen: 0).flatMap {
-          Int32(exactly: $0)
+          powerRange.contains(Int32(clamping: $0)) ? Int32(clamping: $0) : nil
         }
       } else {
         try cursor.skip(text)

@@ -94,12 +94,16 @@ extension ConcentratorDuty {
     guard let current = sending, current.number == answer.number else { return }
     switch answer.outcome {
     case .sent, .sentWithOtherPower:
-      let power = answer.powerDecibelMilliwatts.flatMap { Int16(exactly: $0) }
+      // It is signed, and nobody but the packet forwarder knows: another power than the drawn one is never said to be
+      // that.
+      let power =
+        answer.outcome == .sent
+        ? current.order.powerCentidecibelMilliwatts
+        : answer.powerDecibelMilliwatts.map { $0 * 100 }
       end(
         .sent(
-          startMilliseconds: current.startMilliseconds,
-          powerCentidecibelMilliwatts: power.map { Int32($0) * 100 }
-            ?? current.order.powerCentidecibelMilliwatts, isConfirmed: true))
+          startMilliseconds: current.startMilliseconds, powerCentidecibelMilliwatts: power,
+          isConfirmed: true))
     case .unanswered, .unknown: unconfirmed()
     case .tooLate, .tooEarly: end(.refused(.tooLate))
     case .collisionWithPacket, .collisionWithBeacon, .busy: end(.refused(.radioBusy))

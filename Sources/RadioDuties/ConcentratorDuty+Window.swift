@@ -10,7 +10,7 @@ struct ConcentratorWindow: Sendable {
   /// By then its window has ended, whatever the clock says.
   let deadlineMilliseconds: Int64
   var log: ListenLog
-  /// Slots in which it sent.
+  /// Slots in which it sent, or of which something got lost.
   var deaf = SlotSet()
 
   init?(_ order: BeaconOrder, plan: RegionPlan, hearsWholePlan: Bool, at now: NodeTime) {
@@ -21,7 +21,7 @@ struct ConcentratorWindow: Sendable {
     log = ListenLog(number: order.number, mode: hearsWholePlan ? .everything : .rendezvous)
     deadlineMilliseconds =
       now.milliseconds + 2 * Int64(order.policy.windowSeconds) * 1_000
-      + ConcentratorDuty.silenceMilliseconds
+      + ConcentratorDuty.silenceKnownMilliseconds
   }
 
   /// Nil: it listened to no slot.
@@ -55,13 +55,22 @@ extension ConcentratorDuty {
 
   /// It is known to have listened until then.
   private func confirmed(_ now: NodeTime) -> Int64 {
-    max(lastSignMilliseconds, now.milliseconds - Self.silenceMilliseconds)
+    max(lastSignMilliseconds, now.milliseconds - Self.silenceKnownMilliseconds)
   }
 
   /// Whether nothing is heard any more: what is known until then is kept.
   mutating func stopListening(at now: NodeTime) {
     mark(now)
     listeningSince = nil
+  }
+
+  /// Something that was heard did not come to the agent: since the last frame that did, it listened to nothing. Windows
+  /// that begin before now and are taken later count from now on.
+  mutating func missed(_ now: NodeTime) {
+    mark(now)
+    let since = max(connectedMilliseconds, lastSignMilliseconds)
+    deafen(from: min(since, now.milliseconds), to: now.milliseconds, at: now)
+    if listeningSince != nil { listeningSince = now.milliseconds }
   }
 
   private mutating func mark(_ now: NodeTime) {
@@ -93,7 +102,7 @@ extension ConcentratorDuty {
     }
   }
 
-  /// It sends, and hears nothing meanwhile.
+  /// It sends, or its frames get lost, and so it hears nothing meanwhile.
   mutating func deafen(from: Int64, to: Int64, at now: NodeTime) {
     for place in windows.indices {
       guard var window = windows[place] else { continue }
@@ -135,13 +144,14 @@ extension ConcentratorDuty {
     return window.record.map { .writeListen($0) }
   }
 
-  /// A minute behind its end it would have been told that nobody listened; a frame that came behind it says so at once.
+  /// A minute and two turns behind its end it would have been told that nobody listened; a frame that came behind it
+  /// says so at once.
   private func due(_ window: ConcentratorWindow, _ now: NodeTime) -> Int64 {
     guard now.isGoodEnough(for: window.order.policy), let utc = now.utcMilliseconds else {
       return window.deadlineMilliseconds
     }
     let end = window.order.window.endUTCMilliseconds - utc + now.milliseconds
-    let sure = lastSignMilliseconds >= end ? end : end + Self.silenceMilliseconds
+    let sure = lastSignMilliseconds >= end ? end : end + Self.silenceKnownMilliseconds
     return min(sure, window.deadlineMilliseconds)
   }
 

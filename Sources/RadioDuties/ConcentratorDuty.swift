@@ -16,12 +16,15 @@ import Records
 ///
 /// A concentrator hears all its channels and spreading factors at once: nothing is set. That it is there is known from
 /// its packet forwarder, which asks every few seconds, and of whose silence `cairn-forwarder` tells after a minute: so
-/// a slot counts as listened to when a minute has passed in which that was not told, or a frame came behind it.
+/// a slot counts as listened to when a minute and two turns have passed in which that was not told, or a frame came
+/// behind it; and not when something got lost on the way.
 ///
 /// Invariants: a request to send has one outcome; each fault is told at most once in `FaultTally.intervalMilliseconds`.
 public struct ConcentratorDuty: ~Copyable {
   /// After so long without a question of its packet forwarder `cairn-forwarder` tells that a gateway is not there.
   static var silenceMilliseconds: Int64 { 60_000 }
+  /// Then it is known that it was there: `cairn-forwarder` looks once in a turn of a second, and this program too.
+  static var silenceKnownMilliseconds: Int64 { silenceMilliseconds + 2_000 }
   /// From the frame's end to the datagram's arrival: packet forwarders look for frames every 10 ms, and a busy machine
   /// is late.
   static var uncertaintyMilliseconds: UInt32 { 150 }
@@ -40,7 +43,7 @@ public struct ConcentratorDuty: ~Copyable {
   public private(set) var isConnected = false
   private var isAbsenceTold = false
   private var isSilenceTold = false
-  private var connectedMilliseconds: Int64 = 0
+  private(set) var connectedMilliseconds: Int64 = 0
   private var lostTold: UInt64 = 0
 
   /// Nil: it does not listen.
@@ -114,6 +117,7 @@ public struct ConcentratorDuty: ~Copyable {
     case .lost(let count):
       // Of this connection, from its beginning; only what is new counts.
       guard count >= lostTold else { return .lineGone }
+      if count > lostTold { missed(now) }
       hearing.lost(count - lostTold)
       lostTold = count
     case .sending(let sending):

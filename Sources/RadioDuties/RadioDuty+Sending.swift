@@ -38,8 +38,9 @@ public struct RadioTransmission: Sendable {
 
 /// What became of it.
 public enum TransmissionOutcome: Equatable, Sendable {
-  /// The module was told to. Not confirmed: it has not said that it did, so that it may have been on the air.
-  case sent(startMilliseconds: Int64, powerCentidecibelMilliwatts: Int32, isConfirmed: Bool)
+  /// The module was told to. Not confirmed: it has not said that it did, so that it may have been on the air. Without a
+  /// power: it was another than the one that was asked for, and it is not known which.
+  case sent(startMilliseconds: Int64, powerCentidecibelMilliwatts: Int32?, isConfirmed: Bool)
   /// It is not on the air.
   case refused(BeaconReason)
 }

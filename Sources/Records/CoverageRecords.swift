@@ -28,16 +28,17 @@ public struct SentBeacon: Equatable, Sendable {
   /// The radio said that it has sent it. False: it was told to, and did not say.
   public let isConfirmed: Bool
 
+  /// Start and factor are brought within what a record may hold.
   public init(
     number: UInt32, isRetry: Bool, startMilliseconds: Int64, timeOnAirMicroseconds: UInt32,
     frequencyHertz: UInt32, spreadingFactor: UInt8, isConfirmed: Bool
   ) {
     self.number = number
     self.isRetry = isRetry
-    self.startMilliseconds = startMilliseconds
+    self.startMilliseconds = max(0, startMilliseconds)
     self.timeOnAirMicroseconds = timeOnAirMicroseconds
     self.frequencyHertz = frequencyHertz
-    self.spreadingFactor = spreadingFactor
+    self.spreadingFactor = min(12, max(5, spreadingFactor))
     self.isConfirmed = isConfirmed
   }
 }
@@ -49,10 +50,14 @@ public struct BeaconReveal: Equatable, Sendable {
   /// At the radio's output, as it was set; nil when it is not known any more.
   public let powerCentidecibelMilliwatts: Int32?
 
+  /// A power that no record may hold is none that is known: such a leaf would be refused with all that is signed
+  /// beside it.
   public init(number: UInt32, link: FixedBytes<32>, powerCentidecibelMilliwatts: Int32?) {
     self.number = number
     self.link = link
-    self.powerCentidecibelMilliwatts = powerCentidecibelMilliwatts
+    let power = powerCentidecibelMilliwatts ?? 0
+    self.powerCentidecibelMilliwatts =
+      Reception.decibelRange.contains(power) ? powerCentidecibelMilliwatts : nil
   }
 }
 

@@ -14,27 +14,26 @@ extension Leaf {
 
   public func sent() throws(CBORDecoder.Failure) -> SentBeacon {
     var decoder = try values(.sent, count: 7)
-    let sent = SentBeacon(
-      number: try decoder.challengeNumber(), isRetry: try decoder.boolean(),
-      startMilliseconds: try decoder.integer(),
-      timeOnAirMicroseconds: try decoder.unsigned(as: UInt32.self),
-      frequencyHertz: try decoder.unsigned(as: UInt32.self),
-      spreadingFactor: try decoder.unsigned(as: UInt8.self), isConfirmed: try decoder.boolean())
-    guard sent.startMilliseconds >= 0, (5...12).contains(sent.spreadingFactor) else {
-      throw .outOfRange
-    }
-    return sent
+    let number = try decoder.challengeNumber()
+    let isRetry = try decoder.boolean()
+    let start = try decoder.integer()
+    let timeOnAir = try decoder.unsigned(as: UInt32.self)
+    let frequency = try decoder.unsigned(as: UInt32.self)
+    let factor = try decoder.unsigned(as: UInt8.self)
+    guard start >= 0, (5...12).contains(factor) else { throw .outOfRange }
+    return SentBeacon(
+      number: number, isRetry: isRetry, startMilliseconds: start,
+      timeOnAirMicroseconds: timeOnAir, frequencyHertz: frequency, spreadingFactor: factor,
+      isConfirmed: try decoder.boolean())
   }
 
   public func reveal() throws(CBORDecoder.Failure) -> BeaconReveal {
     var decoder = try values(.reveal, count: 3)
-    let reveal = BeaconReveal(
-      number: try decoder.challengeNumber(), link: try decoder.exactly(),
-      powerCentidecibelMilliwatts: try decoder.optionalInt32())
-    guard Reception.decibelRange.contains(reveal.powerCentidecibelMilliwatts ?? 0) else {
-      throw .outOfRange
-    }
-    return reveal
+    let number = try decoder.challengeNumber()
+    let link: FixedBytes<32> = try decoder.exactly()
+    let power = try decoder.optionalInt32()
+    guard Reception.decibelRange.contains(power ?? 0) else { throw .outOfRange }
+    return BeaconReveal(number: number, link: link, powerCentidecibelMilliwatts: power)
   }
 
   public func witness() throws(CBORDecoder.Failure) -> BeaconWitness {

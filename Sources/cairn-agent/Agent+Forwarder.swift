@@ -54,12 +54,15 @@ extension Agent {
     tick()
     connectForwarder()
     receiveFromForwarder()
-    let time = nodeTime
     for _ in 0..<Self.messageLimit {
+      tick()
+      let time = nodeTime
       guard let action = concentrator?.step(at: time) else { break }
       perform(action)
     }
+    tick()
     requestTransmission()
+    let time = nodeTime
     nextForwarderStep = concentrator?.nextStep(at: time) ?? .max
     tellGateway()
   }
@@ -84,6 +87,8 @@ extension Agent {
     var packet = InlineArray<512, UInt8>(repeating: 0)
     for _ in 0..<Self.messageLimit {
       guard let connection = forwarder.take() else { return }
+      // What the message before led to may have taken seconds: what was received meanwhile is not of the future.
+      tick()
       let time = nodeTime
       do throws(SocketFailure) {
         var span = packet.mutableSpan

@@ -11,8 +11,76 @@ struct AgentClients: ~Copyable {
   struct Client: ~Copyable {
     var connection: UnixConnection
     var slot: Int?
+    /// What it did not take: frames, and transmissions of the server's.
     var lost: UInt64 = 0
     var isLostTold = true
+    /// What has become of gateways meanwhile, the last of each.
+    var gateways = FixedArray<16, ForwarderMessage.Gateway>(
+      filler: ForwarderMessage.Gateway(identifier: 0, version: 2, isPresent: false))
+    /// The last of the transmissions that it does not know of.
+    var sending: ForwarderMessage.Sending?
+
+    /// True when it went.
+    func send(_ bytes: Span<UInt8>) -> Bool {
+      do throws(SocketFailure) {
+        try connection.send(bytes, timeoutMilliseconds: 0)
+        return true
+      } catch {
+        // Its end is seen when it is read from.
+        return false
+      }
+    }
+
+    mutating func countLost() {
+      if lost < .max { lost += 1 }
+      isLostTold = false
+    }
+
+    /// To be told later. False: too many.
+    mutating func keep(_ gateway: ForwarderMessage.Gateway) -> Bool {
+      isLostTold = false
+      for index in gateways.indices where gateways[index].identifier == gateway.identifier {
+        gateways[index] = gateway
+        return true
+      }
+      return gateways.offer(gateway)
+    }
+
+    mutating func keep(_ missed: ForwarderMessage.Sending) {
+      countLost()
+      if missed.toMilliseconds > sending?.toMilliseconds ?? 0 { sending = missed }
+    }
+
+    /// All that it does not know, `lost` at last: what stands before it is told again when that does not go.
+    func told(_ now: Int64) -> Bool {
+      for index in gateways.indices {
+        let packet = ForwarderMessage.encode(gateways[index])
+        guard send(packet.bytes) else { return false }
+      }
+      // What has passed of it lies before the word that something was lost.
+      if let sending, sending.toMilliseconds > now {
+        let packet = ForwarderMessage.encode(
+          ForwarderMessage.Sending(
+            gateway: sending.gateway, fromMilliseconds: now,
+            toMilliseconds: min(sending.toMilliseconds, now + 60_000)))
+        guard send(packet.bytes) else { return false }
+      }
+      let packet = ForwarderMessage.encode(lost: lost)
+      return send(packet.bytes)
+    }
+
+    /// Behind what it does not know; false when that or this did not go.
+    mutating func take(_ bytes: Span<UInt8>, _ now: Int64) -> Bool {
+      tellLost(now)
+      return isLostTold ? send(bytes) : false
+    }
+
+    mutating func tellLost(_ now: Int64) {
+      guard !isLostTold, told(now) else { return }
+      isLostTold = true
+      gateways.removeAll()
+      sending = nil
+    }
   }
 
   private let listener: UnixListener
@@ -92,55 +160,57 @@ struct AgentClients: ~Copyable {
   @discardableResult
   mutating func send(_ bytes: Span<UInt8>, to index: Int) -> Bool {
     guard let client = clients[index].take() else { return false }
-    var isSent = false
-    do throws(SocketFailure) {
-      try client.connection.send(bytes, timeoutMilliseconds: 0)
-      isSent = true
-    } catch {
-      // Its end is seen when it is read from.
-      isSent = false
-    }
+    let isSent = client.send(bytes)
     clients[index] = consume client
     return isSent
   }
 
   /// A frame, to all. Before it goes the number of those that were lost, if there are new ones.
-  mutating func hand(frame bytes: Span<UInt8>) {
+  mutating func hand(frame bytes: Span<UInt8>, _ now: Int64) {
     for index in 0..<Self.capacity {
-      tellLost(index)
-      guard let isTold = isLostTold(index) else { continue }
-      if !isTold || !send(bytes, to: index) { countLost(index) }
+      guard var client = clients[index].take() else { continue }
+      let isTaken = client.take(bytes, now)
+      if !isTaken { client.countLost() }
+      clients[index] = consume client
     }
   }
 
-  /// Another message, to all.
-  mutating func tell(_ bytes: Span<UInt8>) {
-    for index in 0..<Self.capacity { send(bytes, to: index) }
-  }
-
-  /// Tells a client how many frames it lost, if it does not know.
-  mutating func tellLost(_ index: Int) {
-    guard let isTold = isLostTold(index), !isTold, let client = clients[index].take() else {
-      return
+  /// The server has a gateway send: to all. Who does not take it has lost something, and learns later what of it still
+  /// lies ahead.
+  mutating func tell(_ sending: ForwarderMessage.Sending, _ now: Int64) {
+    let packet = ForwarderMessage.encode(sending)
+    for index in 0..<Self.capacity {
+      guard var client = clients[index].take() else { continue }
+      let isTaken = client.take(packet.bytes, now)
+      if !isTaken { client.keep(sending) }
+      clients[index] = consume client
     }
-    let packet = ForwarderMessage.encode(lost: client.lost)
-    clients[index] = consume client
-    guard send(packet.bytes, to: index), var told = clients[index].take() else { return }
-    told.isLostTold = true
-    clients[index] = consume told
   }
 
-  private mutating func isLostTold(_ index: Int) -> Bool? {
-    guard let client = clients[index].take() else { return nil }
-    let isTold = client.isLostTold
-    clients[index] = consume client
-    return isTold
+  /// What has become of a gateway, to all, and later to who does not take it now. Who has missed too much is let go:
+  /// it connects anew, and is told which gateways are there. Returns the places of those, as bits.
+  mutating func tell(_ gateway: ForwarderMessage.Gateway, _ now: Int64) -> UInt8 {
+    var gone: UInt8 = 0
+    let packet = ForwarderMessage.encode(gateway)
+    for index in 0..<Self.capacity {
+      guard var client = clients[index].take() else { continue }
+      let isTaken = client.take(packet.bytes, now)
+      if !isTaken {
+        let isKept = client.keep(gateway)
+        guard isKept else {
+          gone |= 1 << UInt8(index)
+          continue
+        }
+      }
+      clients[index] = consume client
+    }
+    return gone
   }
 
-  private mutating func countLost(_ index: Int) {
+  /// Tells a client what it lost, if it does not know.
+  mutating func tellLost(_ index: Int, _ now: Int64) {
     guard var client = clients[index].take() else { return }
-    if client.lost < .max { client.lost += 1 }
-    client.isLostTold = false
+    client.tellLost(now)
     clients[index] = consume client
   }
 }

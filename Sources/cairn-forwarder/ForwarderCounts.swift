@@ -15,6 +15,8 @@ struct ForwarderCounts {
   var unreachable: UInt32 = 0
   /// Not passed to the server: too many sockets of gateways.
   var notPassed: UInt32 = 0
+  /// Datagrams of gateways that found no place.
+  var gatewaysTooMany: UInt32 = 0
   private var nextMilliseconds: Int64 = 0
 
   init() {}
@@ -35,6 +37,8 @@ struct ForwarderCounts {
     text.append(unreachable)
     text.append(", sockets too many ")
     text.append(notPassed)
+    text.append(", gateways too many ")
+    text.append(gatewaysTooMany)
     ServiceManager.tell(status: text)
   }
 }

@@ -89,7 +89,7 @@ struct ForwarderServer: ~Copyable {
       guard let gateway = table.nextSilent(now: now) else { break }
       tell(gateway)
     }
-    for index in 0..<AgentClients.capacity { agents.tellLost(index) }
+    for index in 0..<AgentClients.capacity { agents.tellLost(index, now) }
     counts.tellIfDue(now)
   }
 
@@ -99,8 +99,10 @@ struct ForwarderServer: ~Copyable {
   }
 
   private mutating func tell(_ gateway: ForwarderMessage.Gateway) {
-    let packet = ForwarderMessage.encode(gateway)
-    agents.tell(packet.bytes)
+    let gone = agents.tell(gateway, clock.bootMilliseconds())
+    for index in 0..<AgentClients.capacity where gone & (1 << UInt8(index)) != 0 {
+      table.forget(client: index)
+    }
     var text = TextBuilder<128>()
     text.append("gateway ")
     text.append(hex: gateway.identifier, digits: 16)
@@ -140,12 +142,16 @@ struct ForwarderServer: ~Copyable {
     var isForServer = true
     switch head.kind {
     case .pullData:
-      if let gateway = table.asked(head, from: source, now: now) { tell(gateway) }
+      switch table.asked(head, from: source, now: now) {
+      case .known: break
+      case .told(let gateway): tell(gateway)
+      case .full(let isFirst): tellFull(head.gateway, isFirst: isFirst)
+      }
     case .pushData: hear(head, byteCount, now)
     case .txAck:
       let body = GWMPDatagram.body(of: datagram.span.extracting(0..<byteCount), head.kind)
       let answer = TransmitAnswer(datagram.span.extracting(body))
-      if let ended = table.answered(head, answer) {
+      if let ended = table.answered(head, answer, from: source) {
         tell(ended)
         isForServer = ended.isAlsoForServer
       }
@@ -156,6 +162,17 @@ struct ForwarderServer: ~Copyable {
     } else if isForServer {
       pass(byteCount, from: source, mayBegin: true, now)
     }
+  }
+
+  /// What it hears goes to the agent all the same; nothing is sent by it.
+  private mutating func tellFull(_ gateway: UInt64, isFirst: Bool) {
+    counts.gatewaysTooMany &+= 1
+    guard isFirst else { return }
+    var text = TextBuilder<128>()
+    text.append("gateway ")
+    text.append(hex: gateway, digits: 16)
+    text.append(" finds no place: eight others are there; nothing is sent by it")
+    tellLine(text.span)
   }
 
   /// Only where no server does.
@@ -227,7 +244,7 @@ struct ForwarderServer: ~Copyable {
           let message = ForwarderMessage.encode(
             ForwarderMessage.Frame(
               gateway: head.gateway, receivedMilliseconds: now, packet: packet))
-          agents.hand(frame: message.bytes)
+          agents.hand(frame: message.bytes, now)
         }
       }
     } catch {
@@ -271,19 +288,24 @@ struct ForwarderServer: ~Copyable {
     var airtime = Self.longestMilliseconds
     if let bandwidth = Modulation.Bandwidth(rawValue: transmission.bandwidthHertz),
       let modulation = Modulation(
-        spreadingFactor: transmission.spreadingFactor, bandwidth: bandwidth)
+        spreadingFactor: transmission.spreadingFactor, bandwidth: bandwidth,
+        codingRateDenominator: transmission.codingRateDenominator,
+        preambleSymbolCount: transmission.preambleSymbolCount)
     {
       let microseconds = modulation.timeOnAirMicroseconds(
         payloadByteCount: transmission.byteCount)
-      airtime = Int64(microseconds) / 1_000 + 1
+      airtime = min(Self.airtimeLimitMilliseconds, Int64(microseconds) / 1_000 + 1)
     }
+    let now = clock.bootMilliseconds()
     guard
       let sending = table.sending(
-        transmission, airtimeMilliseconds: airtime, to: peer, now: clock.bootMilliseconds())
+        transmission, airtimeMilliseconds: airtime, to: peer, now: now)
     else { return }
-    let packet = ForwarderMessage.encode(sending)
-    agents.tell(packet.bytes)
+    agents.tell(sending, now)
   }
+
+  /// With what lies before it, a message to the agent spans a minute at most. No region lets a frame be as long.
+  private static var airtimeLimitMilliseconds: Int64 { 49_000 }
 
   /// 51 bytes at SF12, the slowest that regions have.
   private static var longestMilliseconds: Int64 { 2_800 }

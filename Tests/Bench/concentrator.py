@@ -73,16 +73,10 @@ def radio(node):
     done = subprocess.run([f"{SHIP}/cairn", "status", "--json", "--board", str(node.folder / "board.ini"),
                            *node.common_arguments()], cwd=ROOT, capture_output=True, text=True)
     try:
-        return found(json.loads(done.stdout), "radio") or {}
+        # The enrolment has a radio too, which is another thing.
+        return json.loads(done.stdout).get("agent", {}).get("radio") or {}
     except json.JSONDecodeError:
         return {}
-
-
-def found(value, name):
-    """The first member of this name, however deep."""
-    if not isinstance(value, dict):
-        return None
-    return value.get(name) or next((inner for inner in (found(each, name) for each in value.values()) if inner), None)
 
 
 def measure_concentrator():

@@ -71,13 +71,16 @@ private final class PlayedNode {
     return transmission
   }
 
-  func transmitted(_ transmission: BeaconTransmission) -> [BeaconAction] {
+  func transmitted(_ transmission: BeaconTransmission, power: Int32?) -> [BeaconAction] {
     now = transmission.startMilliseconds + Int64(transmission.timeOnAirMicroseconds) / 1_000 + 20
     return tell(
       .transmitted(
         number: transmission.number, startMilliseconds: transmission.startMilliseconds,
-        powerCentidecibelMilliwatts: transmission.powerCentidecibelMilliwatts,
-        isConfirmed: true))
+        powerCentidecibelMilliwatts: power, isConfirmed: true))
+  }
+
+  func transmitted(_ transmission: BeaconTransmission) -> [BeaconAction] {
+    transmitted(transmission, power: transmission.powerCentidecibelMilliwatts)
   }
 }
 
@@ -126,6 +129,23 @@ private struct NoTransmission: Error {}
       policy: order.policy)
     #expect(draw.frame == transmission.frame && draw.slot == slot)
     #expect(reveal.powerCentidecibelMilliwatts == transmission.powerCentidecibelMilliwatts)
+  }
+
+  @Test func aPowerThatIsNotKnownIsNoPowerInTheReveal() throws {
+    let played = try PlayedNode()
+    let order = try played.order(5)
+    _ = played.tell(.challenge(order))
+    _ = played.tell(.intentDurable(number: 5))
+    let transmission = try played.transmission()
+    #expect(played.transmitted(transmission, power: nil).count == 1)
+    let offset = try #require(played.utcOffset)
+    played.now = order.window.revealUTCMilliseconds - offset + Int64(played.uncertainty)
+    let revealed = played.tell(.tick)
+    guard case .writeReveal(let reveal)? = revealed.first else {
+      Issue.record("no reveal: \(revealed)")
+      return
+    }
+    #expect(reveal.number == 5 && reveal.powerCentidecibelMilliwatts == nil)
   }
 
   @Test func aRefusedBeaconIsTriedOnceMoreInTheReserve() throws {

@@ -143,7 +143,11 @@ final class Agent {
 let eui: [UInt8] = [0xb8, 0x27, 0xeb, 0xff, 0xfe, 0x12, 0x34, 0x56]
 let gatewayNumber: UInt64 = 0xb827_ebff_fe12_3456
 
-func up(_ kind: UInt8, token: UInt16, version: UInt8 = 2, _ body: String = "") -> [UInt8] {
+let otherEUI: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 2]
+
+func up(
+  _ kind: UInt8, token: UInt16, version: UInt8 = 2, eui: [UInt8] = eui, _ body: String = ""
+) -> [UInt8] {
   [version, UInt8(token >> 8), UInt8(token & 255), kind] + eui + Array(body.utf8)
 }
 

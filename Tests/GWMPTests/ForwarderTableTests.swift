@@ -13,7 +13,7 @@ private final class Table {
     table.flow(of: peer, mayBegin: mayBegin, now: now)
   }
   func peer(ofFlow index: Int) -> Int? { table.peer(ofFlow: index) }
-  func asked(_ datagram: GWMPDatagram, from peer: Int, now: Int64) -> ForwarderMessage.Gateway? {
+  func asked(_ datagram: GWMPDatagram, from peer: Int, now: Int64) -> ForwarderTable<Int>.Asked {
     table.asked(datagram, from: peer, now: now)
   }
   func nextSilent(now: Int64) -> ForwarderMessage.Gateway? { table.nextSilent(now: now) }
@@ -22,9 +22,9 @@ private final class Table {
     -> ForwarderTable<Int>.Begun
   { table.begin(transmit, client: client, now: now) }
   func serverSent(token: UInt16) { table.serverSent(token: token) }
-  func answered(_ datagram: GWMPDatagram, _ answer: TransmitAnswer) -> ForwarderTable<Int>.Ended? {
-    table.answered(datagram, answer)
-  }
+  func answered(_ datagram: GWMPDatagram, _ answer: TransmitAnswer, from peer: Int)
+    -> ForwarderTable<Int>.Ended?
+  { table.answered(datagram, answer, from: peer) }
   func nextUnanswered(now: Int64) -> ForwarderTable<Int>.Ended? { table.nextUnanswered(now: now) }
   func forget(client: Int) { table.forget(client: client) }
   func heard(_ packet: ReceivedPacket, gateway: UInt64, now: Int64) {
@@ -90,18 +90,72 @@ private final class Table {
 
   @Test func gatewaysComeAreSilentAndAreToldOnce() {
     let table = Table(firstToken: 0)
-    #expect(table.asked(pull(1), from: 5, now: 0)?.isPresent == true)
-    #expect(table.asked(pull(1), from: 6, now: 10) == nil)
-    // The same gateway with a forwarder of another version.
-    #expect(table.asked(pull(1, version: 1), from: 6, now: 20)?.version == 1)
+    #expect(table.asked(pull(1), from: 5, now: 0) == .told(there(1)))
+    #expect(table.asked(pull(1), from: 6, now: 20) == .known)
     #expect(table.nextSilent(now: 60_019) == nil)
     #expect(table.nextSilent(now: 60_020)?.isPresent == false)
     #expect(table.nextSilent(now: 60_020) == nil)
-    for gateway in 0..<1000 { _ = table.asked(pull(UInt64(gateway)), from: 7, now: 60_021) }
-    #expect(table.gateway(at: 7) != nil)
   }
 
-  @Test func aRequestGoesWhereItsGatewayAskedLast() throws {
+  private func there(_ gateway: UInt64, version: UInt8 = 2) -> ForwarderMessage.Gateway {
+    ForwarderMessage.Gateway(identifier: gateway, version: version, isPresent: true)
+  }
+
+  @Test func aNinthGatewayIsToldOnceUntilAPlaceIsFree() {
+    let table = Table(firstToken: 0)
+    for gateway in 1...8 as ClosedRange<UInt64> {
+      #expect(table.asked(pull(gateway), from: 7, now: Int64(gateway)) == .told(there(gateway)))
+    }
+    #expect(table.asked(pull(9), from: 7, now: 9) == .full(isFirst: true))
+    for gateway in 9..<1_000 as Range<UInt64> {
+      #expect(table.asked(pull(gateway), from: 7, now: 10) == .full(isFirst: false))
+    }
+    #expect(table.nextSilent(now: 60_001)?.identifier == 1)
+    #expect(table.asked(pull(9), from: 7, now: 60_001) == .told(there(9)))
+    #expect(table.asked(pull(10), from: 7, now: 60_001) == .full(isFirst: true))
+  }
+
+  @Test func aChangeOfVersionIsToldAtMostOnceAMinute() {
+    let table = Table(firstToken: 0)
+    var told: [Int64] = []
+    for now in stride(from: Int64(0), through: 180_000, by: 100) {
+      let version: UInt8 = now / 100 % 2 == 0 ? 2 : 1
+      if case .told = table.asked(pull(1, version: version), from: 5, now: now) {
+        told.append(now)
+      }
+    }
+    #expect(told == [0, 60_100, 120_200])
+    // One that stays is told in the end.
+    _ = table.asked(pull(2), from: 5, now: 0)
+    #expect(table.asked(pull(2, version: 1), from: 5, now: 59_000) == .known)
+    #expect(
+      table.asked(pull(2, version: 1), from: 5, now: 60_000) == .told(there(2, version: 1)))
+  }
+
+  /// Whoever says the EUI of a gateway that is there.
+  @Test func anotherSocketTakesNeitherRequestsNorAnswers() throws {
+    let table = Table(firstToken: 0)
+    _ = table.asked(pull(1), from: 5, now: 0)
+    for now in stride(from: Int64(1_000), through: 100_000, by: 1_000) {
+      #expect(table.asked(pull(1, version: 1), from: 66, now: now) == .known)
+      if now % 10_000 == 0 { _ = table.asked(pull(1), from: 5, now: now) }
+    }
+    guard case .send(let route) = table.begin(try request(1), client: 0, now: 100_001) else {
+      Issue.record("refused")
+      return
+    }
+    #expect(route.destination == 5 && route.version == 2)
+    let ack = GWMPDatagram(version: 2, token: route.token, kind: .txAck, gateway: 1)
+    #expect(table.answered(ack, TransmitAnswer(.tooLate), from: 66) == nil)
+    #expect(table.answered(ack, TransmitAnswer(.sent), from: 5)?.outcome.outcome == .sent)
+    // What the server sends by the other socket makes the gateway deaf all the same.
+    _ = table.asked(pull(1), from: 66, now: 100_002)
+    let text = "{\"txpk\":{\"imme\":true}}"
+    #expect(table.sending(text, to: 66, now: 100_003) != nil)
+    #expect(table.sending(text, to: 5, now: 100_003) != nil)
+  }
+
+  @Test func aRequestGoesWhereItsGatewayAsks() throws {
     let table = Table(firstToken: 0)
     guard case .refused(.gatewayAbsent) = table.begin(try request(1), client: 0, now: 0) else {
       Issue.record("nobody is there")
@@ -109,9 +163,10 @@ private final class Table {
     }
     _ = table.asked(pull(1), from: 5, now: 0)
     _ = table.asked(pull(2), from: 6, now: 1)
-    _ = table.asked(pull(1), from: 8, now: 2)
-    guard case .send(let route) = table.begin(try request(1), client: 0, now: 3),
-      case .send(let other) = table.begin(try request(2, gateway: 2), client: 0, now: 3)
+    // Its forwarder was started anew, and the old socket has been silent for a minute.
+    _ = table.asked(pull(1), from: 8, now: 60_000)
+    guard case .send(let route) = table.begin(try request(1), client: 0, now: 60_001),
+      case .send(let other) = table.begin(try request(2, gateway: 2), client: 0, now: 60_001)
     else {
       Issue.record("refused")
       return
@@ -120,15 +175,15 @@ private final class Table {
     let ack = GWMPDatagram(version: 2, token: other.token, kind: .txAck, gateway: 2)
     // Another gateway's acknowledgement with the same token is not ours.
     let foreign = GWMPDatagram(version: 2, token: other.token, kind: .txAck, gateway: 1)
-    #expect(table.answered(foreign, TransmitAnswer(.sent)) == nil)
-    let ended = table.answered(ack, TransmitAnswer(.tooLate))
+    #expect(table.answered(foreign, TransmitAnswer(.sent), from: 6) == nil)
+    let ended = table.answered(ack, TransmitAnswer(.tooLate), from: 6)
     #expect(ended?.outcome.number == 2 && ended?.outcome.outcome == .tooLate)
     #expect(ended?.isAlsoForServer == false)
     // It ends once.
-    #expect(table.answered(ack, TransmitAnswer(.sent)) == nil)
-    #expect(table.nextUnanswered(now: 5002) == nil)
-    #expect(table.nextUnanswered(now: 5003)?.outcome.outcome == .unanswered)
-    #expect(table.nextUnanswered(now: 5003) == nil)
+    #expect(table.answered(ack, TransmitAnswer(.sent), from: 6) == nil)
+    #expect(table.nextUnanswered(now: 65_000) == nil)
+    #expect(table.nextUnanswered(now: 65_001)?.outcome.outcome == .unanswered)
+    #expect(table.nextUnanswered(now: 65_001) == nil)
   }
 
   @Test func aTokenThatTheServerUsesTooIsNeverMistaken() throws {
@@ -142,7 +197,7 @@ private final class Table {
     #expect(route.token == 21)
     table.serverSent(token: 21)
     let ack = GWMPDatagram(version: 2, token: 21, kind: .txAck, gateway: 1)
-    let ended = table.answered(ack, TransmitAnswer(.sent))
+    let ended = table.answered(ack, TransmitAnswer(.sent), from: 5)
     #expect(ended?.outcome.outcome == .unknown && ended?.isAlsoForServer == true)
   }
 

@@ -74,6 +74,13 @@ func array<let capacity: Int>(_ text: borrowing TextBuilder<capacity>) -> [UInt8
     ("{\"txpk_ack\":{\"error\":\"GPS_UNLOCKED\"}}", .gpsUnlocked, nil),
     ("{\"txpk_ack\":{\"error\":\"UNKNOWN\"}}", .refused, nil),
     ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":12}}", .sentWithOtherPower, 12),
+    // No concentrator has such powers: which one was used is not known.
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":101}}", .sentWithOtherPower, nil),
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":37}}", .sentWithOtherPower, nil),
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":36}}", .sentWithOtherPower, 36),
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":-1}}", .sentWithOtherPower, nil),
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\",\"value\":4294967308}}", .sentWithOtherPower, nil),
+    ("{\"txpk_ack\":{\"warn\":\"TX_POWER\"}}", .sentWithOtherPower, nil),
     (
       "{\"txpk_ack\":{\"value\":12,\"error\":\"NONE\",\"warn\":\"TX_POWER\"}}", .sentWithOtherPower,
       12
@@ -88,6 +95,23 @@ func array<let capacity: Int>(_ text: borrowing TextBuilder<capacity>) -> [UInt8
       let answer = TransmitAnswer(body.span)
       #expect(answer.outcome == outcome && answer.powerDecibelMilliwatts == power)
     }
+  }
+
+  @Test func preambleAndCodingRateOfTheServersFrameAreRead() {
+    func read(_ members: String) -> [Int] {
+      let text = Array("{\"txpk\":{\"datr\":\"SF12BW125\"\(members)}}".utf8)
+      let transmission = ServerTransmission(text.span)
+      return [
+        Int(transmission.preambleSymbolCount), Int(transmission.codingRateDenominator),
+        Int(transmission.spreadingFactor),
+      ]
+    }
+    #expect(read("") == [8, 5, 12])
+    #expect(read(",\"prea\":200,\"codr\":\"4/8\"") == [200, 8, 12])
+    // Out of range it is the nearest that a radio has; what is none is the longest, or as if it was not there.
+    #expect(read(",\"prea\":1000000,\"codr\":\"OFF\"") == [65_535, 8, 12])
+    #expect(read(",\"prea\":-3,\"codr\":\"4/6\"") == [6, 6, 12])
+    #expect(read(",\"prea\":null,\"codr\":null") == [8, 5, 12])
   }
 
   @Test func headsAreReadAsTheyAreWritten() throws {

@@ -186,8 +186,40 @@ import Testing
     try bench.turn(start + 160_000 - bench.now)
     bench.gateway(false)
     try bench.turn(700_000) { !$0.listens.isEmpty }
-    // 100 s of 2 s each.
-    #expect(slots(try #require(bench.listens.first)) == Array(0..<50))
+    // 98 s of 2 s each: the word of it is up to two turns late.
+    #expect(slots(try #require(bench.listens.first)) == Array(0..<49))
+  }
+
+  @Test func whatGotLostOnTheWayIsNotSaidToBeHeard() throws {
+    let bench = ConcentratorBench.listening()
+    let order = try bench.order(3)
+    bench.duty.take(order, at: bench.time)
+    let offset = try #require(bench.utcOffset)
+    let start = order.window.startUTCMilliseconds - offset
+    try bench.turn(start + 21_000 - bench.now)
+    bench.hear(ConcentratorBench.uplink(1))
+    // It stalls in the midst of slot 10, and reads in the midst of slot 20.
+    try bench.turn(20_000)
+    bench.lost(3)
+    // The same count once more is nothing new.
+    try bench.turn(20_000)
+    bench.lost(3)
+    try bench.turn(700_000) { !$0.listens.isEmpty }
+    let listen = try #require(bench.listens.first)
+    #expect((0..<100).filter { !listen.slots.contains($0) } == Array(10...20))
+  }
+
+  /// Of a window whose challenge comes when it has begun, what got lost before is not said either.
+  @Test func whatGotLostBeforeAWindowWasKnownIsNotSaid() throws {
+    let bench = ConcentratorBench.listening()
+    let order = try bench.order(3)
+    let offset = try #require(bench.utcOffset)
+    let start = order.window.startUTCMilliseconds - offset
+    try bench.turn(start + 21_000 - bench.now)
+    bench.lost(1)
+    bench.duty.take(order, at: bench.time)
+    try bench.turn(700_000) { !$0.listens.isEmpty }
+    #expect(slots(try #require(bench.listens.first)) == Array(11..<100))
   }
 
   @Test func aFrameBehindTheWindowEndsItsLeafAtOnce() throws {
@@ -318,15 +350,19 @@ import Testing
     }
   }
 
-  @Test func anotherPowerThanTheAskedOneIsTold() throws {
+  /// One that no concentrator has, and none at all, is another than the asked one, and not known.
+  @Test(arguments: [
+    (Int32?(7), Int32?(700)), (0, 0), (36, 3_600), (37, nil), (101, nil), (nil, nil),
+  ])
+  func anotherPowerThanTheAskedOneIsTold(told: Int32?, power: Int32?) throws {
     let bench = ConcentratorBench.listening()
     let order = try asked(bench)
-    try bench.answer(.sentWithOtherPower, power: 7)
+    try bench.answer(.sentWithOtherPower, power: told)
     try bench.turn(10)
     #expect(
       bench.outcomes == [
         .sent(
-          startMilliseconds: order.startMilliseconds, powerCentidecibelMilliwatts: 700,
+          startMilliseconds: order.startMilliseconds, powerCentidecibelMilliwatts: power,
           isConfirmed: true)
       ])
   }
