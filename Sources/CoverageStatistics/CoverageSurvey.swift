@@ -96,6 +96,8 @@ public struct CoverageSurvey: Sendable {
       else { continue }
       admitted[key] = place
     }
+    // One of them may have been a node too many: then there is nobody left, the sender neither.
+    guard !isTooLarge else { return }
     addSilent(verdict, evidence, sender, book, &admitted)
     guard !isTooLarge else { return }
     var gathered = CoveragePeriod(nodes: [], observations: [], draws: [])

@@ -75,6 +75,8 @@ import Testing
       ).judged
     }
     let count = whole.judged.input.observations.count
+    // Wherever the node stands that is one too many: sender, witness or listener.
+    for nodes in 0..<7 { #expect(try judged { $0.nodes = nodes }.isTooLarge) }
     for less in [0, 1] {
       for found in [
         try judged { $0.nodes = 8 - less }, try judged { $0.beacons = 8 - less },
