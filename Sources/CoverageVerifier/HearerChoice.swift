@@ -1,9 +1,9 @@
 import FixedMemory
 import Proofs
 
-/// Which leaves of a beacon's hearers, or listeners, are looked at. Whoever has a key may write as many as it likes, under
-/// a name that is public: a few of each key are taken, and those first that tell the frame that was intended, which nobody
-/// knows before it is on the air.
+/// Which leaves of a beacon's hearers, or listeners, are looked at. Whoever has a key may write as many as it likes,
+/// under a name that is public: a few of each key are taken, and those first that tell the frame that was intended,
+/// which nobody knows before it is on the air.
 ///
 /// Leaves are added by receipt, key and place.
 public struct HearerChoice<Entry> {

@@ -3,8 +3,8 @@ import Dispatch
 import GatewayStore
 import Synchronization
 
-/// Standings of periods that somebody names: computed on a queue of their own, one request's at a time, with a rest behind
-/// each; the last few complete ones are kept.
+/// Standings of periods that somebody names: computed on a queue of their own, one request's at a time, with a rest
+/// behind each; the last few complete ones are kept.
 ///
 ///     request ──▶ which periods? ──▶ all held, of this size of the log ──▶ answer
 ///                      ╰──▶ none at work, no rest ──▶ computed ──▶ answer
