@@ -348,7 +348,7 @@ let boardTests: [Target] = [
     ]),
   tests(
     "LinuxGPIO",
-    ["LinuxGPIO", "LinuxPlatform", "Buses", "Sensors", "Simulation", "FixedMemory"]),
+    ["LinuxGPIO", "LinuxPlatform", "Buses", "Sensors", "Simulation", "FixedMemory", "CLinux"]),
   tests("HTTPSTransport", ["HTTPSTransport", "FixedMemory", "CLibCurl"]),
   tests("MQTTTransport", ["MQTTTransport", "FixedMemory", "TestSupport"]),
   tests(

@@ -192,8 +192,10 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
       do throws(RadioRefusal) {
         try radio?.configure(setting, atMilliseconds: now.milliseconds)
       } catch {
+        // What it was asked for before ends in an event, and behind that it is asked again.
+        guard error != .underWay else { return }
         // A radio that can't be set to the region's channels is another than the region asks for.
-        faults.count(error == .underWay || error == .notReady ? .radioBusy : .wrongRadio)
+        faults.count(error == .notReady ? .radioBusy : .wrongRadio)
         nextSetting = now.milliseconds + Self.attemptMilliseconds
       }
     case .starting, .configuring, .transmitting, .measuring: return

@@ -147,7 +147,7 @@ import Testing
     }
     #expect(try agent.end().status == 0)
     let logged = try node.leaves()
-    #expect(logged.compactMap(\.device).map(\.isThere) == [true, false, true, false])
+    #expect(logged.compactMap(\.device).states == [true, false, true, false])
     #expect(logged.compactMap(\.fault).allSatisfy { $0.schema == 33 && $0.codeNumber == 8 })
     // The same concentrator: it is told once.
     #expect(logged.filter { $0.kind == .schema }.count == 1)

@@ -360,6 +360,15 @@ struct Device: Equatable {
   let changeCount: UInt64
 }
 
+extension [Device] {
+  /// Each coming and going, of those too that one leaf tells together: an agent that is held up sees two at once.
+  var states: [Bool] {
+    flatMap { device in
+      (0..<device.changeCount).reversed().map { $0.isMultiple(of: 2) == device.isThere }
+    }
+  }
+}
+
 struct Fault: Equatable {
   let schema: UInt16
   let codeNumber: UInt64

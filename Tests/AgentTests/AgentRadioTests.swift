@@ -84,7 +84,7 @@ import Testing
     let numbers = leaves.compactMap(\.schemaNumber)
     // What the radio is stands before what it heard.
     #expect(numbers == [33, 33])
-    #expect(leaves.compactMap(\.device).map(\.isThere) == [true])
+    #expect(leaves.compactMap(\.device).states == [true])
   }
 
   @Test func aModuleThatIsPulledAndPutBackListensAgain() throws {
@@ -110,7 +110,7 @@ import Testing
     }
     #expect(try agent.end().status == 0)
     let leaves = try node.leaves()
-    #expect(leaves.compactMap(\.device).map(\.isThere) == [true, false, true, false])
+    #expect(leaves.compactMap(\.device).states == [true, false, true, false])
     // The same module: it is told once.
     #expect(leaves.filter { $0.kind == .schema }.count == 1)
   }

@@ -164,7 +164,7 @@ private final class AgentStick {
     #expect(try bench.hears(2))
     #expect(try bench.agent.end().status == 0)
     let leaves = try bench.node.leaves()
-    let changes = leaves.compactMap(\.device).filter { $0.name == "stick" }.map(\.isThere)
+    let changes = leaves.compactMap(\.device).filter { $0.name == "stick" }.states
     #expect(changes == [true, false, true])
     let codes = Set(leaves.compactMap(\.fault).map(\.codeNumber))
     #expect(codes == [UInt64(FaultCode.disconnected.rawValue)])

@@ -89,7 +89,7 @@ import Testing
     try plug(second.path, node)
     #expect(try eventually { try agent.descriptors().contains(second.path) })
     #expect(try agent.end().status == 0)
-    #expect(try changes(node, of: "usb0").map(\.isThere) == [true, false, true])
+    #expect(try changes(node, of: "usb0").states == [true, false, true])
   }
 
   /// A name that leads to another device from one moment to the next.
@@ -147,7 +147,7 @@ import Testing
     #expect(try eventually { try connection.leafCount() >= before + 6 })
     #expect(try agent.end().status == 0)
     let leaves = try node.leaves()
-    #expect(try changes(node, of: "i2c-1").map(\.isThere) == [true, false, true])
+    #expect(try changes(node, of: "i2c-1").states == [true, false, true])
     #expect(leaves.contains { $0.kind == .reading })
     // The same chip: its schema is told once.
     #expect(leaves.filter { $0.kind == .schema }.count == 1)
@@ -168,7 +168,7 @@ import Testing
     try node.startBoard()
     #expect(try eventually { try connection.failingSensorCount() == 0 })
     #expect(try agent.end().status == 0)
-    #expect(try changes(node, of: "i2c-1").map(\.isThere) == [false, true])
+    #expect(try changes(node, of: "i2c-1").states == [false, true])
   }
 
   @Test func aNeededBusThatIsMissingAtTheStartEndsWithItsReason() throws {

@@ -1,4 +1,5 @@
 import Buses
+import CLinux
 import FixedMemory
 import Foundation
 import LinuxGPIO
@@ -99,6 +100,28 @@ final class Served: @unchecked Sendable {
     var found: BusError?
     do throws(BusError) { _ = try line.next() } catch { found = error }
     #expect(found == .disconnected)
+  }
+
+  /// An edge may come after the last one was taken and before the level is asked for.
+  @Test(arguments: [1, 16, 17, 1024])
+  func aLevelIsReadBehindEdgesThatNobodyTook(edgeCount: Int) throws {
+    let served = try served()
+    var line = try GPIOInputLine(
+      try served.kernel(), at: place(5, "gpio.sock"), edges: .rising, debounceMicroseconds: 0)
+    for isHigh in [true, false] {
+      served.perform { chip in
+        chip.drive(5, high: false, nanoseconds: 0)
+        for index in 0..<edgeCount { chip.pulse(5, nanoseconds: UInt64(index)) }
+        chip.drive(5, high: isHigh, nanoseconds: UInt64(edgeCount))
+      }
+      var wait = cairn_poll_entry(
+        descriptor: line.pollDescriptor, wanted: Int16(CAIRN_POLL_READABLE), happened: 0)
+      #expect(cairn_poll(&wait, 1, 60_000) == 1)
+      let isOn = try line.isOn()
+      #expect(isOn == isHigh)
+    }
+    line.close()
+    served.end()
   }
 
   @Test func anOutputDrivesItsLineAndALineInUseNamesItsUser() throws {

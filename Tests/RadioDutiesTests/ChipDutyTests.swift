@@ -19,14 +19,16 @@ private final class ChipDutyBench {
 
   init(
     _ model: RadioChipModel = SX126xModel(), _ kind: RadioKind = .sx1262,
-    beforeTransfer: ((Int) throws(BusError) -> Void)? = nil
+    transferMilliseconds: Int64 = 0, beforeTransfer: ((Int) throws(BusError) -> Void)? = nil
   ) {
     self.model = model
     duty = RadioDuty(
       plan: RegionPlan(.eu868), ownKeyHash: DutyBench.ownKeyHash,
       transmitPowerCentidecibelMilliwatts: 1_400)
     let radio = SPIRadio(
-      bus: ModelSPIDevice(model: model, clock: clock, beforeTransfer: beforeTransfer),
+      bus: ModelSPIDevice(
+        model: model, clock: clock, transferMilliseconds: transferMilliseconds,
+        beforeTransfer: beforeTransfer),
       lines: ModelRadioLines(model: model, clock: clock), wiring: ChipWiring(kind: kind))
     duty.attach(.spi(radio), at: time)
   }
@@ -119,6 +121,32 @@ private final class ChipDutyBench {
     #expect(bench.model.transmitted.map(\.bytes) == [DutyBench.frame(9).array])
     #expect(bench.turn(milliseconds: 1_000) { $0.duty.state == .listening })
     #expect(bench.faults == [] && bench.model.violations == [])
+  }
+
+  /// A slow bus is in the midst of its question of each second, or of a frame, when another setting is wanted.
+  @Test(arguments: kinds) func aSettingThatWaitsForWhatTheBusIsAtIsNoFault(kind: RadioKind) throws {
+    for wait in stride(from: Int64(0), to: 1_200, by: 20) {
+      let bench = ChipDutyBench(Self.model(kind), kind, transferMilliseconds: 20)
+      try bench.listen()
+      bench.turn(milliseconds: wait)
+      if wait % 40 == 0 {
+        bench.model.deliver(
+          DutyBench.frame(3).array, AirFigures(rssi: -10_000, snr: 500), now: bench.clock.now)
+        bench.turn(milliseconds: 40)
+      }
+      var order = bench.order()
+      order = RadioTransmission(
+        bytes: order.bytes, number: 9, startMilliseconds: bench.clock.now + 2_000,
+        latestMilliseconds: bench.clock.now + 3_000, frequencyHertz: 868_300_000,
+        spreadingFactor: 8, powerCentidecibelMilliwatts: 800)
+      #expect(bench.duty.send(order) == nil)
+      #expect(bench.turn(milliseconds: 30_000) { !$0.outcomes.isEmpty })
+      guard case .sent(_, 800, true) = bench.outcomes.first else {
+        Issue.record("after \(wait) ms: \(bench.outcomes)")
+        continue
+      }
+      #expect(bench.faults == [], "after \(wait) ms")
+    }
   }
 
   /// LLCC68 has no SF10 to SF12 at 125 kHz: a slot of those is none that it listened to.

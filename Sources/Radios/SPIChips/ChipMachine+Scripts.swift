@@ -82,8 +82,8 @@ extension ChipMachine {
   /// What time brings, before lines and bus are looked at.
   mutating func tick(atMilliseconds now: Int64) {
     switch phase {
-    case .ready, .resetting: break
-    case .holdingReset: break
+    case .ready, .resetting, .holdingReset: break
+    case .waking: phase = .pausing(until: now + Self.wakingMilliseconds)
     case .pausing(let until):
       if until <= now { say(from: index, atMilliseconds: now) }
     case .sending(let until, let ask):
@@ -311,7 +311,7 @@ extension ChipMachine {
   /// The line was set, or is not wired.
   mutating func resetHeld(_ isWired: Bool, atMilliseconds now: Int64) {
     if isWired {
-      phase = .holdingReset(until: now + Self.resetMilliseconds)
+      phase = .holdingReset(until: nil)
     } else {
       start(.identify, atMilliseconds: now)
     }
@@ -319,7 +319,7 @@ extension ChipMachine {
 
   mutating func resetLetGo(atMilliseconds now: Int64) {
     start(.identify, atMilliseconds: now)
-    phase = .pausing(until: now + Self.wakingMilliseconds)
+    phase = .waking
   }
 
   /// The chip answers, and is not in reception.

@@ -40,7 +40,9 @@ struct ChipMachine: ~Copyable {
     /// A transmission is under way.
     case sending(until: Int64, nextAsk: Int64)
     case resetting
-    case holdingReset(until: Int64)
+    /// Both from the first step behind the turn of the line, which may itself have taken its time. Nil: until then.
+    case holdingReset(until: Int64?)
+    case waking
   }
 
   let wiring: ChipWiring
@@ -131,8 +133,9 @@ struct ChipMachine: ~Copyable {
     guard isOnTheBus else { return now + RadioBounds.statusPollMilliseconds }
     switch phase {
     case .ready: return busySince == nil ? now : now + 1
-    case .resetting: return now
-    case .pausing(let until), .holdingReset(let until): return max(now, until)
+    case .resetting, .waking: return now
+    case .pausing(let until): return max(now, until)
+    case .holdingReset(let until): return max(now, until ?? now)
     case .sending(let until, let ask): return max(now, min(until, ask))
     case .idle:
       guard state == .listening, !isWaiting, !mustLook else {

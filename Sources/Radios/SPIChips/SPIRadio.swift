@@ -79,7 +79,7 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
     if machine.isOnTheBus {
       switch machine.phase {
       case .idle, .sending, .resetting: return
-      case .ready, .pausing, .holdingReset: break
+      case .ready, .pausing, .holdingReset, .waking: break
       }
     }
     do throws(BusError) { _ = try lines.isInterrupted() } catch {
@@ -93,14 +93,17 @@ public struct SPIRadio<Bus: SPIDevice & ~Copyable, Lines: RadioLines & ~Copyable
     case .resetting:
       machine.sawLevel(try lines.isInterrupted())
       machine.resetHeld(try lines.holdReset(true), atMilliseconds: now)
-      return true
-    case .holdingReset(let until):
+      return machine.phase == .ready
+    case .holdingReset(nil):
+      machine.phase = .holdingReset(until: now + ChipMachine.resetMilliseconds)
+      return false
+    case .holdingReset(let until?):
       guard now >= until else { return false }
       _ = try lines.holdReset(false)
       machine.resetLetGo(atMilliseconds: now)
-      return true
+      return false
     case .idle, .sending: machine.sawLevel(try lines.isInterrupted())
-    case .ready, .pausing: break
+    case .ready, .pausing, .waking: break
     }
     machine.tick(atMilliseconds: now)
     guard machine.phase == .ready else { return false }

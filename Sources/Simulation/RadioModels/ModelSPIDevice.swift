@@ -6,19 +6,25 @@ public struct ModelSPIDevice: SPIDevice, ~Copyable {
   public let clock: HandCrankedClock
   /// Called before each transfer with its number, counted from 0: may set faults, or throw one.
   public let beforeTransfer: ((Int) throws(BusError) -> Void)?
+  /// Of each transfer, as a stick's last.
+  public let transferMilliseconds: Int64
+  public private(set) var waitedMilliseconds: Int64 = 0
   private var transferCount = 0
 
   public init(
-    model: RadioChipModel, clock: HandCrankedClock,
+    model: RadioChipModel, clock: HandCrankedClock, transferMilliseconds: Int64 = 0,
     beforeTransfer: ((Int) throws(BusError) -> Void)? = nil
   ) {
     self.model = model
     self.clock = clock
+    self.transferMilliseconds = transferMilliseconds
     self.beforeTransfer = beforeTransfer
   }
 
   public mutating func transfer(_ bytes: inout MutableSpan<UInt8>) throws(BusError) {
     defer { transferCount += 1 }
+    clock.now += transferMilliseconds
+    waitedMilliseconds += transferMilliseconds
     if let beforeTransfer { try beforeTransfer(transferCount) }
     let reply = model.transfer(bytes.indices.map { bytes[$0] }, now: clock.now)
     for index in bytes.indices { bytes[index] = reply[index] }
