@@ -26,4 +26,10 @@ extension BusError {
     default: return .system(errno: error.errno)
     }
   }
+
+  /// Another program has what was to be opened.
+  public var isInUse: Bool { self == .system(errno: EBUSY) }
+
+  /// This program may not open it.
+  public var isForbidden: Bool { self == .system(errno: EACCES) }
 }

@@ -16,7 +16,11 @@ public struct DemoNode: Equatable, Sendable {
   public static let transmitPower = "14 dBm"
   /// The weather is that of New York.
   public static let region = "US915"
-  public static let radioModel = "RAK3172"
+  /// What the radios of the boards are.
+  public static let radioModels = "RAK3172 and SX1262"
+  /// One of the boards has a chip behind SPI, the others a module on a serial line.
+  public var hasChip: Bool { name == "east" }
+  public var radioModel: String { hasChip ? "SX1262" : "RAK3172" }
 
   /// JFK airport.
   private static let origin = AirPlace(

@@ -40,11 +40,11 @@ public enum DemoSite {
       height = \(Int(node.place.antennaHeightMetres)) m
 
       [radio]
-      model = \(DemoNode.radioModel)
+      model = \(node.radioModel)
       region = \(DemoNode.region)
       transmit_power = \(DemoNode.transmitPower)
       antenna_gain = \(DemoNode.antennaGain)
-      port = radio
+      \(node.hasChip ? "wiring = chip" : "port = radio")
       transmit = \(transmits ? "yes" : "no")
 
       # Short, so that there is something to see.

@@ -8,58 +8,21 @@ import NodeFiles
 import Radios
 import Records
 
-/// Why a chip's bus or lines can't be had.
-enum ChipFailure: Error, Equatable {
-  case bus(BusError)
-  case line(GPIOFailure)
-  case stick(USBBridgeAbsence)
-
-  var faultCode: FaultCode {
-    switch self {
-    case .bus(.disconnected): .disconnected
-    case .bus: .busError
-    case .line(let failure): failure.reason.faultCode
-    case .stick(let absence): absence.faultCode
-    }
-  }
-}
-
-/// What of a chip can't be had, until it can.
-struct ChipOpening {
-  /// Lines and buses tell nothing when they become free: they are asked for again after so long.
-  static var attemptMilliseconds: Int64 { 5_000 }
-  /// Of two leaves that tell the same failure.
-  static var leafMilliseconds: Int64 { 3_600_000 }
-
-  var failure: ChipFailure?
-  /// Nil: as soon as the device is there.
-  var nextAttempt: Int64?
-  var nextLeaf: Int64 = 0
-  /// Since the last leaf.
-  var count: UInt64 = 0
-}
-
 /// A radio chip behind SPI: opened as the board profile wires it.
 extension Agent {
-  /// A chip that could not be opened, or went, waits for its next attempt.
-  var isChipDue: Bool {
-    guard radioLine == nil, let next = chipOpening.nextAttempt else { return false }
-    return now >= next
-  }
-
   /// Bus and lines; nil when one of them can't be had, which is told.
   mutating func openChip(_ wiring: BoardProfile.LoRaWiring, _ identity: FileIdentity)
     -> AgentRadio?
   {
-    if let next = chipOpening.nextAttempt, now < next { return nil }
-    do throws(ChipFailure) {
+    if let next = radioOpening.nextAttempt, now < next { return nil }
+    do throws(RadioOpeningFailure) {
       var descriptor: Int32?
       let chip = try Self.chip(wiring, files, &descriptor)
       radioLine = RadioLine(descriptor: descriptor, identity: identity)
-      chipOpening = ChipOpening()
+      radioOpening = RadioOpening()
       return chip
     } catch {
-      tellOpening(error, wiring)
+      tellOpening(error, wiring.name, bus: wiring.spi)
       return nil
     }
   }
@@ -67,7 +30,7 @@ extension Agent {
   private static func chip(
     _ wiring: BoardProfile.LoRaWiring, _ files: borrowing NodeConfigurationFiles,
     _ descriptor: inout Int32?
-  ) throws(ChipFailure) -> AgentRadio {
+  ) throws(RadioOpeningFailure) -> AgentRadio {
     guard let bus = files.board.spiBus(named: wiring.spi), let path = FixedPath(bus.path.span),
       let model = files.site.radio?.model, let chip = ChipWiring(wiring, model: model.span)
     else { throw .bus(.disconnected) }
@@ -85,7 +48,8 @@ extension Agent {
     return .spi(SPIRadio(bus: device, lines: all, wiring: chip, lookMilliseconds: look))
   }
 
-  private static func device(_ bus: BoardProfile.SPIBus, _ path: FixedPath) throws(ChipFailure)
+  private static func device(_ bus: BoardProfile.SPIBus, _ path: FixedPath)
+    throws(RadioOpeningFailure)
     -> AnySPIDevice
   {
     switch bus.place {
@@ -129,62 +93,11 @@ extension Agent {
   /// Nobody serves a stick's socket, or there is no such device: then its coming is told.
   mutating func chipIsNowhere(_ wiring: BoardProfile.LoRaWiring) {
     guard files.board.spiBus(named: wiring.spi)?.place == .usb else {
-      chipOpening.nextAttempt = nil
+      radioOpening.nextAttempt = nil
       return
     }
-    if let next = chipOpening.nextAttempt, now < next { return }
-    tellOpening(.stick(.bridge), wiring)
-  }
-
-  /// A line for the journal when the reason is another one, and a leaf at most once an hour.
-  private mutating func tellOpening(_ failure: ChipFailure, _ wiring: BoardProfile.LoRaWiring) {
-    let isNew = chipOpening.failure != failure
-    chipOpening.failure = failure
-    chipOpening.nextAttempt = now + ChipOpening.attemptMilliseconds
-    chipOpening.count += 1
-    if isNew {
-      chipOpening.nextLeaf = now
-      say(failure, wiring)
-    }
-    guard now >= chipOpening.nextLeaf, fullSince == nil else { return }
-    let (schema, milliseconds, count) = (Self.radioSchema, now, chipOpening.count)
-    let isTold = record {
-      LeafEncoding.fault(
-        schema: schema, milliseconds: milliseconds, code: failure.faultCode, count: count,
-        into: $0)
-    }
-    guard isTold else { return }
-    chipOpening.count = 0
-    chipOpening.nextLeaf = now + ChipOpening.leafMilliseconds
-  }
-
-  private func say(_ failure: ChipFailure, _ wiring: BoardProfile.LoRaWiring) {
-    var text = TextBuilder<512>()
-    text.append("cairn-agent: [lora.")
-    text.append(wiring.name.span)
-    text.append("]: ")
-    switch failure {
-    case .line(let failure):
-      text.append("one of its lines: ")
-      text.append(failure)
-    case .stick(let absence):
-      text.append("its stick: ")
-      text.append(absence.explanation)
-    case .bus(let error):
-      text.append("its SPI bus ")
-      text.append(wiring.spi.span)
-      switch error {
-      case .disconnected: text.append(": there is no such device")
-      case .system(let errno):
-        text.append(": ")
-        text.append(SystemError(errno: errno))
-        text.append(". It is a spidev file, of a group that the agent is in (spi)")
-      case .notAcknowledged, .timedOut, .arbitrationLost: text.append(": can't be opened")
-      }
-    }
-    text.append("\n")
-    // Without a reader of standard error the fault leaf tells all the same.
-    do throws(SystemError) { try StandardStream.error.write(text) } catch {}
+    if let next = radioOpening.nextAttempt, now < next { return }
+    tellOpening(.stick(.bridge), wiring.name, bus: wiring.spi)
   }
 }
 

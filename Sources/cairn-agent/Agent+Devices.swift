@@ -23,7 +23,8 @@ extension Agent {
       }
       followReceiver()
       followRadio()
-    } else if isChipDue {
+    } else if isOpeningDue {
+      followReceiver()
       followRadio()
     }
     tellDevices()

@@ -87,7 +87,7 @@ extension Agent {
       dropRadio()
     }
     guard let found else {
-      if let wiring = chipWiring { chipIsNowhere(wiring) }
+      if let wiring = chipWiring { chipIsNowhere(wiring) } else { radioOpening = RadioOpening() }
       return
     }
     let opened: AgentRadio?
@@ -106,14 +106,24 @@ extension Agent {
     guard let site = files.site.radio, let line = files.board.serialLine(named: site.port),
       let baudRate = TerminalSerialPort.BaudRate(rawValue: line.baud)
     else { return nil }
+    if let next = radioOpening.nextAttempt, now < next { return nil }
     do throws(BusError) {
       let port = try TerminalSerialPort(
         path: path, baudRate: baudRate,
         writeMarginMilliseconds: RadioBounds.lineMarginMilliseconds)
       // A link may have been turned meanwhile: the next look sees that.
       radioLine = RadioLine(descriptor: port.pollDescriptor, identity: identity)
+      radioOpening = RadioOpening()
       return .serial(SerialRadio(port: port, expected: Self.kind(named: site.model)))
-    } catch { return nil }
+    } catch {
+      // What is not there tells when it comes.
+      if error == .disconnected {
+        radioOpening = RadioOpening()
+      } else {
+        tellOpening(.port(error), site.port, bus: site.port)
+      }
+      return nil
+    }
   }
 
   private mutating func dropRadio() {
@@ -189,7 +199,7 @@ extension Agent {
         devices.wantLook()
       } else {
         // Its device may be there as ever, and what is behind it not.
-        chipOpening.nextAttempt = now + ChipOpening.attemptMilliseconds
+        radioOpening.nextAttempt = now + RadioOpening.attemptMilliseconds
       }
       isKept = true
     }
@@ -295,7 +305,7 @@ extension Agent {
     status.lastFrameMilliseconds = duty.lastFrame?.milliseconds
     status.lastRSSICentidecibelMilliwatts = duty.lastFrame?.rssiCentidecibelMilliwatts
     status.lastSNRCentidecibels = duty.lastFrame?.snrCentidecibels
-    let fault = chipOpening.failure?.faultCode ?? duty.lastFault
+    let fault = radioOpening.failure?.faultCode ?? duty.lastFault
     status.lastFaultNumber = UInt16(fault?.rawValue ?? 0)
     status.transmits = airtime != nil
     status.sentCount = sentCount

@@ -12,7 +12,7 @@ extension Agent {
   static func stick(
     _ wiring: BoardProfile.LoRaWiring, _ bus: BoardProfile.SPIBus, _ path: FixedPath,
     _ chip: ChipWiring
-  ) throws(ChipFailure) -> AgentRadio {
+  ) throws(RadioOpeningFailure) -> AgentRadio {
     let bridge = USBBridge(path: path, patienceMilliseconds: bus.timeoutMilliseconds)
     var lines = bridge.radioLines(
       USBBridgeRadioPins(

@@ -54,9 +54,19 @@ extension Agent {
       _ = consume port
       _ = receiverChanges.take(isPresent: false)
     }
+    if let next = receiverOpening.nextAttempt, now < next { return }
     do throws(BusError) {
       receiverPort = try TerminalSerialPort(path: path, baudRate: baudRate)
-    } catch { return }
+      receiverOpening = ReceiverOpening()
+    } catch {
+      // What is not there tells when it comes.
+      if error == .disconnected {
+        receiverOpening = ReceiverOpening()
+      } else {
+        tellReceiver(error, gnss.port)
+      }
+      return
+    }
     receiver = GNSSReceiver()
     nextReceiverRead = now
     _ = receiverChanges.take(isPresent: true)

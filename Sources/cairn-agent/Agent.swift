@@ -76,7 +76,8 @@ struct Agent: ~Copyable {
   var nextForwarderAttempt: Int64 = 0
   /// What its schema leaf said in this boot.
   var toldGateway: UInt64?
-  var chipOpening = ChipOpening()
+  var radioOpening = RadioOpening()
+  var receiverOpening = ReceiverOpening()
   /// What its schema leaf said in this boot.
   var toldRadio: RadioKind?
   /// Nil where nothing is transmitted; then `airtime` is nil too.
@@ -210,7 +211,7 @@ struct Agent: ~Copyable {
     wake = min(wake, devices.nextLookMilliseconds)
     wake = min(wake, min(nextRadioStep, nextBeaconStep))
     wake = min(wake, forwarderWake())
-    if radioLine == nil, let next = chipOpening.nextAttempt { wake = min(wake, next) }
+    if let next = nextOpening { wake = min(wake, next) }
     poller.removeAll()
     _ = poller.watch(signals.pollDescriptor)
     if let descriptor = receiverPort?.pollDescriptor {

@@ -2,7 +2,7 @@ import Air
 import Foundation
 import Simulation
 
-/// One virtual board of a run: chips on a bus, lines, a satellite receiver, a LoRa module.
+/// One virtual board of a run: chips on a bus, lines, a satellite receiver, a LoRa module or chip.
 final class RunBoard {
   enum Failure: Error, CustomStringConvertible {
     case unreadable(path: String, reason: String)
@@ -27,6 +27,7 @@ final class RunBoard {
   private let lineServer: VirtualGPIOServer
   private var receiver: GNSSReplay?
   private var module: ModuleTerminal?
+  private var chip: ChipSockets?
   private var nextEpochMilliseconds: Int64
 
   init(
@@ -40,7 +41,7 @@ final class RunBoard {
     nextEpochMilliseconds =
       now + Self.epochMilliseconds - DemoSystem.utcMilliseconds % Self.epochMilliseconds
     lines = VirtualLines(seed: seed, now: now)
-    let model = RAK3172Model(seed: seed)
+    let model: any AirRadio = node.hasChip ? SX126xModel(seed: seed) : RAK3172Model(seed: seed)
     station = air.attach(model, node.station)
     do throws(VirtualGPIOServer.Failure) {
       lineServer = try VirtualGPIOServer(lines.chip, at: paths.gpio)
@@ -61,10 +62,18 @@ final class RunBoard {
     } catch {
       throw .notServed(path: paths.receiver, reason: "\(error)")
     }
+    try serve(model, paths)
+  }
+
+  private func serve(_ model: any AirRadio, _ paths: RunFolder.Node) throws(Failure) {
     do {
-      module = try ModuleTerminal(model: model, path: paths.radio)
+      if let model = model as? SerialModuleModel {
+        module = try ModuleTerminal(model: model, path: paths.radio)
+      } else if let model = model as? RadioChipModel {
+        chip = try ChipSockets(model: model, path: paths.chip, clock: { DemoSystem.milliseconds })
+      }
     } catch {
-      throw .notServed(path: paths.radio, reason: "\(error)")
+      throw .notServed(path: node.hasChip ? paths.chip : paths.radio, reason: "\(error)")
     }
   }
 
@@ -76,6 +85,7 @@ final class RunBoard {
   }
 
   var descriptors: [Int32] {
+    if let chip { return lineServer.descriptors + chip.descriptors }
     guard let module = module.take() else { return lineServer.descriptors }
     let descriptor = module.pollDescriptor
     self.module = consume module
@@ -86,6 +96,7 @@ final class RunBoard {
   func due(now: Int64) -> Int64 {
     var due = min(nextEpochMilliseconds, lines.nextMilliseconds)
     if let next = board.nextCommandMilliseconds { due = min(due, next) }
+    if let wait = chip?.millisecondsToNextChange(now: now) { due = min(due, now + wait) }
     if let module = module.take() {
       if let wait = module.millisecondsToNextChange(now: now) { due = min(due, now + wait) }
       self.module = consume module
@@ -105,15 +116,20 @@ final class RunBoard {
         nextEpochMilliseconds = now + Self.epochMilliseconds - utc % Self.epochMilliseconds
       }
       try module?.turn(now: now)
+      chip?.turn()
     } catch {
       throw .notServed(path: "a line of \(node.name)", reason: "\(error)")
     }
     return board.performDue(now: now)
   }
 
+  /// Tells its agent what the air has brought.
+  func tellEdges() { chip?.tellEdges() }
+
   /// Removes its lines.
   func close() {
     receiver = nil
     module = nil
+    chip = nil
   }
 }

@@ -32,10 +32,10 @@ extension RunCourse {
   /// The node in the words of its step: place, radio, distance to the first.
   func describe(_ node: RunNode) -> String {
     guard let first = nodes.first, first !== node else {
-      return "\(DemoNode.radioModel) at \(DemoNode.transmitPower)"
+      return "\(node.demo.radioModel) at \(DemoNode.transmitPower)"
     }
     let metres = Int64(first.demo.place.distanceMetres(to: node.demo.place).rounded())
-    return "\(DemoNode.radioModel), \(DemoFigures.kilometres(metres)) from \(first.name)"
+    return "\(node.demo.radioModel), \(DemoFigures.kilometres(metres)) from \(first.name)"
   }
 
   func node(ofDevice device: String) -> RunNode? { nodes.first { $0.isDevice(device) } }

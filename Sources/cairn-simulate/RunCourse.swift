@@ -210,7 +210,8 @@ final class RunCourse {
       step(
         count == 1 ? "board" : "boards",
         (count == 1 ? "" : "\(count), each with ")
-          + "\(first.chips), receiver \(recording), \(DemoNode.radioModel)")
+          + "\(first.chips), receiver \(recording), "
+          + (count == 1 ? first.node.radioModel : DemoNode.radioModels))
       let commands: [FaultCommand]
       do { commands = try options.faults() } catch { commands = [] }
       // Faults are the first board's.

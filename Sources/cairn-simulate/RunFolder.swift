@@ -47,6 +47,7 @@ struct RunFolder: ~Copyable {
     var gpio: String { run + "/gpio.sock" }
     var receiver: String { run + "/gnss.tty" }
     var radio: String { run + "/radio.tty" }
+    var chip: String { run + "/spi-0.sock" }
     var agentSocket: String { run + "/agent.sock" }
   }
 

@@ -74,6 +74,7 @@ final class RunHardware {
       turn.told += try board.turn(now: now).map { (board.node.name, $0) }
     }
     (turn.begun, turn.heard) = air.turn(now: now)
+    for board in boards { board.tellEdges() }
     return turn
   }
 

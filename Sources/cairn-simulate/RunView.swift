@@ -19,7 +19,7 @@ extension RunCourse {
     if hasCoverage {
       lines += DemoLine.wrapped(
         label: "radio",
-        "\(DemoNode.region), models of \(DemoNode.radioModel) in a simulated air; beacons by the "
+        "\(DemoNode.region), models of \(DemoNode.radioModels) in a simulated air; beacons by the "
           + "gateway's rules, in windows of seconds")
     }
     lines += DemoLine.wrapped(label: "ends", end + ", in order: sealed and delivered first")

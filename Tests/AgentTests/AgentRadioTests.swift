@@ -115,6 +115,29 @@ import Testing
     #expect(leaves.filter { $0.kind == .schema }.count == 1)
   }
 
+  @Test func aModuleThatAnotherProgramHasIsAFaultWithAReasonAndTakenWhenItIsFree() throws {
+    let node = try node(model: "any")
+    var end = try ModuleTerminal(model: RAK3172Model(), path: node.path("dev/radio"))
+    let other = try HeldLine(node.path("dev/radio"))
+    let agent = try node.startAgent()
+    let firstWords = agent.words()
+    let connection = try node.connect()
+    #expect(
+      try turn(&end, connection) { $0.lastFaultNumber == FaultCode.lineInUse.rawValue })
+    #expect(try radio(connection).isAttached == false)
+    other.release()
+    #expect(
+      try turn(&end, connection) { $0.stateNumber == RadioState.listening.rawValue })
+    #expect(try radio(connection).lastFaultNumber == 0)
+    let ending = try agent.end()
+    #expect(ending.status == 0)
+    let said = firstWords + ending.said
+    #expect(said.contains("[radio] port usb0: another program has this line"), "\(said)")
+    let faults = try node.leaves().compactMap(\.fault)
+    #expect(
+      faults == [Fault(schema: 33, codeNumber: UInt64(FaultCode.lineInUse.rawValue), count: 1)])
+  }
+
   @Test func aRegionThatIsNoneEndsWithItsReason() throws {
     let ending = try node(region: "EU686").runAgent()
     #expect(ending.status == 78)

@@ -73,6 +73,23 @@ import Testing
     #expect(told.last?.isThere == false)
   }
 
+  /// Nothing tells that the other program has given the line back: the agent asks again.
+  @Test func aReceiverThatAnotherProgramHasIsToldAndTakenWhenItIsFree() throws {
+    let node = try nodeWithReceiver()
+    let terminal = try PseudoTerminal()
+    let other = try HeldLine(terminal.path)
+    try plug(terminal.path, node)
+    let agent = try node.startAgent()
+    let words = agent.words(until: "[gnss] port usb0: another program has this line")
+    #expect(words.contains("[gnss] port usb0: another program has this line: fuser tells which"))
+    #expect(try !agent.descriptors().contains(terminal.path))
+    other.release()
+    #expect(try eventually { try agent.descriptors().contains(terminal.path) })
+    withExtendedLifetime(terminal) {}
+    #expect(try agent.end().status == 0)
+    #expect(try changes(node, of: "usb0").states == [true])
+  }
+
   /// The device itself goes, and its link stays: what is read says so.
   @Test func aLineThatHangsUpIsGivenBackAndTakenAgainUnderTheSameName() throws {
     let node = try nodeWithReceiver()
