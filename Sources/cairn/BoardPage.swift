@@ -84,6 +84,13 @@ extension Output {
       let isWhole = bus.clockHertz % 1_000_000 == 0
       write(UInt64(bus.clockHertz / (isWhole ? 1_000_000 : 1000)))
       write(isWhole ? " MHz" : " kHz")
+      if bus.place == .usb {
+        write(", select D")
+        write(UInt64(bus.select))
+        write(", ")
+        write(duration: bus.timeoutMilliseconds)
+        write(" a request")
+      }
       newLine()
     }
   }
@@ -226,6 +233,14 @@ extension Output {
       beginObject()
       members(bus.name, bus.place, bus.path)
       member("clockHertz", bus.clockHertz)
+      // Of a stick alone.
+      if bus.place == .usb {
+        member("select", UInt64(bus.select))
+        member("timeoutMilliseconds", bus.timeoutMilliseconds)
+      } else {
+        member(null: "select")
+        member(null: "timeoutMilliseconds")
+      }
       endObject()
     }
     endArray()

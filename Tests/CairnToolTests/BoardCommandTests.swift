@@ -79,16 +79,20 @@ private let boards = URL(filePath: #filePath).deletingLastPathComponent().append
   @Test func aProfileBesideTheSiteFileIsFoundAndSaid() throws {
     let node = try TestNode()
     let own =
-      "[board]\nname = own\n[i2c.a]\nusb = a.sock\n[gpio.x]\nchip = c\nline = 3\n"
+      "[board]\nname = own\n[i2c.a]\nusb = a.sock\n[spi.b]\nusb = a.sock\nselect = 2\n[gpio.x]\nchip = c\nline = 3\n"
       + "active_low = yes\nbias = pull-up\n[button]\nline = x\n"
     try Data(own.utf8).write(to: node.folder.appending(path: "board.ini"))
     let shown = try node.run("board", "show")
     #expect(shown.status == 0, "\(shown.error)")
     #expect(shown.words.contains("found beside the site file"))
     #expect(shown.words.contains("a.sock, served by cairn-usb"))
+    #expect(shown.words.contains("MHz, select D2, 250 ms a request"), "\(shown.words)")
     #expect(
       shown.words.contains("x c 3, low means on, pull-up") && shown.words.contains("button x"))
-    #expect(try node.run("board", "show", "--json").json()["found"] as? String == "beside-site")
+    let json = try node.run("board", "show", "--json").json()
+    #expect(json["found"] as? String == "beside-site")
+    let buses = try #require(json["spi"] as? [[String: Any]])
+    #expect(buses[0]["select"] as? Int == 2 && buses[0]["timeoutMilliseconds"] as? Int == 250)
   }
 
   @Test func aMachineThatNoProfileNamesIsToldWhatToDo() throws {
