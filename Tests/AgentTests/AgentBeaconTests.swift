@@ -13,7 +13,7 @@ import TestSupport
 import Testing
 
 /// The agent sends beacons, with everything that decides whether they count.
-@Suite(.ownThreads, .timeLimit(.minutes(15))) struct AgentBeaconTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentBeaconTests {
   /// Challenges from the chain's first on, until a beacon of one was sent: a busy machine misses a slot, and says so.
   private func sendOne(_ bench: BeaconBench, from first: UInt64) throws -> BeaconBench.Given {
     for number in first..<(first + 5) {

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// The agent with a radio chip behind SPI and lines, as the board profile wires it.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentChipTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentChipTests {
   private func node(chip: String = "sx1262", model: String? = nil, more: String = "") throws
     -> AgentNode
   {

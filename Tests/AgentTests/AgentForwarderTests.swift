@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// The agent with a concentrator: packet forwarder → cairn-forwarder → agent → leaves.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentForwarderTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentForwarderTests {
   private func node(_ more: String = "") throws -> AgentNode {
     try AgentNode(
       site: """

@@ -11,7 +11,7 @@ import Testing
 import Verifier
 
 /// Which hardware a key signs on, what a lost place asks for, and what a gateway may tell an agent.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentIdentityTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentIdentityTests {
   private func head(
     _ node: AgentNode, epoch: UInt64, seed: UInt8 = AgentNode.gatewaySeed, of key: PublicKey? = nil
   ) throws -> [UInt8] {

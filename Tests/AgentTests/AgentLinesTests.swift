@@ -9,7 +9,7 @@ import Simulation
 import Testing
 
 /// The built agent on a virtual GPIO chip that the test serves.
-@Suite(.timeLimit(.minutes(3))) struct AgentLinesTests {
+@Suite(.timeLimit(.minutes(30))) struct AgentLinesTests {
   private static let profile = """
     [board]
     name = bench

@@ -4,7 +4,7 @@ import LinuxPlatform
 import Testing
 
 /// Who keeps a place at the agent's socket when there are more clients than places.
-@Suite(.timeLimit(.minutes(3))) struct AgentPlacesTests {
+@Suite(.timeLimit(.minutes(30))) struct AgentPlacesTests {
   private final class Held {
     let connection: UnixConnection
     init(_ connection: consuming UnixConnection) { self.connection = connection }

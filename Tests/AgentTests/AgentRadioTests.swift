@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// The agent with a module behind a terminal, as it would be on a board.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentRadioTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentRadioTests {
   private func node(region: String = "EU868", model: String = "RAK3172", port: String = "usb0")
     throws -> AgentNode
   {

@@ -114,7 +114,7 @@ private final class AgentStick {
   }
 }
 
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentStickTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentStickTests {
   @Test func aRadioBehindAStickHearsAndSends() throws {
     let bench = try AgentStick()
     #expect(try bench.until { try bench.isListening() })

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// The built agent, as systemd would start it.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentTests {
   private static let sensor = """
     [sensor.air]
     chip = bme280

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Places where a board's agent has it bad: no clock, a card that takes nothing, a bus that is held, a line of noise.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct BadPlaceTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct BadPlaceTests {
   /// A library that the agent is started with: the wall clock says 1970, and the kernel that it is kept or not.
   private func deadClock(_ node: AgentNode, isKept: Bool) throws -> String {
     try node.write(

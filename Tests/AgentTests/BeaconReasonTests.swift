@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// Each beacon that is not sent has its reason in the log, and is not on the air.
-@Suite(.ownThreads, .timeLimit(.minutes(15))) struct BeaconReasonTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct BeaconReasonTests {
   /// Windows of four seconds: nothing is sent in them.
   private static var shortPolicy: CoveragePolicy {
     var policy = BeaconBench.policy

@@ -6,7 +6,7 @@ import Records
 import Testing
 
 /// What happens at consoles, told to the built agent by its socket.
-@Suite(.timeLimit(.minutes(3))) struct ConsoleEventTests {
+@Suite(.timeLimit(.minutes(30))) struct ConsoleEventTests {
   private func tell(
     _ connection: borrowing UnixConnection, _ action: AgentMessage.ConsoleAction, _ count: UInt16
   ) throws -> Bool {

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// A gateway's head while the agent runs: a card that was restored as a whole goes on in a lawful epoch.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct FollowedHeadTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct FollowedHeadTests {
   private static let sensor = """
     [sensor.air]
     chip = bme280

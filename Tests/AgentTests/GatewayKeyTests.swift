@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// A gateway whose key is followed by another, and what a gateway gives back of this node.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct GatewayKeyTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct GatewayKeyTests {
   private static let unknownKey = RefusalCode.unknownKey.rawValue
 
   /// The configured gateway's key has seed 77; later ones 78, 79.

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Receivers and buses that come and go while the agent runs. A folder of links stands for /dev/cairn.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct HotplugTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct HotplugTests {
   private static let receiver = "[gnss]\nport = usb0"
   private static let sensor = """
     [sensor.air]

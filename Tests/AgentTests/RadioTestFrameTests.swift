@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// Test frames go by the rules and the airtime that beacons have.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct RadioTestFrameTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct RadioTestFrameTests {
   private func reason(_ channel: UInt8, _ factor: UInt8, _ bench: BeaconBench) throws
     -> BeaconReason?
   {

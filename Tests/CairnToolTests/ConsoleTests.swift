@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `cairn console` as people and lines meet it: whole programs on pseudo terminals.
-@Suite(.timeLimit(.minutes(5))) struct ConsoleTests {
+@Suite(.timeLimit(.minutes(30))) struct ConsoleTests {
   private static func person(
     _ node: TestNode, _ environment: [String: String] = ["LANG": "C.UTF-8", "TERM": "vt220"],
     columns: UInt16 = 80

@@ -6,7 +6,7 @@ import Testing
 #endif
 
 /// Unlocking, between the built tool and the built agent.
-@Suite(.timeLimit(.minutes(5))) struct ConsoleUnlockTests {
+@Suite(.timeLimit(.minutes(30))) struct ConsoleUnlockTests {
   /// Leaves of the log that tell of consoles, as `cairn log show --json` has them.
   private func events(_ node: ConsoleNode) throws -> [[String: Any]] {
     let list = try Tool.run(["log", "list", "--json"] + node.options).json()

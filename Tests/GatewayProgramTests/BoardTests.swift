@@ -122,7 +122,7 @@ final class Board {
 }
 
 /// Board and gateway, whole programs on both sides.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct BoardTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct BoardTests {
   private static let enrolled = "has this node's enrolment"
 
   @Test func aNodeRestoredFromItsKeyGoesOnWithAGatewayWhoseKeyHasChanged() throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `cairn-uplink-mqtt --check`: the way through a broker, step by step, as docs/doctor.md has its lines.
-@Suite(.serialized, .timeLimit(.minutes(4))) struct BrokerCheckTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct BrokerCheckTests {
   private let folder: TemporaryFolder
 
   init() throws {

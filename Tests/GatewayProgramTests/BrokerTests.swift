@@ -94,7 +94,7 @@ private enum HandWritten {
 }
 
 /// Whole programs around a broker of somebody else's.
-@Suite(.serialized, .timeLimit(.minutes(4))) struct BrokerTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct BrokerTests {
   private let folder: TemporaryFolder
   private let broker: Broker
 

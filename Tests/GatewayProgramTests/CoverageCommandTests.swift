@@ -3,7 +3,7 @@ import Proofs
 import Testing
 
 /// `--coverage` and `cairn-gateway coverage` as an operator types them.
-@Suite(.timeLimit(.minutes(10))) struct CoverageCommandTests {
+@Suite(.timeLimit(.minutes(30))) struct CoverageCommandTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }

@@ -10,7 +10,7 @@ import Verifier
 
 /// The program is killed at random while devices deliver. What was answered by then is in its log, and the
 /// log is one tree. `CAIRN_SEED=n` plays a run once more, as far as the machine's own timing lets it.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct CrashTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct CrashTests {
   private static let kills = 10
 
   @Test func whatWasAnsweredIsInTheLogAfterAnyKill() async throws {

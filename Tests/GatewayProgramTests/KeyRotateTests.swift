@@ -7,7 +7,7 @@ import Testing
 import Verifier
 
 /// `cairn-gateway key rotate`, and what the program does with key files that are not its log's.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct KeyRotateTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct KeyRotateTests {
   @Test func aStoppedGatewayGetsAnotherKeyAndGoesOn() async throws {
     let folder = try TemporaryFolder()
     let device = try TestDevice(seed: 1)

@@ -9,7 +9,7 @@ import Testing
 @testable import GatewayStore
 
 /// Periods of the past: what is computed for whom, how often, and who has to come back.
-@Suite(.timeLimit(.minutes(10))) struct PastStandingTests {
+@Suite(.timeLimit(.minutes(30))) struct PastStandingTests {
   /// Two regions, and what was computed of them.
   private final class World: Sendable {
     let computed = Mutex<[CoveragePeriodName]>([])

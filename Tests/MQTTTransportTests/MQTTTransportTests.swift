@@ -53,7 +53,7 @@ private func ask(
   [.init(topic: came.responseTopic, payload: came.payload, correlation: came.correlation)]
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct MQTTTransportTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct MQTTTransportTests {
   @Test func anAnswerComesWithStatusTypeAndPause() throws {
     let broker = try Broker()
     let gateway = try PlayedGateway(broker.url) { came in

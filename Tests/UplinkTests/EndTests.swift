@@ -4,7 +4,7 @@ import Testing
 
 /// SIGTERM ends the program at once, whatever it waits for. Where nothing but the signal could end a wait
 /// in the minute that a test waits, the end itself shows it.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct EndTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct EndTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

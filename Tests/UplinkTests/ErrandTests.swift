@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What the uplink carries beside batches.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct ErrandTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct ErrandTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The gateway's own log, watched. Whatever it shows, delivery goes on.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct GatewayHeadTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct GatewayHeadTests {
   let gateway: ScriptedGateway
   let paper: PaperGateway
   let node: Node

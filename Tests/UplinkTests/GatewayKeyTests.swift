@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// A gateway whose key changes, and a node that learns its own enrolment back.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct GatewayKeyTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct GatewayKeyTests {
   let gateway: ScriptedGateway
   let paper: PaperGateway
   let successor: PaperGateway

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// One uplink for one state folder: two would send every batch twice, and move one cursor.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct LockTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct LockTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

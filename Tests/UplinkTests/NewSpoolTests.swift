@@ -4,7 +4,7 @@ import Testing
 
 /// The operator takes the spool away, and the agent makes a new one: what is then open is a file without a
 /// name.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct NewSpoolTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct NewSpoolTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

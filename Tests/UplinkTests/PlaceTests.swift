@@ -7,7 +7,7 @@ import Testing
 
 /// Before a batch is sent the gateway is asked where the log stands: a restored card must not send a second
 /// history.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct PlaceTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct PlaceTests {
   let gateway: ScriptedGateway
   let paper: PaperGateway
   let node: Node

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// When the uplink tries again, and that it does not try without end.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct RetryTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct RetryTests {
   let gateway: ScriptedGateway
   let node: Node
   let agent: ScriptedAgent

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A board that has less than it had: its spool is lost, or a backup stands in its place.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct BackupTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct BackupTests {
   @Test func aLostSpoolIsANewEpochAndNothingIsSignedTwice() throws {
     let world = try World()
     let node = try world.node(serial: "one")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// docs/operating.md, "A wrong clock".
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct ClockDaysTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct ClockDaysTests {
   /// Far east and far west of Greenwich: in either the local time is another day than UTC's for half of the day.
   @Test func aWrongTimeZoneChangesNothingThatIsSignedOrShown() throws {
     let world = try World()

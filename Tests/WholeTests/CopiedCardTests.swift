@@ -7,7 +7,7 @@ import Testing
 import Verifier
 
 /// Two boards with copies of one card, which is one key.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct CopiedCardTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct CopiedCardTests {
   /// Number of `key-of-other-hardware` in docs/agent-socket.md.
   private let otherHardware: UInt64 = 2
 

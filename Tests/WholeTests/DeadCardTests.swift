@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// docs/operating.md, "The card is dead": with the operator's tool alone.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct DeadCardTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct DeadCardTests {
   @Test func aKeyFromItsBackupIsTheSameNodeOnAnotherCardWhenItIsAdopted() throws {
     let owner = try WorldDesk()
     let world = try World(owners: [owner.publicKey()])

@@ -8,7 +8,7 @@ import Testing
 
 /// What answers is not the node's gateway, or lies. The agent takes nothing of it, and nothing of the spool
 /// counts as delivered.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct FalseGatewayTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct FalseGatewayTests {
   /// Number of `receipt-refused` in docs/agent-socket.md.
   private let receiptRefused: UInt64 = 6
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// docs/operating.md, "A line that is paid by the byte".
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct MeteredLineTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct MeteredLineTests {
   private static let mebibyte: UInt64 = 1 << 20
   /// January of 2999: no clock has it, so that the month goes on by running time, on whatever day the test runs.
   private static let farMonth: UInt32 = 1029 * 12

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// docs/operating.md, "Weeks without a network": more than the spool holds, by both policies.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct NoNetworkTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct NoNetworkTests {
   /// Two weeks at a reading of sixteen values a minute: three times what 1 MiB holds.
   private let hours = 14 * 24
 

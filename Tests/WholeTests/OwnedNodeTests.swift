@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What an owner signs for a node, from site.ini to the gateway's answer.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct OwnedNodeTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct OwnedNodeTests {
   @Test func aNodeGoesOnUnderItsOwnersNewKeyAndTheOldOneIsRefused() throws {
     let owner = try WorldDesk()
     let world = try World(owners: [owner.publicKey()])

@@ -7,7 +7,7 @@ import Testing
 
 /// Nodes that a gateway does not take: why stands in the uplink's journal, the board measures on, and after
 /// mending all of it is delivered.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct RefusedNodeTests {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct RefusedNodeTests {
   /// Waits for the refusal, looks that the board measures on, mends, and looks that everything comes.
   private func check(
     _ board: WorldNode, _ world: World, _ document: [UInt8]?, isRefusedAs name: String,

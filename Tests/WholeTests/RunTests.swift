@@ -5,7 +5,7 @@ import Testing
 
 /// `cairn-simulate run` as a person starts it, with the full-Swift builds of the programs that stand beside
 /// this test. One at a time: each needs the machine for some seconds.
-@Suite(.serialized, .ownThreads, .timeLimit(.minutes(10))) struct RunTests {
+@Suite(.serialized, .ownThreads, .timeLimit(.minutes(30))) struct RunTests {
   @Test func aRunVerifiesBatchesLeavesNothingRunningAndIsContinued() throws {
     let folder = try TemporaryFolder()
     let first = try Run(folder, ["--boards", "1", "--seconds", "8"])
