@@ -110,6 +110,7 @@ let boardTargets: [Target] = [
     name: "LinuxPlatform",
     dependencies: ["Buses", "Spool", "CBOR", "FixedMemory", "CLinux", "CLibI2C"],
     exclude: ["README.md"], swiftSettings: noHeap, linkerSettings: [.linkedLibrary("i2c")]),
+  module("SocketPrograms", ["LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
   module("USBBridges", ["Buses", "LinuxPlatform", "FixedMemory"], noHeap),
   // Works on C values with pointers in them, so without the strict check.
   module("LinuxUSB", ["USBBridges", "FixedMemory", "CLibUSB"], board + noAllocations),
@@ -177,9 +178,11 @@ let boardPrograms: [Target] = [
       "FixedMemory",
     ], noHeap),
   program(
-    "cairn-usb", ["USBBridges", "LinuxUSB", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
+    "cairn-usb",
+    ["USBBridges", "LinuxUSB", "SocketPrograms", "LinuxPlatform", "FixedMemory"], noHeap),
   program(
-    "cairn-forwarder", ["GWMP", "CBOR", "LoRa", "LinuxPlatform", "FixedMemory", "CLinux"], noHeap),
+    "cairn-forwarder",
+    ["GWMP", "CBOR", "LoRa", "SocketPrograms", "LinuxPlatform", "FixedMemory"], noHeap),
   program(
     "cairn",
     [

@@ -3,11 +3,12 @@ import FixedMemory
 import GWMP
 import LinuxPlatform
 import LoRa
+import SocketPrograms
 
 /// The tee: what a gateway sends goes to the server as it came, what the server sends goes to the gateway as it came,
 /// and the agent gets what was heard. One socket to the server for each socket of a gateway, so that the server sees
 /// the gateway's two as two.
-struct ForwarderServer: ~Copyable {
+struct ForwarderServer: SocketServer, ~Copyable {
   /// Of one socket in one turn, so that nobody holds the others up.
   static var datagramsPerTurn: Int { 32 }
   static var requestsPerTurn: Int { 8 }
@@ -47,7 +48,7 @@ struct ForwarderServer: ~Copyable {
     do throws(SystemError) { text.append(UInt32(try gateways.port())) } catch { text.append("?") }
     text.append(
       server == nil ? "; no server: acknowledges by itself" : "; everything goes to the server too")
-    tellLine(text.span)
+    ForwarderOptions.tell(text.span)
     ServiceManager.tell(status: text)
   }
 
@@ -108,7 +109,7 @@ struct ForwarderServer: ~Copyable {
     text.append(hex: gateway.identifier, digits: 16)
     text.append(gateway.isPresent ? " is there, version " : " is silent, version ")
     text.append(UInt32(gateway.version))
-    tellLine(text.span)
+    ForwarderOptions.tell(text.span)
   }
 
   // MARK: - from gateways
@@ -172,7 +173,7 @@ struct ForwarderServer: ~Copyable {
     text.append("gateway ")
     text.append(hex: gateway, digits: 16)
     text.append(" finds no place: eight others are there; nothing is sent by it")
-    tellLine(text.span)
+    ForwarderOptions.tell(text.span)
   }
 
   /// Only where no server does.

@@ -1,89 +1,54 @@
-import CLinux
 import FixedMemory
 import LinuxPlatform
 import LinuxUSB
+import SocketPrograms
 import USBBridges
 
-/// The version that `--version` gives.
-var bridgeVersion: StaticString { "0.1.0" }
-
-/// How the program ends (docs/architecture.md): systemd decides by it whether to start it anew.
-enum BridgeExit: Int32 {
-  case success = 0
-  case usage = 2
-  /// This machine has no USB, or libusb can't be started.
-  case unavailable = 69
-  case refused = 77
-}
-
-/// Writes one line to standard error, if there is one, and ends the program.
-func endProgram(_ status: BridgeExit, _ message: Span<UInt8> = Span()) -> Never {
-  if !message.isEmpty {
-    var text = TextBuilder<512>()
-    text.append("cairn-usb: ")
-    text.append(message)
-    text.append("\n")
-    // The status says it too, when nobody reads the line.
-    do throws(SystemError) { try StandardStream.error.write(text) } catch {}
-  }
-  exit(status.rawValue)
-}
-
 /// What the program was started with.
-struct BridgeOptions {
+struct BridgeOptions: SocketProgram {
   var selector: USBSelector
-  var name = FixedText<32>("usb")
+  var socketName = FixedText<32>("usb")
   var runFolder = FixedText<80>("/run/cairn")
   var speed = CH341Speed.kilohertz100
 
-  /// RUN/NAME.sock; nil when that is too long.
-  var socketPath: FixedPath? {
-    FixedPath(runFolder.span)?.appending(name: name.span)?.appending(suffix: ".sock")
+  enum Word { case device, name, run, speed }
+
+  static var name: StaticString { "cairn-usb" }
+  static var version: StaticString { "0.1.0" }
+  static var tooLongForASocket: StaticString {
+    "--run and --name together are too long for a socket"
   }
-
-  private enum Word { case device, name, run, speed }
-
-  /// Reads the command line, or ends the program.
-  static func read() -> BridgeOptions {
-    var options = BridgeOptions(selector: standardSelector)
-    var awaited: Word?
-    do throws(FileFailure) {
-      let arguments = try ProgramArguments()
-      for index in 1..<max(1, arguments.count) {
-        if let word = awaited {
-          guard options.set(word, arguments[index]) else { usage(arguments[index], word) }
-          awaited = nil
-        } else {
-          awaited = word(arguments[index])
-        }
-      }
-    } catch { usage("the command line can't be read, or is longer than 4096 bytes") }
-    if awaited != nil { usage("the last option needs a value; see --help") }
-    return options
+  static var tooLongForTheKernel: StaticString {
+    "longer than 107 bytes: choose a shorter --run or --name"
+  }
+  static var socketInUse: StaticString {
+    "another bridge listens there: give this one another --name"
   }
 
   /// A CH341 in I2C and SPI mode, if it is the only one.
-  private static var standardSelector: USBSelector {
+  init() {
     let text = FixedText<16>("1a86:5512")
     guard let selector = USBSelector(text.span) else { stop("the usual ids are no selector") }
-    return selector
+    self.selector = selector
   }
 
-  private static func word(_ text: Span<UInt8>) -> Word {
+  /// RUN/NAME.sock.
+  var socketPath: FixedPath? {
+    FixedPath(runFolder.span)?.appending(name: socketName.span)?.appending(suffix: ".sock")
+  }
+
+  var contradiction: StaticString? { nil }
+
+  static func word(_ text: Span<UInt8>) -> Word? {
     if text.equals("--device") { return .device }
     if text.equals("--name") { return .name }
     if text.equals("--run") { return .run }
-    if text.equals("--speed") { return .speed }
-    if text.equals("--help") { show(help) }
-    if text.equals("--version") { show("cairn-usb ", bridgeVersion) }
-    var message = TextBuilder<256>()
-    message.append("unknown argument ")
-    message.append(untrusted: text)
-    message.append("; see --help")
-    endProgram(.usage, message.span)
+    return text.equals("--speed") ? .speed : nil
   }
 
-  private mutating func set(_ word: Word, _ value: Span<UInt8>) -> Bool {
+  mutating func isTaken(_ word: Word) -> Bool { false }
+
+  mutating func set(_ word: Word, _ value: Span<UInt8>) -> Bool {
     switch word {
     case .device:
       guard let selector = USBSelector(value) else { return false }
@@ -92,7 +57,7 @@ struct BridgeOptions {
       guard let name = FixedText<32>(value), !value.isEmpty else { return false }
       for index in value.indices where !Self.isOfName(value[index]) { return false }
       guard value[0] != UInt8(ascii: "."), value[0] != UInt8(ascii: "-") else { return false }
-      self.name = name
+      socketName = name
     case .run:
       guard let folder = FixedText<80>(value), !value.isEmpty else { return false }
       runFolder = folder
@@ -122,37 +87,16 @@ struct BridgeOptions {
     }
   }
 
-  private static func usage(_ value: Span<UInt8>, _ word: Word) -> Never {
-    var message = TextBuilder<384>()
+  static func form(of word: Word) -> StaticString {
     switch word {
-    case .device:
-      message.append("--device: VENDOR:PRODUCT or VENDOR:PRODUCT@WHICH, such as 1a86:5512@1-1.2")
-    case .name: message.append("--name: up to 32 letters, digits, '.', '-' and '_'")
-    case .run: message.append("--run: a folder of up to 80 bytes")
-    case .speed: message.append("--speed: 20, 100, 400 or 750 kHz")
+    case .device: "--device: VENDOR:PRODUCT or VENDOR:PRODUCT@WHICH, such as 1a86:5512@1-1.2"
+    case .name: "--name: up to 32 letters, digits, '.', '-' and '_'"
+    case .run: "--run: a folder of up to 80 bytes"
+    case .speed: "--speed: 20, 100, 400 or 750 kHz"
     }
-    message.append(", not ")
-    message.append(untrusted: value)
-    endProgram(.usage, message.span)
   }
 
-  private static func usage(_ why: StaticString) -> Never {
-    var message = TextBuilder<128>()
-    message.append(why)
-    endProgram(.usage, message.span)
-  }
-
-  private static func show(_ first: StaticString, _ second: StaticString = "") -> Never {
-    // Nothing is left to do when standard output is closed.
-    do throws(SystemError) {
-      try StandardStream.output.write(first)
-      try StandardStream.output.write(second)
-      try StandardStream.output.write("\n")
-    } catch {}
-    endProgram(.success)
-  }
-
-  private static var help: StaticString {
+  static var help: StaticString {
     """
     cairn-usb: serves the I2C bus, the SPI bus and the pins of a CH341 stick to the agent
 

@@ -11,75 +11,7 @@ import TestSupport
 import Testing
 
 /// The agent with a radio chip behind SPI and lines, as the board profile wires it.
-@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentChipTests {
-  private func node(chip: String = "sx1262", model: String? = nil, more: String = "") throws
-    -> AgentNode
-  {
-    let node = try AgentNode(
-      site: """
-        [radio]
-        model = \(model ?? chip)
-        region = EU868
-        transmit_power = 14 dBm
-        antenna_gain = 2.15 dBi
-        wiring = hat
-        \(more)
-        """)
-    let busy = chip.hasPrefix("sx127") ? "" : "busy = busy"
-    try node.writeBoard(
-      """
-      [serial.usb0]
-      device = \(node.path("dev/radio"))
-      [spi.spi0]
-      virtual = spi-0.sock
-      [gpio.reset]
-      chip = spi-0-lines.sock
-      line = 0
-      [gpio.busy]
-      chip = spi-0-lines.sock
-      line = 1
-      [gpio.dio]
-      chip = spi-0-lines.sock
-      line = 2
-      [lora.hat]
-      chip = \(chip)
-      spi = spi0
-      reset = reset
-      \(busy)
-      interrupt = dio
-      """)
-    return node
-  }
-
-  private func radio(_ connection: borrowing UnixConnection) throws -> RadioStatus {
-    try connection.send(.statusRequest)
-    return try #require(try connection.receiveStatus().radio)
-  }
-
-  private func until(
-    _ connection: borrowing UnixConnection, _ isSo: (RadioStatus) throws -> Bool
-  ) throws -> Bool {
-    for _ in 0..<60_000 {
-      if try isSo(try radio(connection)) { return true }
-      usleep(1000)
-    }
-    return false
-  }
-
-  private func untilListening(_ connection: borrowing UnixConnection) throws -> Bool {
-    try until(connection) { $0.stateNumber == RadioState.listening.rawValue }
-  }
-
-  private func beacon(_ key: UInt8) -> [UInt8] {
-    let frame = BeaconFrame(
-      seed: SHA256.hash([key, 2].span), keyHash: SHA256.hash([key].span), number: 7)
-    return (0..<24).map { frame.bytes[$0] }
-  }
-
-  private func faults(_ node: AgentNode) throws -> [UInt64] {
-    try node.leaves().compactMap(\.fault).filter { $0.schema == 33 }.map(\.codeNumber)
-  }
-
+@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentChipTests: ChipBench {
   @Test(arguments: [("sx1262", RadioKind.sx1262), ("llcc68", .llcc68), ("sx1276", .sx1276)])
   func aBeaconThatAChipHearsIsAWitnessLeafWithItsFigures(chip: String, kind: RadioKind) throws {
     let node = try node(chip: chip)

@@ -98,13 +98,27 @@ private func rows(
   }
 
   @Test func withoutAnAnswerOfTheAgentTheRadioIsNotJudged() throws {
-    let found = try node().run()
-    #expect(found.state("radio.device") == "not-checked")
-    #expect(found.state("radio.region") == "ok" && found.state("radio.clock") == nil)
     let node = try node()
+    let profile = try String(contentsOfFile: node.node.path("profile.ini"), encoding: .utf8)
+    try node.write(
+      "profile.ini", profile.replacingOccurrences(of: "/nowhere/radio", with: "/dev/null"))
+    let found = try node.run()
+    #expect(found.state("radio.device") == "not-checked")
+    #expect(found.reason("radio.device").hasPrefix("serial line usb0: /dev/null"))
+    #expect(found.reason("radio.device").contains("the agent has it, and does not answer"))
+    #expect(found.state("radio.region") == "ok" && found.state("radio.clock") == nil)
     let older = try node.withAgent { try node.run() }
     #expect(older.state("radio.device") == "warning")
     #expect(older.reason("radio.device").contains("began before the site file named one"))
+  }
+
+  @Test func aModulesLineThatIsGoneFailsWithoutAnAgentToo() throws {
+    let found = try node().run()
+    #expect(found.state("radio.device") == "failed" && found.state("radio.region") == "ok")
+    #expect(
+      found.reason("radio.device") == "serial line usb0: /nowhere/radio is not there",
+      "\(found.reason("radio.device"))")
+    #expect(found.list.first { $0.id == "radio.device" }?.remedy?.isEmpty == false)
   }
 
   @Test func aRegionThatIsNoneOrWantsToBeListenedInFirstIsTold() throws {

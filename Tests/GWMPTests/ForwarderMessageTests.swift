@@ -45,6 +45,18 @@ func array(_ packet: borrowing ForwarderMessage.Packet) -> [UInt8] {
       number: 7, outcome: .sentWithOtherPower, powerDecibelMilliwatts: -2)
     let second = array(ForwarderMessage.encode(outcome))
     #expect(try decode(second) == .outcome(outcome))
+    // Powers that no concentrator has are not known, whoever tells them.
+    for power: Int32 in [.min, -2, -1, 37, 101, .max] {
+      let told = ForwarderMessage.Outcome(
+        number: 7, outcome: .sentWithOtherPower, powerDecibelMilliwatts: power)
+      #expect(told.powerDecibelMilliwatts == nil, "\(power) dBm")
+    }
+    for power: Int32 in [0, 36] {
+      let told = ForwarderMessage.Outcome(
+        number: 7, outcome: .sentWithOtherPower, powerDecibelMilliwatts: power)
+      #expect(told.powerDecibelMilliwatts == power)
+      #expect(try decode(array(ForwarderMessage.encode(told))) == .outcome(told))
+    }
     let gateway = ForwarderMessage.Gateway(identifier: 1, version: 2, isPresent: true)
     let third = array(ForwarderMessage.encode(gateway))
     #expect(hex(third) == "850104" + "480000000000000001" + "02f5")

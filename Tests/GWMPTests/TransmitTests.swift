@@ -59,6 +59,13 @@ func array<let capacity: Int>(_ text: borrowing TextBuilder<capacity>) -> [UInt8
     #expect(transmitPacket([]) == nil)
     #expect(transmitPacket(Array(repeating: 0, count: 256)) == nil)
     #expect(transmitPacket(frequency: 0) == nil)
+    for (power, isOne) in [(Int8.min, false), (-1, false), (0, true), (36, true), (37, false)] {
+      let bytes: [UInt8] = [1]
+      let packet = TransmitPacket(
+        frequencyHertz: 868_100_000, spreadingFactor: 9, bandwidthHertz: 125_000,
+        codingRateDenominator: 5, powerDecibelMilliwatts: power, bytes: bytes.span)
+      #expect((packet != nil) == isOne, "\(power) dBm")
+    }
   }
 
   @Test(arguments: [

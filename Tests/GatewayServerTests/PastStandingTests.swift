@@ -95,6 +95,31 @@ import Testing
     #expect(answer.headers[.retryAfter] == refused.retryAfterSeconds.map { String($0) })
   }
 
+  /// Twenty times as long as it took: statistics take a twenty-first of one processor at most, for whoever asks.
+  @Test func itRestsForTwentyTimesAsLongAsItComputed() async throws {
+    let gate = DispatchSemaphore(value: 0)
+    let world = World(gate: gate)
+    let past = PastStandings(world.source)
+    let begin = ContinuousClock.now
+    async let first = past.containing(1, region: "EU868")
+    for _ in 0..<60_000 where world.regions.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+    let begun = ContinuousClock.now
+    try await Task.sleep(for: .milliseconds(2_000))
+    let least = ContinuousClock.now - begun
+    gate.signal()
+    _ = try await first
+    let most = ContinuousClock.now - begin
+    let refused = try await problem(past, Self.nextPeriod, "EU868")
+    let passed = ContinuousClock.now - begin
+    // A machine that was away for all of the rest was not refused.
+    guard let seconds = refused?.retryAfterSeconds else {
+      #expect(passed > least * 20)
+      return
+    }
+    let told = Duration.seconds(Int64(seconds))
+    #expect(told > least * 20 - passed && told <= most * 20 + .seconds(1))
+  }
+
   @Test func whileAPeriodIsComputedWhoAsksForItWaitsAndOthersComeBack() async throws {
     let gate = DispatchSemaphore(value: 0)
     let world = World(gate: gate)

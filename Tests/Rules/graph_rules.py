@@ -41,7 +41,7 @@ C_MODULES = {
     # The tool and the simulator: names of errors, and the terminal.
     "CLinux": {
         "FixedMemory", "LinuxPlatform", "LinuxGPIO", "Signers", "HTTPSTransport", "NodeFiles", "Simulation",
-        "GatewayStore", "cairn", "CairnTool", "cairn-usb", "cairn-forwarder", "cairn-simulate", "cairn-bench",
+        "GatewayStore", "cairn", "CairnTool", "SocketPrograms", "cairn-simulate", "cairn-bench",
         "cairn-transcript",
     },
     # Found by the linker alone.

@@ -113,8 +113,8 @@ extension SerialModule {
     case .send: sent(atMilliseconds: now)
     case .figures: start(.listen, atMilliseconds: now)
     case .poll:
-      failuresInRow = 0
-      heardAt = now
+      // What ends a row of failures: a module takes its settings, and is deaf a second later all the same.
+      (failuresInRow, resetsInRow, heardAt) = (0, 0, now)
       nextPoll = now + RadioBounds.statusPollMilliseconds
     case .reset: beginProbing(atMilliseconds: now)
     }
@@ -127,12 +127,23 @@ extension SerialModule {
     }
     state = .listening
     heardAt = now
-    nextPoll = now + RadioBounds.statusPollMilliseconds
-    (failuresInRow, resetsInRow) = (0, 0)
+    if isQuestionRefused {
+      // It took its settings, and does not know the question: it has no better answer to wait for.
+      (failuresInRow, resetsInRow, isQuestionRefused) = (0, 0, false)
+    }
+    planPoll(atMilliseconds: now)
     guard request == .configure && !isWaiting || isRestoring else { return }
     if request == .configure && !isWaiting { request = nil }
     isRestoring = false
     tell(.configured)
+  }
+
+  /// Behind a failure it is soon, and not put off by what else is said meanwhile.
+  private mutating func planPoll(atMilliseconds now: Int64) {
+    let isInDoubt = failuresInRow > 0 || resetsInRow > 0
+    let usual =
+      now + (isInDoubt ? Self.soonMilliseconds : RadioBounds.statusPollMilliseconds)
+    nextPoll = isInDoubt && nextPoll > now ? min(nextPoll, usual) : usual
   }
 
   private mutating func sent(atMilliseconds now: Int64) {
@@ -147,7 +158,7 @@ extension SerialModule {
     if dialect.listensAfterSending {
       state = .listening
       // Whether it does is asked soon.
-      nextPoll = now + 1_000
+      nextPoll = now + Self.soonMilliseconds
     } else {
       start(.listen, atMilliseconds: now)
     }
@@ -168,6 +179,7 @@ extension SerialModule {
     if script == .reset { return beginProbing(atMilliseconds: now) }
     if script == .probe, probeNext(atMilliseconds: now) { return }
     if script == .figures { deliverHeld(atMilliseconds: now) }
+    if script == .poll { isQuestionRefused = failure == .refused || failure == .busy }
     if state == .starting { return startFailed(failure, atMilliseconds: now) }
     let ended = isWaiting ? nil : request
     if !isWaiting { request = nil }
@@ -192,13 +204,7 @@ extension SerialModule {
 
   /// Identification or the way back after a reset has failed.
   private mutating func startFailed(_ failure: RadioFailure, atMilliseconds now: Int64) {
-    if isRestoring {
-      resetsInRow += 1
-      if resetsInRow < RadioBounds.resetsBeforeFailed {
-        return reset(failure, atMilliseconds: now)
-      }
-    }
-    giveUp(failure)
+    if isRestoring { reset(failure, atMilliseconds: now) } else { giveUp(failure) }
   }
 
   mutating func giveUp(_ failure: RadioFailure) {
@@ -211,6 +217,8 @@ extension SerialModule {
   }
 
   mutating func reset(_ failure: RadioFailure, atMilliseconds now: Int64) {
+    guard resetsInRow < RadioBounds.resetsBeforeFailed else { return giveUp(failure) }
+    resetsInRow += 1
     RadioCounts.count(&counts.resets)
     if let request {
       tell(.failed(request, failure))
@@ -218,6 +226,7 @@ extension SerialModule {
     }
     tell(.reset(failure))
     (failuresInRow, probeRound, setting, part) = (0, 0, nil, .none)
+    isQuestionRefused = false
     isRestoring = true
     state = .starting
     start(.reset, atMilliseconds: now)
@@ -233,7 +242,7 @@ extension SerialModule {
       request = nil
     }
     abandonExchange()
-    setting = nil
+    (setting, isQuestionRefused) = (nil, false)
     failuresInRow += 1
     if failuresInRow >= RadioBounds.failuresBeforeReset {
       reset(.deaf, atMilliseconds: now)

@@ -12,12 +12,15 @@ import LoRa
 /// 2. `request` is what the caller waits for: it ends in exactly one event.
 /// 3. `setting` is what the module was last seen to have; nil while that is not known.
 /// 4. What is sent is said once: a transmission's command has one attempt.
+/// 5. Only a status that was found well ends a row of failures, where the module can tell its status.
 struct SerialModule: ~Copyable {
   /// A command that is said again waits so long first: late answers to the one before pass meanwhile.
   static var quietMilliseconds: Int64 { 200 }
   static var busyAttempts: UInt8 { 5 }
   /// Beyond a frame's time on air, until the module must have told its end.
   static var transmissionMarginMilliseconds: Int64 { 2_000 }
+  /// From there to the question for the status: after a transmission, and after what ended a failure.
+  static var soonMilliseconds: Int64 { 1_000 }
   /// A frame's lines follow each other within this time, even at 9600 baud.
   static var frameMilliseconds: Int64 { 3_000 }
 
@@ -90,6 +93,8 @@ struct SerialModule: ~Copyable {
   var probeRound: UInt8 = 0
   var failuresInRow: UInt8 = 0
   var resetsInRow: UInt8 = 0
+  /// The module answered the last question for its status, and would not say.
+  var isQuestionRefused = false
   /// When the module was last known to be in reception.
   var heardAt: Int64 = 0
   var nextPoll: Int64 = 0
@@ -151,7 +156,7 @@ struct SerialModule: ~Copyable {
     reader.clear()
     part = .none
     (request, isWaiting, isRestoring) = (.begin, false, false)
-    (failuresInRow, resetsInRow, probeRound) = (0, 0, 0)
+    (failuresInRow, resetsInRow, probeRound, isQuestionRefused) = (0, 0, 0, false)
     state = .starting
     beginProbing(atMilliseconds: now)
   }

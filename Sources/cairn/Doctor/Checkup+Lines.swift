@@ -6,6 +6,11 @@ extension Checkup {
     guard let lines = lines.take() else { return }
     for index in lines.rows.indices {
       let found = lines.rows[index]
+      if setup?.radioParts.has(found.subject) ?? false,
+        radioPart.map({ found.state.rawValue > $0.state.rawValue }) ?? true
+      {
+        radioPart = found
+      }
       if Self.hasOwnRow(found.subject.span) { continue }
       var row = DoctorRow(.boardPart, of: found.subject.span)
       row.reason.append(untrusted: found.reason.span)

@@ -12,10 +12,7 @@ extension Checkup {
     let site = setup?.radio
     guard let live = report.live else {
       guard let site, !site.name.isEmpty else { return }
-      var row = DoctorRow(.radio, of: site.name.span)
-      row.reason.append("the agent has it, and does not answer; see above")
-      row.judge(.notChecked)
-      sink.take(row)
+      checkParts(site, &sink)
       checkRegion(site, &sink)
       return
     }

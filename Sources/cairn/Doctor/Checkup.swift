@@ -21,6 +21,8 @@ struct Checkup: ~Copyable {
   var setup: NodeSetup?
   /// What `cairn board check` finds, but for what has rows of its own here.
   var lines: CheckList?
+  /// Of what the radio hangs on: the worst that was found there.
+  var radioPart: CheckRow?
 
   init(_ options: borrowing ProgramOptions, _ paths: NodePaths) {
     self.options = options.copy()
@@ -30,6 +32,7 @@ struct Checkup: ~Copyable {
     end = SystemClock().bootMilliseconds() + Self.totalMilliseconds
     setup = nil
     lines = nil
+    radioPart = nil
   }
 
   mutating func run(_ sink: inout some DoctorSink & ~Copyable) {

@@ -9,6 +9,7 @@ struct NodeSetup {
   /// Where the receiver is; nil without one, and without such a line.
   let receiver: BoardProfile.SerialLine?
   let radio: SiteConfiguration.Radio?
+  let radioParts: RadioParts
   let batchIntervalMilliseconds: Int64
   let spoolByteCount: Int64
   let serialFile: PathText
@@ -19,6 +20,7 @@ struct NodeSetup {
     buses = files.board.buses
     receiver = files.site.gnss.flatMap { files.board.serialLine(named: $0.port) }
     radio = files.site.radio
+    radioParts = RadioParts(files.site, files.board)
     batchIntervalMilliseconds = files.site.batchIntervalMilliseconds
     spoolByteCount = files.site.spool.byteCount
     serialFile = files.board.serialFile
