@@ -99,8 +99,8 @@ archive: ## the archive of the last `make run`: exported, and verified by cairn-
 test: ship outside ## every test
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(BROKER_PACKAGES)"
 	swift build --build-tests
-	@rm -rf $(BUILD)/standings
-	CAIRN_ARCHIVES=$(CURDIR)/$(BUILD)/standings swift test --skip-build
+	@rm -rf $(BUILD)/standings $(BUILD)/periods
+	CAIRN_ARCHIVES=$(CURDIR)/$(BUILD)/standings CAIRN_PERIODS=$(CURDIR)/$(BUILD)/periods swift test --skip-build
 	$(MAKE) test-optimised
 	$(MAKE) test-cross
 	$(MAKE) test-image
@@ -113,6 +113,7 @@ test: ship outside ## every test
 	$(PYTHON) Tests/Outside/coverage.py
 	$(PYTHON) Tests/Outside/coverage_archive.py Tests/Outside/beacons
 	$(PYTHON) Tests/Outside/coverage_statistics.py $(BUILD)/standings/*
+	$(PYTHON) Tests/Outside/statistics_periods.py $(BUILD)/periods/*
 	$(MAKE) test-services
 	@# A sandbox that allows no mounts at all can't have a Debian root of its own.
 	@if unshare --mount true || unshare --user --map-root-user --mount true; then $(MAKE) test-packages; \
@@ -170,11 +171,11 @@ test-image: setup ## what of image, flash and first boot needs no emulated board
 	@$(MAKE) --no-print-directory setup DEBIAN_PACKAGES="$(IMAGE_PACKAGES)"
 	@python3 Tests/ImageTests/selftest.py
 
-# Five seconds a seed and core; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1, SWEEP=1 (other limits too).
+# Five seconds a seed and core; SEEDS=n, NODES=n, CHANNEL=plain or hilly, ATTACK=name, JSON=1, MARKDOWN=1, SWEEP=1 (other limits too).
 attack-test: setup ## attacks on coverage over 100 seeds, beside an older network's rules
 	swift build -c release --scratch-path .build-release --product cairn-attack
 	.build-release/release/cairn-attack --seeds $(or $(SEEDS),100) $(if $(CHANNEL),--channel $(CHANNEL)) $(if $(NODES),--nodes $(NODES)) \
-	  $(if $(ATTACK),--attack $(ATTACK)) $(if $(SWEEP),--sweep) $(if $(JSON),--json)
+	  $(if $(ATTACK),--attack $(ATTACK)) $(if $(SWEEP),--sweep) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
 
 check: ## style, imports, dependency graph, links
 	python3 Tests/Rules/check.py --self-test

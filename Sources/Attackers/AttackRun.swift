@@ -24,6 +24,8 @@ public struct AttackRun: Sendable {
   public let options: Options
   /// Nobody but honest nodes, then the attacks in their order.
   public private(set) var tallies: [AttackTally]
+  /// Of its seeds, each by itself.
+  public private(set) var honest = HonestRates()
 
   public init(_ options: Options) {
     self.options = options
@@ -35,10 +37,18 @@ public struct AttackRun: Sendable {
     for index in tallies.indices where other.tallies.indices.contains(index) {
       tallies[index].add(other.tallies[index])
     }
+    honest.add(other.honest)
   }
 
   /// One seed. The area grows with the number of nodes: one for 5 km².
   public mutating func run(seed: UInt64) throws {
+    var own = AttackRun(options)
+    try own.meet(seed)
+    own.honest = HonestRates(own.tallies)
+    add(own)
+  }
+
+  private mutating func meet(_ seed: UInt64) throws {
     let side = (Double(options.nodes) * 5_120_000).squareRoot()
     let world = HonestWorld(
       seed: seed, model: options.model,

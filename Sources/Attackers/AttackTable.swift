@@ -2,14 +2,16 @@ import Foundation
 
 /// The result for people: aligned columns, plain words.
 public struct AttackTable {
-  private let tallies: [AttackTally]
+  let tallies: [AttackTally]
+  let honest: HonestRates
   private let hasColour: Bool
   /// By so many half decibels the baseline's limit of power is raised for the comparison at our rate of honest words
   /// refused; nil: no limit of power gives that.
   public let equalHalfDecibels: Int?
 
-  public init(_ tallies: [AttackTally], hasColour: Bool) {
+  public init(_ tallies: [AttackTally], _ honest: HonestRates = HonestRates(), hasColour: Bool) {
     self.tallies = tallies
+    self.honest = honest
     self.hasColour = hasColour
     equalHalfDecibels = tallies.first.flatMap { nobody in
       (0...200).first {
@@ -44,7 +46,7 @@ public struct AttackTable {
     return (Self.heads.map { coloured(line($0), "1") } + body).joined(separator: "\n")
   }
 
-  private func row(_ tally: AttackTally) -> [String] {
+  func row(_ tally: AttackTally) -> [String] {
     let equal = equalHalfDecibels.map {
       Self.percent(tally.caughtByBaseline(halfDecibels: $0), tally.claims)
     }
@@ -111,42 +113,38 @@ public struct AttackTable {
     return sum
   }
 
-  /// What of honest nodes was wrongly refused or lowered, nobody attacking and in all attacks together.
+  /// What of honest nodes was wrongly refused or lowered.
   public var bounds: String {
-    guard let nobody = tallies.first else { return "" }
-    let attacked = tallies.dropFirst()
-    func all(_ count: (AttackTally) -> Int) -> Int { attacked.reduce(0) { $0 + count($1) } }
-    let lines: [(String, Int, Int)] = [
-      ("words refused, nobody attacking", nobody.honestRefused, nobody.honestClaims),
-      (
-        "words refused by the older rules", nobody.honestRefusedByBaseline, nobody.honestClaims
-      ),
-      (
-        "words refused, of nodes that an attack brought along", all(\.honestRefused),
-        all(\.honestClaims)
-      ),
-      ("nodes lowered, nobody attacking", nobody.honestLowered, nobody.honestNodes),
-      ("nodes lowered, under attack", all(\.honestLowered), all(\.honestNodes)),
-    ]
-    let width = lines.map(\.0.count).max() ?? 0
-    let counts = lines.map { "\(Self.grouped($0.1)) of \(Self.grouped($0.2))" }
+    let lines = honest.lines
+    let width = lines.map { $0.name.count }.max() ?? 0
+    let counts: [String] = lines.map { Self.counts($0.rates) }
     let most = counts.map(\.count).max() ?? 0
     var text = coloured("honest, wrongly", "1")
     for (line, count) in zip(lines, counts) {
-      let name = line.0 + String(repeating: " ", count: width - line.0.count)
-      let rate = line.2 > 0 ? 100 * Double(line.1) / Double(line.2) : 0
+      let name = line.name + String(repeating: " ", count: width - line.name.count)
       let figures = String(
-        format: "%.4f %%, with 95 %% below %.4f %%", rate, 100 * Self.upperBound(line.1, of: line.2)
-      )
+        format: "%.4f %%, with 95 %% below %.4f %%", 100 * line.rates.rate,
+        100 * line.rates.upperBound)
       text +=
         "\n  \(name)  \(String(repeating: " ", count: most - count.count))\(count)  \(figures)"
     }
-    if let half = equalHalfDecibels {
-      text +=
-        "\nAt our rate: the older rules with \(String(format: "%.1f", Double(half) / 2)) dB more on their "
+    let reasons = honestReasons.map { "\(Self.grouped($0.words)) \($0.reason)" }
+    if !reasons.isEmpty {
+      text += "\n  Refused, nobody attacking: " + reasons.joined(separator: ", ") + "."
+    }
+    if let equalRate { text += "\n" + equalRate }
+    return text
+  }
+
+  var equalRate: String? {
+    equalHalfDecibels.map { half in
+      "At our rate: the older rules with \(String(format: "%.1f", Double(half) / 2)) dB more on their "
         + "limit of power refuse as few honest words."
     }
-    return text
+  }
+
+  private static func counts(_ rates: SeedRates) -> String {
+    "\(grouped(rates.hits)) of \(grouped(rates.count))"
   }
 
   /// How many nodes would fail with other limits: those of honest ones without any attack, those of the attackers.

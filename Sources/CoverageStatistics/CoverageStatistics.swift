@@ -31,7 +31,7 @@ public enum CoverageStatistics {
     let distances = Distances(links)
     let neighbourhoods = Neighbourhoods(links, reachMetres: distances.reachMetres)
     let radios = OneRadio(links)
-    let places = OtherPlaces(links, distances)
+    let places = OtherPlaces(links, distances, radios)
     let reciprocity = Reciprocity(links)
     var draws: [[CoveragePeriod.Draw]] = Array(repeating: [], count: period.nodes.count)
     for draw in period.draws where draws.indices.contains(draw.node) {

@@ -8,7 +8,8 @@ struct Link {
   /// In `Links.observations`, in the order of numbers.
   let range: Range<Int>
   let heardCount: Int
-  /// Power and gains less S: the middle one. Nil without three receptions.
+  /// Power and gains less S: the middle one. Nil without three receptions, and where by it many more would have been
+  /// heard (`Links.isTooRare`).
   let lossCentidecibels: Int32?
   /// By the enrolled places.
   let metres: Int64?
@@ -121,7 +122,10 @@ struct Links {
         end += 1
       }
       let gain = nodes[sender].gainCentidecibels + nodes[witness].gainCentidecibels
-      let loss = losses.count >= 3 ? Ranks.median(losses).map { $0 + gain } : nil
+      var loss: Int32?
+      if losses.count >= 3, let middle = Ranks.median(losses), !isTooRare(middle, begin..<end) {
+        loss = middle + gain
+      }
       var metres: Int64?
       if let from = nodes[sender].place, let to = nodes[witness].place {
         metres = Geometry.distanceMetres(from, to)
@@ -136,6 +140,26 @@ struct Links {
       places[sender * count + witness] = index
       begin = end
     }
+  }
+
+  /// Above the least S: so much that fading takes little of it.
+  static let margin: Int32 = 1_000
+  /// Half of such frames may be lost to collisions and a radio's own sending.
+  static let lostPermille = 500
+  /// Of a link: the chance that so few were heard.
+  static let leastChance = 0.001
+
+  /// A few loud frames among many that are not heard say nothing of the way: somebody else repeats some of the
+  /// sender's, or makes them up. Who sends so itself loses three words of four.
+  private func isTooRare(_ loss: Int32, _ range: Range<Int>) -> Bool {
+    var (count, heard) = (0, 0)
+    for observation in observations[range]
+    where observation.powerCentidecibelMilliwatts - loss >= least(observation) + Self.margin {
+      count += 1
+      heard += observation.reception == nil ? 0 : 1
+    }
+    return Ranks.chance(ofAtLeast: count - heard, of: count, permille: Self.lostPermille)
+      <= Self.leastChance
   }
 
   /// The least S with which the witness can take such a frame.

@@ -5,12 +5,6 @@ import LoRa
 /// neighbour well, and stands where it says, is heard by it, when that one listens.
 enum MissingHearers {
   static let name = "those whom it hears hear it"
-  /// Above the least S, by the way back: so much that fading takes little of it.
-  static let margin: Int32 = 1_000
-  /// Half of such frames may be lost to collisions and a radio's own sending.
-  static let lostPermille = 500
-  /// Of a link: the chance that so few were heard.
-  static let leastChance = 0.001
   /// So many links of this kind, and more than half of all that can be looked at.
   static let leastLinks = 3
 
@@ -27,15 +21,15 @@ enum MissingHearers {
       var (count, heard) = (0, 0)
       for observation in links.observations[way.range] {
         let signal = observation.powerCentidecibelMilliwatts + gain - loss
-        guard signal >= links.least(observation) + margin else { continue }
+        guard signal >= links.least(observation) + Links.margin else { continue }
         count += 1
         heard += observation.reception == nil ? 0 : 1
       }
       guard count >= 10 else { continue }
       looked += 1
       let chance = Ranks.chance(
-        ofAtLeast: count - heard, of: count, permille: lostPermille)
-      if chance <= leastChance {
+        ofAtLeast: count - heard, of: count, permille: Links.lostPermille)
+      if chance <= Links.leastChance {
         missing += 1
         owners.insert(back.sender)
       }
@@ -71,7 +65,7 @@ enum MissingHearers {
       let gain =
         links.nodes[node].gainCentidecibels + links.nodes[way.witness].gainCentidecibels
       let count = links.sent[way.witness].count {
-        $0.power + gain - loss >= links.least(node, factor: $0.factor) + margin
+        $0.power + gain - loss >= links.least(node, factor: $0.factor) + Links.margin
       }
       guard count > 0 else { continue }
       others += 1

@@ -174,6 +174,20 @@ struct OneRadio {
     return (chance, differences.count, near)
   }
 
+  /// Receptions, or ways, are another's too.
+  func isShared(_ node: Int) -> Bool {
+    hasOwnFading(node) == false || hasOwnWays(node) == false
+  }
+
+  /// Nil: nothing to compare with.
+  private func hasOwnFading(_ node: Int) -> Bool? {
+    fading[node].map { $0.score < Self.fadingLimit || $0.permille < Self.fadingPermille }
+  }
+
+  private func hasOwnWays(_ node: Int) -> Bool? {
+    ways[node].map { $0.chance > Self.leastChance }
+  }
+
   func check(_ node: Int) -> [VerdictCheck] {
     let own = fading[node]
     let figures = [
@@ -183,21 +197,17 @@ struct OneRadio {
       VerdictCheck.Figure("agreePermille", own?.permille),
       VerdictCheck.Figure("limitPermille", Self.fadingLimit),
     ]
-    let isFading = own.map {
-      $0.score < Self.fadingLimit || $0.permille < Self.fadingPermille
-    }
     let way = ways[node]
     let wayFigures = [
       VerdictCheck.Figure("ways", way?.ways), VerdictCheck.Figure("alike", way?.alike),
       VerdictCheck.Figure(Self.otherFigure, way?.other),
     ]
-    let isApart = way.map { $0.chance > Self.leastChance }
     func outcome(_ isRight: Bool?) -> VerdictCheck.Outcome {
       isRight.map { $0 ? .passed : .failed } ?? .notMade
     }
     return [
-      VerdictCheck(Self.fadingName, outcome(isFading), figures),
-      VerdictCheck(Self.waysName, outcome(isApart), wayFigures),
+      VerdictCheck(Self.fadingName, outcome(hasOwnFading(node)), figures),
+      VerdictCheck(Self.waysName, outcome(hasOwnWays(node)), wayFigures),
     ]
   }
 }

@@ -6,7 +6,8 @@ import Foundation
 ///
 /// What others say of its beacons counts: it can't change that. What it says itself counts only where it sends nothing.
 /// Losses are compared with the middle ones of links of the same length that are heard, so that it does not matter that
-/// of long links only the good ones are.
+/// of long links only the good ones are. Keys that have one radio count for nobody: one lucky way of theirs would count
+/// as often as there are keys.
 struct OtherPlaces {
   static let name = "no other place fits better"
   static let leastLinks = 8
@@ -66,7 +67,7 @@ struct OtherPlaces {
   private var findings: [Finding?]
   let deviation: Int32
 
-  init(_ links: Links, _ distances: Distances) {
+  init(_ links: Links, _ distances: Distances, _ radios: OneRadio) {
     let heard = links.links.indices.filter {
       links.links[$0].lossCentidecibels != nil && links.links[$0].metres ?? 0 >= 100
     }
@@ -112,9 +113,9 @@ struct OtherPlaces {
     let seen = Set(heard.flatMap { [links.links[$0].sender, links.links[$0].witness] })
     guard seen.count >= Self.leastNodes, curve.points.count >= 3 else { return }
     for node in links.nodes.indices {
-      var ways = Self.ways(links.bySender[node], node, links, witnesses, deviations)
+      var ways = Self.ways(links.bySender[node], node, links, radios, witnesses, deviations)
       if ways.count < Self.leastLinks {
-        ways = Self.ways(links.byWitness[node], node, links, senders, deviations)
+        ways = Self.ways(links.byWitness[node], node, links, radios, senders, deviations)
       }
       findings[node] = Self.find(ways, curve)
     }
@@ -138,7 +139,8 @@ struct OtherPlaces {
 
   /// Metres east and north of the node's place, on a plane that touches there.
   private static func ways(
-    _ own: [Int], _ node: Int, _ links: Links, _ effects: [Int32], _ deviations: Curve
+    _ own: [Int], _ node: Int, _ links: Links, _ radios: OneRadio, _ effects: [Int32],
+    _ deviations: Curve
   ) -> [Way] {
     guard let place = links.nodes[node].place else { return [] }
     let metres = 6_371_008.8 * Double.pi / 180 / 10_000_000
@@ -147,7 +149,8 @@ struct OtherPlaces {
       let link = links.links[index]
       let other = link.sender == node ? link.witness : link.sender
       guard let loss = link.lossCentidecibels, link.metres ?? 0 >= 100,
-        !links.areOfOneOwner(node, other), let there = links.nodes[other].place
+        !links.areOfOneOwner(node, other), !radios.isShared(other),
+        let there = links.nodes[other].place
       else { return nil }
       // The shorter way around.
       var across = Int64(there.longitudeE7) - Int64(place.longitudeE7)

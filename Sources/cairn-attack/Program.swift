@@ -41,7 +41,11 @@ struct Program: AsyncParsableCommand {
   @Flag(help: "The result as JSON, with reasons and statistics.")
   var json = false
 
+  @Flag(help: "The result as tables in Markdown.")
+  var markdown = false
+
   func validate() throws {
+    guard !json || !markdown else { throw ValidationError("--json or --markdown, not both") }
     guard (1...10_000).contains(seeds) else { throw ValidationError("--seeds is from 1 to 10000") }
     guard (50...400).contains(nodes) else { throw ValidationError("--nodes is from 50 to 400") }
     guard (8...192).contains(windows) else { throw ValidationError("--windows is from 8 to 192") }
@@ -55,9 +59,10 @@ struct Program: AsyncParsableCommand {
       attacks: attack.isEmpty ? Attack.allCases : attack, nodes: nodes, windows: windows)
     let run = try await all(options)
     let table = AttackTable(
-      run.tallies,
+      run.tallies, run.honest,
       hasColour: isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil)
     if json { return print(try table.json(options, hasScores: sweep)) }
+    if markdown { return print(table.markdown) }
     print(
       "\(seeds) seeds, \(nodes) honest nodes, \(windows) windows, channel \(channel.rawValue)\n")
     print(table.text)

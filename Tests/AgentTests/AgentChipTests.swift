@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// The agent with a radio chip behind SPI and lines, as the board profile wires it.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct AgentChipTests: ChipBench {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct AgentChipTests: ChipBench {
   @Test(arguments: [("sx1262", RadioKind.sx1262), ("llcc68", .llcc68), ("sx1276", .sx1276)])
   func aBeaconThatAChipHearsIsAWitnessLeafWithItsFigures(chip: String, kind: RadioKind) throws {
     let node = try node(chip: chip)

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What a frame's time is worth while the agent has other work.
-@Suite(.ownThreads, .timeLimit(.minutes(10))) struct BusyAgentTests: ChipBench {
+@Suite(.ownThreads, .timeLimit(.minutes(30))) struct BusyAgentTests: ChipBench {
   @Test func aFrameThatComesWhileASensorKeepsTheAgentIsSaidToBeAsUncertain() throws {
     let node = try node(
       before: """

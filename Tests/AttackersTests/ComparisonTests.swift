@@ -110,4 +110,46 @@ import Testing
     #expect(try run([2, 1]).tallies == whole.tallies)
     #expect(whole.tallies[0].seeds == 2 && whole.tallies[1].claims > 10)
   }
+
+  @Test func aBoundRestsOnHowMuchSeedsDiffer() {
+    var (even, clumped) = (SeedRates(), SeedRates())
+    for seed in 0..<100 {
+      even.add(10, of: 10_000)
+      clumped.add(seed == 0 ? 1_000 : 0, of: 10_000)
+    }
+    #expect(even.rate == 0.001 && clumped.rate == 0.001)
+    // Alike seeds: as if each counted by itself.
+    #expect(even.standardError == 0)
+    #expect(even.upperBound == AttackTable.upperBound(1_000, of: 1_000_000))
+    // All in one seed of a hundred: a mean of 0.001 whose error is 0.001.
+    #expect(abs((clumped.standardError ?? 0) - 0.001) < 0.000_01)
+    #expect(abs(clumped.upperBound - 0.002_645) < 0.000_01)
+    // Seeds of other sizes with the same rate are alike too; one seed has nothing to differ from.
+    even.add(20, of: 20_000)
+    #expect(even.standardError ?? 1 < 0.000_000_1)
+    var single = SeedRates()
+    single.add(0, of: 1_000)
+    #expect(single.standardError == nil)
+    #expect(single.upperBound == AttackTable.upperBound(0, of: 1_000))
+    single.add(0, of: 0)
+    #expect(single.seeds == 1)
+  }
+
+  @Test func theMarkdownHasTheTablesCells() {
+    var nobody = AttackTally("nobody")
+    (nobody.honestClaims, nobody.honestRefused) = (20_000, 20)
+    (nobody.honestNodes, nobody.honestLowered) = (100, 1)
+    nobody.reasons = ["honest: snr-too-low": 5, "honest: too-far": 15, "tag-mismatch": 9]
+    var attack = AttackTally("clone")
+    (attack.claims, attack.refused, attack.missedByBaseline) = (1_234, 1_234, 1_234)
+    let table = AttackTable([nobody, attack], HonestRates([nobody, attack]), hasColour: true)
+    let lines = table.markdown.split(separator: "\n").map(String.init)
+    #expect(lines[2] == "| nobody | 0 | – | – | – | 0 | 0 | 0 | 20 of 20 000 | 1 of 100 |")
+    #expect(lines[3] == "| clone | 1 234 | 100 | 0 | 0 | 1 234 | 0 | 0 | – | – |")
+    #expect(lines[6].hasPrefix("| words refused, nobody attacking | 20 | 20 000 | 0.100 % | 0.1"))
+    #expect(Array(lines.dropLast().suffix(2)) == ["| too-far | 15 |", "| snr-too-low | 5 |"])
+    #expect(lines.last?.hasPrefix("At our rate: the older rules with 0.0 dB more") == true)
+    #expect(table.bounds.contains("Refused, nobody attacking: 15 too-far, 5 snr-too-low."))
+    #expect(lines.dropLast().allSatisfy { $0.hasPrefix("|") && $0.hasSuffix("|") })
+  }
 }

@@ -51,6 +51,39 @@ import Testing
     #expect(try area.check(4, MissingHearers.hearingName).outcome == .notMade)
   }
 
+  @Test func whoTellsNothingOfAFewBeaconsIsNotJudged() throws {
+    var area = try SmallArea(windows: 32)
+    area.change(
+      where: { $0.sender == 4 },
+      to: { $0.reception?.signalCentidecibelMilliwatts? -= 2_500 })
+    area.observations.removeAll { $0.witness == 4 }
+    let check = try area.check(4, MissingHearers.hearingName)
+    #expect(check.outcome == .notMade, "\(check)")
+    #expect(check.figures.contains { $0.name == "beacons" && $0.value == .number(7 * 32) })
+  }
+
+  /// Of a faint way only the loudest frames come in: that many are missing is as it should be.
+  @Test func aFaintWayOfWhichLittleComesInIsAWay() throws {
+    var area = try SmallArea(windows: 64)
+    func loss() -> Int32? {
+      Links(CoveragePeriod(nodes: area.nodes, observations: area.observations, draws: []))
+        .link(from: 3, to: 5)?.lossCentidecibels
+    }
+    for (way, isOne) in [(Int32(14_200), true), (12_000, false)] {
+      area.change(
+        where: { $0.sender == 3 && $0.witness == 5 },
+        to: { observation in
+          let power = observation.powerCentidecibelMilliwatts
+          observation.reception =
+            power == 1_400
+            ? .init(
+              signalCentidecibelMilliwatts: power - way, snrCentidecibels: power - way + 11_700,
+              frequencyErrorHertz: nil) : nil
+        })
+      #expect(loss() == (isOne ? way + 330 : nil))
+    }
+  }
+
   @Test func aRadioThatKeepsToOneChannelAndFactorHearsEnough() throws {
     var area = try SmallArea(windows: 64)
     // One slot in forty is on its channel and factor.
@@ -133,5 +166,80 @@ import Testing
     edited.observations.removeAll { $0.witness == 12 }
     edited.observations += honest.observations.filter { $0.witness == 12 }
     #expect(try check(12, edited).outcome == .failed)
+  }
+
+  /// Keys east of the middle that all tell what the first of them hears; between it and the middle node the air is
+  /// clear. One lucky way, told five times, puts nobody somewhere else.
+  @Test func keysOfOneRadioPullNobodysPlace() throws {
+    let keys: [Int32] = [13, 8, 18, 14, 9, 19]
+    var period = try rows(eastMetres: 0)
+    func fading(_ sender: Int32, _ witness: Int32, _ number: UInt32) -> Int32 {
+      let mixed =
+        UInt64(number + 1) &* 0x9e37_79b9_7f4a_7c15
+        ^ UInt64(sender + 1) &* 0xbf58_476d_1ce4_e5b9 ^ UInt64(witness + 1) &* 0x94d0_49bb_1331_11eb
+      return Int32((mixed &* 0x9e37_79b9_7f4a_7c15) >> 56) - 128
+    }
+    for index in period.observations.indices {
+      let one = period.observations[index]
+      let clear: Int32 = one.sender == 12 && keys.contains(one.witness) ? 1_200 : 0
+      period.observations[index].reception?.signalCentidecibelMilliwatts? +=
+        clear + fading(one.sender, one.witness, one.number)
+    }
+    func failing(_ period: CoveragePeriod, _ name: String) throws -> Set<Int32> {
+      let found = CoverageStatistics.judge(period)
+      return Set(
+        period.nodes.indices.filter { node in
+          found[node].checks.contains { $0.name == name && $0.outcome == .failed }
+        }.map(Int32.init))
+    }
+    // Six receivers of their own that all have it nearer: then it is nearer.
+    #expect(try failing(period, OtherPlaces.name) == [12])
+    #expect(try failing(period, OneRadio.fadingName).isEmpty)
+    // One transmitter's ways in all that hear the six: that is one radio, which hears the middle node once.
+    var sending = period
+    for index in sending.observations.indices
+    where keys.contains(sending.observations[index].sender) {
+      let one = sending.observations[index]
+      guard !keys.contains(one.witness),
+        let first = period.observations.first(where: {
+          ($0.sender, $0.witness, $0.number) == (13, one.witness, one.number)
+        })
+      else { continue }
+      sending.observations[index].reception = first.reception
+    }
+    #expect(try failing(sending, OneRadio.waysName) == Set(keys))
+    #expect(try failing(sending, OneRadio.fadingName).isEmpty)
+    #expect(try !failing(sending, OtherPlaces.name).contains(12))
+    // One receiver's fading in the figures of all: one receiver too.
+    for index in period.observations.indices where keys.contains(period.observations[index].witness)
+    {
+      let one = period.observations[index]
+      period.observations[index].reception?.signalCentidecibelMilliwatts? +=
+        fading(one.sender, 13, one.number) - fading(one.sender, one.witness, one.number)
+    }
+    #expect(try failing(period, OneRadio.fadingName) == Set(keys))
+    #expect(try failing(period, OtherPlaces.name).isEmpty)
+  }
+
+  /// Somebody repeats, loudly, a few of the beacons of four nodes that are too far away, and that don't hear it.
+  @Test(arguments: [4, 16])
+  func aFewLoudFramesAmongManyThatAreMissingAreNoWay(_ heard: UInt32) throws {
+    var area = try SmallArea()
+    let far: Set<Int32> = [0, 1, 2, 7]
+    area.change(where: { $0.sender == 4 && far.contains($0.witness) }, to: { $0.reception = nil })
+    area.change(
+      where: { $0.witness == 4 && far.contains($0.sender) },
+      to: { observation in
+        observation.reception =
+          observation.number % (32 / heard) == 0
+          ? .init(
+            signalCentidecibelMilliwatts: observation.powerCentidecibelMilliwatts - 10_500,
+            snrCentidecibels: 900, frequencyErrorHertz: nil) : nil
+      })
+    let check = try area.check(4, MissingHearers.name)
+    // Who says to hear every other frame as well as that has to be heard.
+    #expect(check.outcome == (heard == 4 ? .passed : .failed), "\(check)")
+    let links = check.figures.first { $0.name == "links" }?.value
+    #expect(links == .number(heard == 4 ? 3 : 7), "\(check)")
   }
 }

@@ -57,7 +57,7 @@ def cost(ways, east, north, curve):
     return sum(min(3000, abs(rest - middle) * 1000 // way["deviation"]) ** 2 for way, rest in zip(ways, rests))
 
 
-def other_places(area, slope):
+def other_places(area, slope, shared):
     links = [link for link in area.links.values() if link.loss is not None and (link.metres or 0) >= 100]
     nodes = range(len(area.nodes))
     curve = Curve([(decades(link.metres), link.loss) for link in links], slope)
@@ -75,9 +75,9 @@ def other_places(area, slope):
     can = len({node for link in links for node in (link.sender, link.witness)}) >= 20 and len(curve.points) >= 3
     result = []
     for node in nodes:
-        ways = ways_of(area, node, [link for link in links if link.sender == node], witnesses, deviations)
+        ways = ways_of(area, node, [link for link in links if link.sender == node and not shared[link.witness]], witnesses, deviations)
         if len(ways) < 8:
-            ways = ways_of(area, node, [link for link in links if link.witness == node], senders, deviations)
+            ways = ways_of(area, node, [link for link in links if link.witness == node and not shared[link.sender]], senders, deviations)
         figures = {"links": None, "gainPermille": None, "limitPermille": 15_000, "betterMetresAway": None, "deviation": whole}
         if not can or len(ways) < 8:
             result.append(("not-made", figures))

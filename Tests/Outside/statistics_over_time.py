@@ -100,6 +100,14 @@ class Area:
                 if one["snr"] is not None and one["snr"] < 500 and one["signal"] is not None:
                     noises[link.witness].append(one["signal"] - one["snr"])
         self.noises = [median(found) if found else -11_700 for found in noises]
+        for link in self.links.values():
+            if link.loss is not None and self.too_rare(link):
+                link.loss = None
+
+    def too_rare(self, link):
+        gain = self.nodes[link.sender]["gain"] + self.nodes[link.witness]["gain"]
+        strong = [one for one in link.observations if one["power"] + gain - link.loss >= self.least(one) + 1000]
+        return chance(sum(not one["heard"] for one in strong), len(strong), 500) <= 0.001
 
     def least(self, one):
         return self.noises[one["witness"]] + lowest_snr(one["factor"])
@@ -428,7 +436,8 @@ def judge(nodes, observations, draws):
     area = own_frames(whole, oscillators)
     powers, distances, radios = power_following(area), Distances(area), one_radio(area)
     around = neighbourhoods(area, distances.reach)
-    places, louder = other_places(area, distances.slope), reciprocity(area)
+    shared = [any(outcome == "failed" for outcome, _ in own) for own in radios]
+    places, louder = other_places(area, distances.slope, shared), reciprocity(area)
     result = []
     for node in range(len(nodes)):
         checks = powers[node] + [distances.check(node), distances.near(node), places[node], louder[node],
