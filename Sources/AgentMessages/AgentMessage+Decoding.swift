@@ -36,6 +36,8 @@ extension AgentMessage {
       case .statusRequest: self = .statusRequest
       case .heardRequest: self = .heardRequest
       case .heard: self = .heard(try HeardFrames(reading: &decoder))
+      case .noiseRequest: self = .noiseRequest
+      case .noise: self = .noise(try NoiseLevels(reading: &decoder))
       case .radioTest:
         let channel = try decoder.unsigned(as: UInt8.self)
         let factor = try decoder.unsigned(as: UInt8.self)

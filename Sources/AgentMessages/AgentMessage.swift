@@ -51,6 +51,10 @@ public enum AgentMessage: ~Escapable {
   case heardRequest
   /// From the agent.
   case heard(HeardFrames)
+  /// To the agent: what noise has the radio measured?
+  case noiseRequest
+  /// From the agent.
+  case noise(NoiseLevels)
 
   /// What happened at a console; the numbers are those of event leaves.
   public enum ConsoleAction: UInt8, Sendable {
@@ -66,6 +70,7 @@ public enum AgentMessage: ~Escapable {
     case consoleAnswer = 16
     case radioTest = 21
     case radioTestAnswer, heardRequest, heard
+    case noiseRequest, noise
   }
 
   /// Why the agent did not take a message.
@@ -123,6 +128,8 @@ public enum AgentMessage: ~Escapable {
     case .radioTestAnswer: .radioTestAnswer
     case .heardRequest: .heardRequest
     case .heard: .heard
+    case .noiseRequest: .noiseRequest
+    case .noise: .noise
     }
   }
 
@@ -132,7 +139,8 @@ public enum AgentMessage: ~Escapable {
     encoder.unsigned(Self.version)
     encoder.unsigned(UInt64(type.rawValue))
     switch self {
-    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest: break
+    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest, .noiseRequest: break
+    case .noise(let levels): levels.encode(into: &encoder)
     case .radioTest(let channel, let factor):
       encoder.unsigned(UInt64(channel))
       encoder.unsigned(UInt64(factor))
@@ -182,7 +190,8 @@ public enum AgentMessage: ~Escapable {
   /// Items of the array after version and type.
   static func fieldCount(of type: MessageType) -> Int {
     switch type {
-    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest: 0
+    case .statusRequest, .subscribe, .headWanted, .adopt, .heardRequest, .noiseRequest: 0
+    case .noise: NoiseLevels.fieldCount
     case .radioTestAnswer: 1
     case .radioTest, .heard: 2
     case .released, .head, .challenge, .keyChange, .enrolment: 1

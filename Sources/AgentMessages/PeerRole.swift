@@ -28,14 +28,14 @@ public enum PeerRole: Equatable, Sendable {
   /// True when this peer may send the agent a message of this type. Answers are the agent's own.
   public func maySend(_ type: AgentMessage.MessageType) -> Bool {
     switch type {
-    case .statusRequest, .heardRequest: true
+    case .statusRequest, .heardRequest, .noiseRequest: true
     // The agent verifies every receipt: this keeps strangers from making it work.
     case .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment:
       self == .owner || self == .uplink
     // What decides who this node is, is the owner's alone; an unlocked console speaks for them.
     case .adopt, .consoleAction, .radioTest: self == .owner || self == .console
     case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer,
-      .radioTestAnswer, .heard:
+      .radioTestAnswer, .heard, .noise:
       false
     }
   }

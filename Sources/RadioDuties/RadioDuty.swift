@@ -56,6 +56,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   var current: WindowWatch?
   var next: WindowWatch?
   var lastNumber: UInt32 = 0
+  var noise = NoiseWatch()
 
   private var faults = FaultTally()
   private var resetReason = RadioResetReason.wrongState
@@ -84,6 +85,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// The radio's line is there, or its bus and lines.
   public mutating func attach(_ new: consuming Radio, at now: NodeTime) {
     radio = consume new
+    noise = NoiseWatch()
     nextAttempt = now.milliseconds
     nextSetting = now.milliseconds
     look(now)
@@ -106,6 +108,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   public mutating func detach(at now: NodeTime) {
     sendingFailed(.bus(.disconnected), handedOverAt: frameHandedOver)
     radio = nil
+    noise = NoiseWatch()
     look(now)
     forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
   }
@@ -146,6 +149,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
     wake = min(wake, faults.nextMilliseconds)
     if resetCount > 0 { wake = min(wake, nextReset) }
     wake = min(wake, nextSendingStep(now))
+    wake = min(wake, nextNoiseStep(now))
     return max(now.milliseconds, min(wake, nextWindowStep(now)))
   }
 
@@ -172,6 +176,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// Asks the radio for what is wanted of it now.
   private mutating func crank(_ now: NodeTime) {
     crankSending(now)
+    crankNoise(now)
     switch state {
     case .failed, .unknown:
       guard isAttached, now.milliseconds >= nextAttempt else { return }
@@ -203,7 +208,12 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   }
 
   private func isSet(to place: ListeningPlace) -> Bool {
-    guard state == .listening, let setting else { return false }
+    state == .listening && isListening(to: place)
+  }
+
+  /// Whether it hears what is sent there: what is in reception measures the noise without leaving it.
+  func isListening(to place: ListeningPlace) -> Bool {
+    guard state == .listening || state == .measuring, let setting else { return false }
     return setting.frequencyHertz == place.frequencyHertz
       && setting.modulation.spreadingFactor == place.spreadingFactor
   }
@@ -222,23 +232,35 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
       order.bytes.span.extracting(0..<order.byteCount), atMilliseconds: now.milliseconds)
   }
 
-  /// Whether it hears what is sent there.
-  func isListening(to place: ListeningPlace) -> Bool { isSet(to: place) }
+  mutating func askForNoise(_ now: NodeTime) throws(RadioRefusal) {
+    try radio?.measureNoise(atMilliseconds: now.milliseconds)
+  }
 
   private mutating func take(_ event: RadioEvent, _ now: NodeTime) -> RadioDutyAction? {
     switch event {
-    case .identified, .configured, .noise: return nil
+    case .identified:
+      // The driver's own question, each second, comes first.
+      interruptNoise(now)
+      return nil
+    case .configured:
+      settleNoise(now)
+      return nil
+    case .noise(let reading):
+      take(noise: reading, now)
+      return nil
     case .transmitted(let report):
       sendingEnded(report)
       return nil
     case .received: return hear(now)
     case .deaf(let since):
       deafSince = max(0, since)
+      interruptNoise(now)
       forgetSlots(since: since, now)
       return nil
     case .reset(let failure):
       if resetCount == 0 { resetReason = RadioResetReason(failure) }
       resetCount += 1
+      interruptNoise(now)
       forgetSlots(since: now.milliseconds - RadioBounds.statusPollMilliseconds, now)
       return nil
     case .noticed(let failure):
@@ -246,6 +268,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
       return nil
     case .failed(let request, let failure):
       faults.count(failure.faultCode)
+      interruptNoise(now)
       if request == .transmit || state == .failed {
         sendingFailed(failure, handedOverAt: frameHandedOver)
       }
@@ -257,6 +280,10 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   }
 
   private mutating func hear(_ now: NodeTime) -> RadioDutyAction? {
+    let uncertainty = UInt32(
+      clamping: UInt64(capabilities?.receiveTimeUncertaintyMilliseconds ?? 0)
+        + UInt64(lateness.milliseconds))
+    takeBackNoise(frame, uncertaintyMilliseconds: Int64(uncertainty))
     hearing.count(
       HeardFrame(
         milliseconds: frame.receivedMilliseconds, frequencyHertz: frame.frequencyHertz,
@@ -265,11 +292,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
         rssiCentidecibelMilliwatts: frame.packetRSSICentidecibelMilliwatts,
         snrCentidecibels: frame.snrCentidecibels))
     guard frame.checksum != .wrong,
-      let reception = Reception(
-        frame,
-        uncertaintyMilliseconds: UInt32(
-          clamping: UInt64(capabilities?.receiveTimeUncertaintyMilliseconds ?? 0)
-            + UInt64(lateness.milliseconds)))
+      let reception = Reception(frame, uncertaintyMilliseconds: uncertainty)
     else { return nil }
     return hearing.leaf(frame.bytes, reception, at: now.milliseconds)
   }

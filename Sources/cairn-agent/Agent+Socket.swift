@@ -70,10 +70,11 @@ extension Agent {
         tellConsoles()
         return client.send(.consoleAnswer(isTold: !socket.consoleEvents.hasUntold))
       case .heardRequest: return client.send(.heard(heardFrames()))
+      case .noiseRequest: return client.send(.noise(noiseLevels()))
       case .radioTest(let channel, let factor):
         let reason = sendTest(channel: channel, spreadingFactor: factor)
         return client.send(.radioTestAnswer(reason: reason?.rawValue ?? 0))
-      case .radioTestAnswer, .heard: return true
+      case .radioTestAnswer, .heard, .noise: return true
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer:
         return true
       }

@@ -128,9 +128,9 @@ struct WaitingRoom: ~Copyable {
       // Nothing is signed now, so nothing of a log is taken.
       case .receipt, .challenge, .adopt, .head, .enrolment:
         return client.send(.denied(type: type.rawValue, reason: .notNow))
-      case .radioTest, .heardRequest:
+      case .radioTest, .heardRequest, .noiseRequest:
         return client.send(.denied(type: message.type.rawValue, reason: .notNow))
-      case .radioTestAnswer, .heard: return true
+      case .radioTestAnswer, .heard, .noise: return true
       case .status, .receiptAnswer, .released, .denied, .headWanted, .answer, .consoleAnswer:
         return true
       }

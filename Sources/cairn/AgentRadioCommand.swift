@@ -9,6 +9,7 @@ import NodeFiles
 enum AgentRadioCommand {
   enum Answer {
     case heard(HeardFrames)
+    case noise(NoiseLevels)
     /// 0: the radio has the frame; else why not.
     case test(reason: UInt8)
     case notPermitted
@@ -34,6 +35,7 @@ enum AgentRadioCommand {
     do throws(AgentMessage.Failure) {
       switch try AgentMessage(decoding: span.span.extracting(0..<answerCount)) {
       case .heard(let heard): return .heard(heard)
+      case .noise(let levels): return .noise(levels)
       case .radioTestAnswer(let reason): return .test(reason: reason)
       case .denied(_, .notPermitted): return .notPermitted
       default: return .notNow
@@ -60,7 +62,8 @@ enum AgentRadioCommand {
     return .refused
   }
 
-  private static func answer(to request: borrowing AgentMessage, _ socket: FixedPath) -> Answer {
+  /// No agent ends the program.
+  static func answer(to request: borrowing AgentMessage, _ socket: FixedPath) -> Answer {
     do throws(SocketFailure) { return try ask(request, at: socket) } catch {
       end(
         .unavailable,
@@ -78,7 +81,7 @@ enum AgentRadioCommand {
       (number, words) = (UInt64(reason), LeafWords.name(ofBeaconReason: UInt64(reason)))
     case .notPermitted:
       (number, words) = (255, "only root, the agent's own user and an unlocked console may send")
-    case .notNow, .heard:
+    case .notNow, .heard, .noise:
       (number, words) = (254, "the agent has no radio to send with now, or is another version")
     }
     if isJSON {

@@ -12,11 +12,11 @@ enum Command: UInt8 {
   case boardShow, boardCheck
 
   case console
-  case radioShow, radioListen, radioWatch, radioTest
+  case radioShow, radioListen, radioWatch, radioTest, radioNoise
 
   case bootFileApply
 
-  static var count: Int { 27 }
+  static var count: Int { 28 }
 
   /// The word behind "cairn".
   var firstWord: StaticString {
@@ -33,7 +33,7 @@ enum Command: UInt8 {
     case .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed, .ownerRevoke: "owner"
     case .boardShow, .boardCheck: "board"
     case .bootFileApply: "boot-file"
-    case .radioShow, .radioListen, .radioWatch, .radioTest: "radio"
+    case .radioShow, .radioListen, .radioWatch, .radioTest, .radioNoise: "radio"
     }
   }
 
@@ -62,6 +62,7 @@ enum Command: UInt8 {
     case .radioListen: "listen"
     case .radioWatch: "watch"
     case .radioTest: "test"
+    case .radioNoise: "noise"
     }
   }
 
@@ -77,7 +78,7 @@ enum Command: UInt8 {
     case .boardShow, .boardCheck: nil
     case .bootFileApply: "FOLDER"
     case .radioShow, .radioListen: "DEVICE"
-    case .radioWatch: nil
+    case .radioWatch, .radioNoise: nil
     case .radioTest: "CHANNEL"
     }
   }
@@ -92,7 +93,7 @@ enum Command: UInt8 {
     case .status, .keyShow, .keyAdopt, .keyBackup, .logList, .logExport, .configCheck: false
     case .boardShow, .boardCheck: false
     case .radioShow, .radioListen, .radioTest: true
-    case .radioWatch: false
+    case .radioWatch, .radioNoise: false
     }
   }
 
@@ -127,7 +128,7 @@ enum Command: UInt8 {
     case .status, .keyShow, .keyAdopt, .logList, .logShow, .logExport, .verify, .configCheck,
       .configShow, .enrol, .ownerNew, .ownerShow, .ownerInvite, .ownerMove, .ownerSucceed,
       .ownerRevoke, .boardShow, .boardCheck, .console, .bootFileApply, .radioShow, .radioListen,
-      .radioWatch, .radioTest:
+      .radioWatch, .radioTest, .radioNoise:
       false
     }
   }
@@ -138,7 +139,7 @@ enum Command: UInt8 {
     case .status, .keyShow, .keyAdopt, .keyBackup, .keyRestore, .logList, .logShow, .logExport,
       .verify, .configCheck, .configShow, .enrol, .doctor, .ownerNew, .ownerShow, .boardShow,
       .boardCheck, .console, .bootFileApply, .radioShow, .radioListen,
-      .radioWatch, .radioTest:
+      .radioWatch, .radioTest, .radioNoise:
       false
     }
   }

@@ -50,7 +50,7 @@ extension ConsolePages {
     }
   }
 
-  /// The agent's radio, what it heard, and what the board wires.
+  /// The agent's radio, the noise it measured, what it heard, and what the board wires.
   static func radios(_ arguments: borrowing Arguments, _ output: inout Output) {
     agentRadio(arguments, &output)
     wiredRadios(arguments, &output)
@@ -67,6 +67,7 @@ extension ConsolePages {
       return
     }
     StatusPage.writeRadio(report, &output)
+    NoiseCommand.write(report.paths.agentSocket, &output)
     AgentRadioCommand.writeFrames(report.paths.agentSocket, &output)
   }
 

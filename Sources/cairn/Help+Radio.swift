@@ -54,4 +54,20 @@ extension Help {
 
     """
   }
+
+  static var radioNoise: StaticString {
+    """
+    cairn radio noise [--json]
+
+      The power in each channel of the region's plan while nothing is received, as
+      the agent's radio has measured it: the last time and how long ago that was,
+      median, lowest and highest of the last five times. High figures tell of a
+      noisy place, or of something beside the antenna. AT modules and packet
+      forwarders do not tell it.
+
+      Exit status 0, also where the radio can't tell; 69 when no agent answers, 77
+      when it is of another version.
+
+    """
+  }
 }

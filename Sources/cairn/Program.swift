@@ -52,6 +52,7 @@ struct Program {
     case .radioListen: status = RadioCommand.listen(arguments, &output)
     case .radioWatch: status = AgentRadioCommand.watch(arguments, &output)
     case .radioTest: status = AgentRadioCommand.test(arguments, &output)
+    case .radioNoise: status = NoiseCommand.show(arguments, &output)
     }
     output.finish(status)
   }

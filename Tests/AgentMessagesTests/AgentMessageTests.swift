@@ -25,6 +25,8 @@ enum Copied: Equatable {
   case radioTestAnswer(UInt8)
   case heardRequest
   case heard(HeardFrames)
+  case noiseRequest
+  case noise(NoiseLevels)
 
   init(_ message: AgentMessage) {
     switch message {
@@ -52,6 +54,8 @@ enum Copied: Equatable {
     case .radioTestAnswer(let reason): self = .radioTestAnswer(reason)
     case .heardRequest: self = .heardRequest
     case .heard(let heard): self = .heard(heard)
+    case .noiseRequest: self = .noiseRequest
+    case .noise(let levels): self = .noise(levels)
     }
   }
 
@@ -80,6 +84,8 @@ enum Copied: Equatable {
     case .radioTestAnswer(let reason): packet(.radioTestAnswer(reason: reason))
     case .heardRequest: packet(.heardRequest)
     case .heard(let heard): packet(.heard(heard))
+    case .noiseRequest: packet(.noiseRequest)
+    case .noise(let levels): packet(.noise(levels))
     }
   }
 }
@@ -186,6 +192,7 @@ let messages: [Copied] = {
     }
     messages.append(.heard(heard))
   }
+  messages += [.noiseRequest] + [0, 1, 3].map { .noise(levels($0)) }
   for number in numbers {
     messages.append(.released(number))
     let small = number
@@ -287,6 +294,8 @@ let messages: [Copied] = {
     (.answer(9, 23), "84 01 0c 09 17"),
     (.keyChange([0xd2, 0x84]), "83 01 0d 42 d284"),
     (.enrolment([0xd2, 0x84]), "83 01 0e 42 d284"),
+    (.noiseRequest, "82 01 1819"),
+    (.noise(exampleLevels), "87 01 181a 1a000493e0 07 02 08 81 \(exampleChannel)"),
   ]
   for (message, hex) in cases {
     #expect(message.encoded() == bytes(hex), "\(hex)")
@@ -356,25 +365,28 @@ let messages: [Copied] = {
   let all: [AgentMessage.MessageType] = [
     .statusRequest, .status, .receipt, .receiptAnswer, .released, .subscribe, .denied,
     .headWanted, .head, .challenge, .adopt, .answer, .keyChange, .enrolment, .consoleAction,
-    .consoleAnswer, .radioTest, .radioTestAnswer, .heardRequest, .heard,
+    .consoleAnswer, .radioTest, .radioTestAnswer, .heardRequest, .heard, .noiseRequest, .noise,
   ]
   let allowed: [(PeerRole, Set<AgentMessage.MessageType>)] = [
     (
       .owner,
       [
         .statusRequest, .receipt, .subscribe, .head, .challenge, .adopt, .keyChange, .enrolment,
-        .consoleAction, .radioTest, .heardRequest,
+        .consoleAction, .radioTest, .heardRequest, .noiseRequest,
       ]
     ),
-    (.console, [.statusRequest, .adopt, .consoleAction, .radioTest, .heardRequest]),
+    (
+      .console,
+      [.statusRequest, .adopt, .consoleAction, .radioTest, .heardRequest, .noiseRequest]
+    ),
     (
       .uplink,
       [
         .statusRequest, .receipt, .subscribe, .head, .challenge, .keyChange, .enrolment,
-        .heardRequest,
+        .heardRequest, .noiseRequest,
       ]
     ),
-    (.other, [.statusRequest, .heardRequest]),
+    (.other, [.statusRequest, .heardRequest, .noiseRequest]),
   ]
   for (role, types) in allowed {
     for type in all { #expect(role.maySend(type) == types.contains(type)) }

@@ -159,6 +159,43 @@ import Testing
     #expect(leaves.filter { $0.kind == .schema }.count == 1)
   }
 
+  @Test(arguments: [("sx1262", RadioKind.sx1262), ("sx1276", .sx1276)])
+  func theNoiseThatAChipMeasuresIsToldToWhoeverAsks(chip: String, kind: RadioKind) throws {
+    let node = try node(chip: chip)
+    let model = try #require(AirOption.Chip(rawValue: chip)).model(seed: 1)
+    let served = try ServedChip(model, path: node.path("spi-0.sock"))
+    try served.look { model, _ in
+      model.onPowerReading = { abs(Int($0) - 868_100_000) < 100 ? -11_300 : -9_000 }
+    }
+    let agent = try node.startAgent()
+    _ = agent.words()
+    let connection = try node.connect()
+    var levels = NoiseLevels()
+    for _ in 0..<60_000 {
+      try connection.send(.noiseRequest)
+      let told: NoiseLevels? = try connection.receiveMessage { message in
+        if case .noise(let levels) = message { levels } else { nil }
+      }
+      levels = try #require(told)
+      if !levels.channels.isEmpty { break }
+      usleep(1000)
+    }
+    #expect(levels.source == .measured && levels.planChannelCount == 8)
+    #expect(levels.kindNumber == kind.rawValue)
+    try #require(levels.channels.count == 1)
+    let channel = levels.channels[0]
+    #expect(channel.index == 0 && channel.frequencyHertz == 868_100_000 && channel.count >= 1)
+    #expect(channel.lastCentidecibelMilliwatts == -11_300)
+    #expect(channel.medianCentidecibelMilliwatts == -11_300)
+    #expect((0...levels.uptimeMilliseconds).contains(channel.milliseconds))
+    #expect(try agent.end().status == 0)
+    // Nothing of it is signed, and nothing was wrong.
+    #expect(try faults(node).isEmpty)
+    let violations = try served.look { model, _ in model.violations }
+    #expect(violations == [])
+    served.end()
+  }
+
   @Test func aTestFrameGoesOutByTheChip() throws {
     let node = try node(more: "transmit = yes")
     let served = try ServedChip(SX126xModel(), path: node.path("spi-0.sock"))

@@ -4,6 +4,7 @@ import Foundation
 import LinuxPlatform
 import LoRa
 import Proofs
+import Radios
 import Records
 import Simulation
 import TestSupport
@@ -52,6 +53,19 @@ import Testing
     #expect(try bench.agent.end().status == 0)
     // No beacon: no leaf tells of it.
     #expect(try bench.leaves().allSatisfy { try $0.sent() == nil && $0.notSent() == nil })
+  }
+
+  @Test func aModuleThatDoesNotTellTheNoiseIsSaidNotTo() throws {
+    let bench = try BeaconBench()
+    try bench.untilReady()
+    try bench.connection.send(.noiseRequest)
+    let told: NoiseLevels? = try bench.connection.receiveMessage { message in
+      if case .noise(let levels) = message { levels } else { nil }
+    }
+    let levels = try #require(told)
+    #expect(levels.source == .module && levels.channels.isEmpty)
+    #expect(levels.kindNumber == RadioKind.rak3172.rawValue)
+    #expect(try bench.agent.end().status == 0)
   }
 
   @Test func whatTheRadioHeardIsTold() throws {

@@ -11,7 +11,7 @@ import Testing
 @testable import RadioDuties
 
 /// A duty with a chip behind SPI.
-private final class ChipDutyBench {
+final class ChipDutyBench {
   let model: RadioChipModel
   let clock = HandCrankedClock(now: 1_000)
   var duty: RadioDuty<DutyBench.Radio>

@@ -130,6 +130,27 @@ private func power(_ frame: ReceivedFrame?) -> Int {
     #expect(bench.state == .listening)
   }
 
+  @Test(arguments: Chip.allCases)
+  func theNoiseIsThatOfTheChannelThatTheChipIsSetTo(chip: Chip) throws {
+    let bench = try ChipBench.listening(chip)
+    let low = chip == .sx1276Low
+    let channels: [(UInt32, Int)] =
+      low
+      ? [(433_175_000, -12_100), (433_375_000, -9_700)]
+      : [(868_100_000, -12_100), (868_300_000, -9_700), (867_500_000, -10_900)]
+    bench.model.onPowerReading = { hertz in
+      channels.first { abs(Int($0.0) - Int(hertz)) < 100 }?.1
+    }
+    for (hertz, level) in channels {
+      _ = try bench.configure(chip.setting(hertz: hertz))
+      bench.events = []
+      try bench.radio.measureNoise(atMilliseconds: bench.now)
+      bench.turn(milliseconds: 100)
+      #expect(bench.events == [.noise(rssiCentidecibelMilliwatts: Int32(level))], "\(hertz)")
+      #expect(bench.model.isReceiving)
+    }
+  }
+
   @Test func theBaseOfThePowerChangesInTheGapAndNotAt868Megahertz() throws {
     let bench = try ChipBench.listening(.sx1276)
     for (hertz, base) in [

@@ -36,6 +36,9 @@ open class RadioChipModel {
   public private(set) var resetCount = 0
   /// The coding rate of frames from the air, whatever the chip is set to; nil: as it is set.
   public var senderCodingRateDenominator: Int?
+  /// What is in the channel at this moment when nothing is received, in hundredths of dBm; nil: what the chip's
+  /// register says anyway. The frequency is as near to what was set as the chip tunes.
+  public var onPowerReading: ((_ frequencyHertz: UInt32) -> Int?)?
   /// What it is set to.
   public internal(set) var tuning = AirTuning()
   /// What a driver must not do.

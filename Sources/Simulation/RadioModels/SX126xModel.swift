@@ -100,7 +100,9 @@ public final class SX126xModel: RadioChipModel {
     case 0x12: put([UInt8(interrupts >> 8), UInt8(interrupts & 0xff)], behind: 2)
     case 0x13: put([lastFrame.count, lastFrame.start], behind: 2)
     case 0x14: put(figures, behind: 2)
-    case 0x15: put([instantPower], behind: 2)
+    case 0x15:
+      let level = onPowerReading?(tuning.frequencyHertz).map { UInt8(clamping: -$0 / 50) }
+      put([level ?? instantPower], behind: 2)
     case 0x17: put([UInt8(errors >> 8), UInt8(errors & 0xff)], behind: 2)
     default: break
     }

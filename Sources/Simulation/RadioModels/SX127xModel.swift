@@ -77,7 +77,9 @@ public final class SX127xModel: RadioChipModel {
       let byte = fifo[Int(registers[0x0d])]
       registers[0x0d] &+= 1
       return byte
-    case 0x1b: return instantPower
+    case 0x1b:
+      return onPowerReading?(frequencyHertz).map { UInt8(clamping: $0 / 100 - powerBase) }
+        ?? instantPower
     case 0x3b where !isLoRa:
       return registers[0x3b] & ~0x20 | (now < calibratingUntil || isAlwaysCalibrating ? 0x20 : 0)
     default: return registers[Int(register)]
