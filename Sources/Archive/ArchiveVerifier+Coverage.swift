@@ -58,7 +58,7 @@ extension ArchiveVerifier {
     let links = VerifiedLinks()
     var standings = FoundStandings(book, asOfUTCMilliseconds: lastUTC, links)
     for name in book.beacons {
-      let evidence = book.evidence(name)
+      let evidence = book.evidence(name, links: links)
       let verdict = CoverageVerdict.judge(evidence, links: links)
       standings.add(verdict, name, evidence)
       report.counts.beacons += 1

@@ -46,7 +46,8 @@ struct FoundStandings {
       guard var survey = open.removeValue(forKey: period) else { continue }
       for number in numbers[period] ?? [] {
         for name in survey.silentNames(number) {
-          survey.addDraw(of: name, book.evidence(name, hearers: false), in: book, links: links)
+          let evidence = book.evidence(name, hearers: false, links: links)
+          survey.addDraw(of: name, evidence, in: book, links: links)
         }
       }
       keep(survey.judged())

@@ -68,8 +68,10 @@ public struct BeaconEvidence: Sendable {
   /// Of this number.
   public var intents: [ArchivedLeaf<BeaconIntent>]
   public var sents: [ArchivedLeaf<SentBeacon>]
-  /// Of this number, and of later ones of the same chain: any of them leads to this link.
+  /// Of this number, and of later ones of the same chain: one that leads to the anchor shows this link.
   public var reveals: [ArchivedLeaf<BeaconReveal>]
+  /// Of later numbers, looked at for their receipts alone.
+  public var earlyReveals: [ArchivedLeaf<BeaconReveal>]
   /// What else the sender sent within the hour before, other radios' and downlinks too.
   public var airtimes: [SentAirtime]
   /// Leaves whose frame may be this beacon.
@@ -80,6 +82,7 @@ public struct BeaconEvidence: Sendable {
     challenge: ChallengeEvidence, plan: RegionPlan, sender: NodeEvidence,
     challengeLeaves: [ArchivedLeaf<Digest>], intents: [ArchivedLeaf<BeaconIntent>],
     sents: [ArchivedLeaf<SentBeacon>], reveals: [ArchivedLeaf<BeaconReveal>],
+    earlyReveals: [ArchivedLeaf<BeaconReveal>] = [],
     airtimes: [SentAirtime] = [], witnesses: [WitnessEvidence], listeners: [ListenEvidence] = []
   ) {
     self.challenge = challenge
@@ -89,6 +92,7 @@ public struct BeaconEvidence: Sendable {
     self.intents = intents
     self.sents = sents
     self.reveals = reveals
+    self.earlyReveals = earlyReveals
     self.airtimes = airtimes
     self.witnesses = witnesses
     self.listeners = listeners

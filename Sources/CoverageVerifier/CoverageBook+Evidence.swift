@@ -12,6 +12,8 @@ extension CoverageBook {
   public static let hourMilliseconds: Int64 = 3_600_000
   /// Numbers that one chain serves.
   public static let linkCount: UInt32 = 65_536
+  /// Later numbers of which a reveal leads nowhere: more than a period has windows, whatever the regions.
+  public static let maximumFalseRevealCount = 1_024
   /// Witness leaves, and listen leaves, of one beacon, and of one key among them (`HearerChoice`).
   public static let maximumWitnessCount = 1_024
   public static let maximumOfKeyCount = 4
@@ -55,7 +57,10 @@ extension CoverageBook {
 
   /// Everything that decides about a beacon. Of a number that the log has no challenge of it says that. `hearers`: with
   /// those who may have heard it; a draw needs none.
-  public func evidence(_ name: BeaconName, hearers: Bool = true) -> BeaconEvidence {
+  /// `links` makes it quicker.
+  public func evidence(
+    _ name: BeaconName, hearers: Bool = true, links: VerifiedLinks = VerifiedLinks()
+  ) -> BeaconEvidence {
     let logged = challenges[name.number] ?? []
     let challenge = logged.first
     let order = challenge.flatMap { BeaconOrder($0.challenge) }
@@ -67,6 +72,14 @@ extension CoverageBook {
       (sender.challenges[CoverageLeaf.challengeName(challenge.hash)] ?? [])
         .filter { $0.value == challenge.hash }
     }
+    let chain = challenge.flatMap {
+      node.chain(forChallengeIssuedAt: $0.challenge.issuedUTCMilliseconds)
+    }
+    let chosen = reveals(sender, name.number, chain, links)
+    let early = earlyReveal(sender, name.number, order)
+    let isEarlyApart = !chosen.contains {
+      $0.source.epoch == early?.source.epoch && $0.leaf.index == early?.leaf.index
+    }
     return BeaconEvidence(
       challenge: challengeEvidence(name.number, logged),
       plan: Self.plan(node.radio, challenge?.challenge), sender: node,
@@ -74,7 +87,8 @@ extension CoverageBook {
       intents: (sender.intents[name.number] ?? []).sorted(by: Held.precedes)
         .map { archived($0, sender) },
       sents: own.map { archived($0, sender) },
-      reveals: reveals(sender, name.number, order).map { archived($0, sender) },
+      reveals: chosen.map { archived($0, sender) },
+      earlyReveals: isEarlyApart ? early.map { [archived($0, sender)] } ?? [] : [],
       airtimes: hearers ? airtimes(sender, name.number, before: own.first) : [],
       witnesses: hearers ? witnesses(of: name, order) : [],
       listeners: hearers ? listeners(of: name) : [])
@@ -107,33 +121,56 @@ extension CoverageBook {
 
   // MARK: - Reveals
 
-  /// Those that decide: of the number itself; the nearest later one that stands in the log, or, where none does, the
-  /// nearest; and the one with the earliest receipt, when that is before the reveal was due.
-  private func reveals(_ device: Device, _ number: UInt32, _ order: BeaconOrder?)
-    -> [Held<BeaconReveal>]
-  {
+  /// Those that may decide: of the number itself, and the first later one that leads to the anchor (`laterReveal`).
+  private func reveals(
+    _ device: Device, _ number: UInt32, _ chain: EnrolledAnchor?, _ links: VerifiedLinks
+  ) -> [Held<BeaconReveal>] {
     let all = laterReveals(device, number)
-    var chosen = Array(all.prefix { $0.value.number == number })
-    let later = all.dropFirst(chosen.count)
-    if let nearest = later.first(where: { standing($0, device) == .sound }) ?? later.first {
-      chosen.append(nearest)
+    let own = Array(all.prefix { $0.value.number == number })
+    let later = all.dropFirst(own.count)
+    return own + (laterReveal(later, device, number, chain, links).map { [$0] } ?? [])
+  }
+
+  /// Of each number the first that stands in the log, of the nearest 1 024 numbers that have one: the nearest that
+  /// leads to the anchor. Where none does, the nearest that stands in the log; or else the nearest.
+  private func laterReveal(
+    _ later: ArraySlice<Held<BeaconReveal>>, _ device: Device, _ number: UInt32,
+    _ chain: EnrolledAnchor?, _ links: VerifiedLinks
+  ) -> Held<BeaconReveal>? {
+    var nearest: Held<BeaconReveal>?
+    var (last, count) = (number, 0)
+    for reveal in later where reveal.value.number != last && standing(reveal, device) == .sound {
+      last = reveal.value.number
+      if leads(reveal.value, chain, links) { return reveal }
+      nearest = nearest ?? reveal
+      count += 1
+      if count == Self.maximumFalseRevealCount { break }
     }
+    return nearest ?? later.first
+  }
+
+  private func leads(
+    _ reveal: BeaconReveal, _ chain: EnrolledAnchor?, _ links: VerifiedLinks
+  ) -> Bool {
+    guard let anchor = chain?.anchor,
+      let index = HashChain.index(ofChallenge: reveal.number, firstNumber: anchor.firstLink)
+    else { return false }
+    return links.leads(reveal.link, at: index, to: anchor.value)
+  }
+
+  /// The one with the earliest receipt, when that is before the reveal was due.
+  private func earlyReveal(_ device: Device, _ number: UInt32, _ order: BeaconOrder?)
+    -> Held<BeaconReveal>?
+  {
     let due = order?.window.revealUTCMilliseconds ?? .min
     var earliest: Held<BeaconReveal>?
-    for reveal in later {
+    for reveal in laterReveals(device, number) where reveal.value.number > number {
       guard let receipt = reveal.source.receiptUTCMilliseconds, receipt < due,
         receipt < earliest?.source.receiptUTCMilliseconds ?? .max
       else { continue }
       earliest = reveal
     }
-    if let earliest,
-      !chosen.contains(where: {
-        $0.source.epoch == earliest.source.epoch && $0.leaf.index == earliest.leaf.index
-      })
-    {
-      chosen.append(earliest)
-    }
-    return chosen
+    return earliest
   }
 
   /// Of this number and the ones after it that the same chain may serve.
@@ -145,12 +182,18 @@ extension CoverageBook {
     return device.reveals[first..<end]
   }
 
-  /// A reveal of a later number of the same chain stands in the log.
-  public func hasSoundReveal(behind name: BeaconName) -> Bool {
-    guard let device = device(name.keyHash) else { return false }
-    return laterReveals(device, name.number).contains {
-      $0.value.number > name.number && standing($0, device) == .sound
+  /// Whether the first reveal of this later number that stands in the log leads to the anchor of the chain that was in
+  /// force for a beacon; nil: none stands in the log.
+  public func leads(behind name: BeaconName, number: UInt32, links: VerifiedLinks) -> Bool? {
+    guard let device = device(name.keyHash),
+      let first = laterReveals(device, number).prefix(while: { $0.value.number == number })
+        .first(where: { standing($0, device) == .sound })
+    else { return nil }
+    let chain = challenge(name.number).flatMap {
+      nodeEvidence(device, BeaconOrder($0.challenge), [])
+        .chain(forChallengeIssuedAt: $0.challenge.issuedUTCMilliseconds)
     }
+    return leads(first.value, chain, links)
   }
 
   // MARK: - Others

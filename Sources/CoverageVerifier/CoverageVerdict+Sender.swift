@@ -25,7 +25,7 @@ struct SenderJudgement {
     isSimulated =
       evidence.intents.contains(where: \.isSimulated)
       || evidence.sents.contains(where: \.isSimulated)
-      || evidence.reveals.contains(where: \.isSimulated)
+      || (evidence.reveals + evidence.earlyReveals).contains(where: \.isSimulated)
   }
 
   mutating func judge(_ list: inout CheckList) throws(CheckList.Failed) {
@@ -105,8 +105,7 @@ struct SenderJudgement {
     -> (link: Int, anchor: Digest)
   {
     let issued = evidence.challenge.challenge.issuedUTCMilliseconds
-    let inForce = evidence.sender.anchors.filter { $0.loggedUTCMilliseconds < issued }
-      .max { $0.loggedUTCMilliseconds < $1.loggedUTCMilliseconds }
+    let inForce = evidence.sender.chain(forChallengeIssuedAt: issued)
     let index = inForce.flatMap {
       HashChain.index(ofChallenge: order.number, firstNumber: $0.anchor.firstLink)
     }
@@ -123,36 +122,51 @@ struct SenderJudgement {
     return (index, anchor)
   }
 
-  /// The link, from the earliest reveal of this number or a later one, if it leads to the anchor.
+  /// The link, from the first reveal of this number or a later one that leads to the anchor. Others are passed over:
+  /// who writes false ones hides nothing.
   private mutating func reveal(
     _ order: BeaconOrder, _ place: (link: Int, anchor: Digest), _ list: inout CheckList
   ) throws(CheckList.Failed) {
     let later = evidence.reveals.filter { $0.value.number >= order.number }
-    let sound = later.filter { $0.standing == .sound && !$0.isInClosedEpoch }
-    let usable = sound.isEmpty ? later : sound
-    guard
-      let nearest = usable.min(by: {
+      .sorted {
         ($0.value.number, $0.epoch, $0.index) < ($1.value.number, $1.epoch, $1.index)
-      })
-    else {
+      }
+    let sound = later.filter { $0.standing == .sound && !$0.isInClosedEpoch }
+    let leading = Self.firstOfNumbers(sound).first { reveal in
+      links.leads(
+        reveal.value.link, at: place.link + Int(reveal.value.number - order.number),
+        to: place.anchor)
+    }
+    guard let decisive = leading ?? sound.first ?? later.first else {
       return try list.check("reveal is there", false, else: .noReveal)
     }
     try list.check(
       "reveal is there", true, else: .noReveal,
-      [Figure("leaf", nearest.index), Figure("number", nearest.value.number)])
-    try list.standing("reveal", nearest)
-    let distance = Int(nearest.value.number - order.number)
-    let link = HashChain.before(nearest.value.link, by: distance)
-    let leads = link.map { links.leads($0, at: place.link, to: place.anchor) } ?? false
+      [Figure("leaf", decisive.index), Figure("number", decisive.value.number)])
+    try list.standing("reveal", decisive)
     try list.check(
-      "link leads to the anchor", leads, else: .chainMismatch,
+      "link leads to the anchor", leading != nil, else: .chainMismatch,
       [Figure("link", place.link), Figure("anchor", place.anchor)])
-    guard let link else { return }
+    let distance = Int(decisive.value.number - order.number)
+    guard let link = HashChain.before(decisive.value.link, by: distance) else { return }
     draw = BeaconDraw(
       link: link, nonce: order.nonce, keyHash: evidence.sender.keyHash, number: order.number,
       policy: order.policy)
-    let receipts = later.compactMap(\.receiptUTCMilliseconds)
+    // Of those too that lead nowhere: whether a link was to be read then is not asked of who wrote false ones.
+    let receipts = (later + evidence.earlyReveals).compactMap(\.receiptUTCMilliseconds)
     readableUTCMilliseconds = min(
       order.window.revealUTCMilliseconds, receipts.min() ?? .max)
+  }
+
+  /// Of each number the one with the first place in the log alone: whether a reveal shows anything does not depend on
+  /// the window that is asked for.
+  private static func firstOfNumbers(
+    _ ordered: [ArchivedLeaf<BeaconReveal>]
+  ) -> [ArchivedLeaf<BeaconReveal>] {
+    var last: UInt32?
+    return ordered.filter { reveal in
+      defer { last = reveal.value.number }
+      return reveal.value.number != last
+    }
   }
 }

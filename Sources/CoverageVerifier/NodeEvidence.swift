@@ -136,6 +136,12 @@ public struct NodeEvidence: Sendable {
     self.positions = positions
   }
 
+  /// The newest chain that the log had before the challenge was issued.
+  func chain(forChallengeIssuedAt issuedUTCMilliseconds: Int64) -> EnrolledAnchor? {
+    anchors.filter { $0.loggedUTCMilliseconds < issuedUTCMilliseconds }
+      .max { $0.loggedUTCMilliseconds < $1.loggedUTCMilliseconds }
+  }
+
   /// UTC at a moment of one boot, by the clock leaf before it, or the first behind it.
   func utc(epoch: UInt64, boot: UInt64, milliseconds: Int64) -> (
     milliseconds: Int64, uncertainty: Int64

@@ -10,6 +10,8 @@ public final class VerifiedLinks: Sendable {
   static let step = 256
   /// 65 536 / 256 links of 32 bytes for each chain: 8 MiB in all. They all go when one more comes.
   static let maximumChainCount = 1_024
+  /// Answers to what was asked, of 100 bytes: 6.5 MB. They all go when one more comes.
+  static let maximumAnswerCount = 65_536
 
   private struct Chain: Hashable {
     let low: UInt64
@@ -26,6 +28,19 @@ public final class VerifiedLinks: Sendable {
     var links: [Int: Digest] = [:]
   }
 
+  private struct Place: Hashable {
+    let chain: Chain
+    let index: Int
+  }
+
+  private struct Answer {
+    let link: Digest
+    let anchor: Digest
+    let leads: Bool
+  }
+
+  /// So that a false link costs its way to the anchor once, not with each window before it.
+  private let answers = Mutex<[Place: Answer]>([:])
   private let chains = Mutex<[Chain: Known]>([:])
 
   public init() {}
@@ -33,6 +48,19 @@ public final class VerifiedLinks: Sendable {
   /// Whether link `index` leads to the anchor.
   func leads(_ link: Digest, at index: Int, to anchor: Digest) -> Bool {
     guard (0...HashChain.linkCount).contains(index) else { return false }
+    let place = Place(chain: Chain(anchor), index: index)
+    if let known = answers.withLock({ $0[place] }), known.link == link, known.anchor == anchor {
+      return known.leads
+    }
+    let leads = follow(link, at: index, to: anchor)
+    answers.withLock { answers in
+      if answers.count >= Self.maximumAnswerCount { answers.removeAll() }
+      answers[place] = Answer(link: link, anchor: anchor, leads: leads)
+    }
+    return leads
+  }
+
+  private func follow(_ link: Digest, at index: Int, to anchor: Digest) -> Bool {
     let chain = Chain(anchor)
     let known = chains.withLock { chains in chains[chain] }
     // Two anchors with one beginning: nobody makes them, and they would only not be remembered.

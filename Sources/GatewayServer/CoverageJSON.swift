@@ -80,7 +80,7 @@ enum CoverageJSON {
     add("challenge", sender, evidence.challengeLeaves)
     add("intent", sender, evidence.intents)
     add("sent", sender, evidence.sents)
-    add("reveal", sender, evidence.reveals)
+    add("reveal", sender, evidence.reveals + evidence.earlyReveals)
     for witness in evidence.witnesses { add("witness", witness.node.keyHash, [witness.leaf]) }
     for listener in evidence.listeners { add("listen", listener.keyHash, [listener.leaf]) }
     let airtimes = evidence.airtimes.map { airtime in

@@ -12,6 +12,7 @@ import Records
 struct CoverageGatherer {
   private(set) var book = CoverageBook()
   private let database: Database
+  private let links: VerifiedLinks
   /// Leaves that are passed over.
   private let hidden: HiddenLeaves
   /// By key, under number 0; nil: no device has it.
@@ -39,8 +40,11 @@ struct CoverageGatherer {
     let boot: Int64
   }
 
-  init(_ database: Database, hidden: HiddenLeaves = HiddenLeaves()) {
+  init(
+    _ database: Database, hidden: HiddenLeaves = HiddenLeaves(), links: VerifiedLinks
+  ) {
     self.database = database
+    self.links = links
     self.hidden = hidden
   }
 
@@ -243,7 +247,8 @@ struct CoverageGatherer {
     }
   }
 
-  /// The first one behind the number that stands in the log, and what came before it was due.
+  /// The first one behind the number that leads to the anchor, those that are passed over for it, and what came before
+  /// it was due.
   private mutating func gatherReveals(_ name: BeaconName, _ device: Int64) throws {
     let (first, end) = (Int64(name.number), Int64(name.number) + Int64(CoverageBook.linkCount))
     let kind = Int(LeafKind.reveal.rawValue)
@@ -254,9 +259,14 @@ struct CoverageGatherer {
           AND coverage_leaf.name > ? AND coverage_leaf.name < ?
         ORDER BY coverage_leaf.name, coverage_leaf.epoch, coverage_leaf.leaf
         """, arguments: [device, kind, first, end])
-    while let row = try nearest.next() {
-      guard try add(row) else { continue }
-      if book.hasSoundReveal(behind: name) { break }
+    var (decided, count) = (first, 0)
+    while count < CoverageBook.maximumFalseRevealCount, let row = try nearest.next() {
+      let number = row["name"] as Int64
+      guard number != decided, try add(row),
+        let leads = book.leads(behind: name, number: UInt32(number), links: links)
+      else { continue }
+      if leads { break }
+      (decided, count) = (number, count + 1)
     }
     let early = try Row.fetchCursor(
       database,

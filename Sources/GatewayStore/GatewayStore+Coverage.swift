@@ -106,7 +106,7 @@ extension GatewayStore {
   ) throws -> (beacons: [JudgedBeacon], next: BeaconName?) {
     try database.read { database in
       let names = try Self.names(query, database)
-      var gatherer = CoverageGatherer(database)
+      var gatherer = CoverageGatherer(database, links: verifiedLinks)
       var looked = 0
       while looked < names.count, gatherer.hearerCount < maximumHearerCount {
         try gatherer.gather(names[looked])
@@ -122,7 +122,7 @@ extension GatewayStore {
     _ names: [BeaconName], _ database: Database, _ links: VerifiedLinks,
     hidden: HiddenLeaves = HiddenLeaves()
   ) throws -> [JudgedBeacon] {
-    var gatherer = CoverageGatherer(database, hidden: hidden)
+    var gatherer = CoverageGatherer(database, hidden: hidden, links: links)
     for name in names { try gatherer.gather(name) }
     return judged(names, in: gatherer.book, links)
   }
@@ -131,7 +131,7 @@ extension GatewayStore {
     -> [JudgedBeacon]
   {
     names.filter { book.has($0) }.map { name in
-      let evidence = book.evidence(name)
+      let evidence = book.evidence(name, links: links)
       let challenge = book.challenge(name.number)
       return JudgedBeacon(
         name: name, verdict: CoverageVerdict.judge(evidence, links: links), evidence: evidence,

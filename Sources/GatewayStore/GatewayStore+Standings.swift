@@ -156,7 +156,7 @@ struct SurveyReader {
       database, sql: "SELECT key_hash FROM beacon WHERE number = ? ORDER BY key_hash LIMIT ?",
       arguments: [Int64(number), limits.beacons + 1])
     guard keys.count <= limits.beacons else { return survey.forget() }
-    var gatherer = CoverageGatherer(database, hidden: hidden)
+    var gatherer = CoverageGatherer(database, hidden: hidden, links: links)
     let names = try keys.map { bytes in
       guard let hash = Digest(bytes) else { throw StoreDamage() }
       return BeaconName(keyHash: hash, number: number)
@@ -164,7 +164,7 @@ struct SurveyReader {
     for name in names { try gatherer.gather(name) }
     let book = gatherer.book
     for name in names where book.has(name) {
-      let evidence = book.evidence(name)
+      let evidence = book.evidence(name, links: links)
       let verdict = CoverageVerdict.judge(evidence, links: links)
       survey.add(verdict, of: name, evidence, in: book, links: links)
     }
@@ -174,11 +174,12 @@ struct SurveyReader {
   private func addDraws(_ number: UInt32, to survey: inout CoverageSurvey) throws {
     let names = survey.silentNames(number)
     guard !names.isEmpty else { return }
-    var gatherer = CoverageGatherer(database, hidden: hidden)
+    var gatherer = CoverageGatherer(database, hidden: hidden, links: links)
     for name in names { try gatherer.gatherDraw(name) }
     let book = gatherer.book
     for name in names {
-      survey.addDraw(of: name, book.evidence(name, hearers: false), in: book, links: links)
+      let evidence = book.evidence(name, hearers: false, links: links)
+      survey.addDraw(of: name, evidence, in: book, links: links)
     }
   }
 

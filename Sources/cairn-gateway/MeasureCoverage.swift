@@ -58,7 +58,7 @@ struct MeasureCoverage: ParsableCommand {
     _ names: [BeaconName], _ book: CoverageBook, _ links: VerifiedLinks
   ) throws {
     for name in names {
-      let verdict = CoverageVerdict.judge(book.evidence(name), links: links)
+      let verdict = CoverageVerdict.judge(book.evidence(name, links: links), links: links)
       guard verdict.outcome == .sound, verdict.witnesses.allSatisfy(\.counts) else {
         let reason = verdict.reason ?? verdict.witnesses.lazy.compactMap(\.reason).first
         throw OperatorError(

@@ -155,6 +155,25 @@ import Testing
     #expect(try !world.standing(4, in: standings).isLowered)
   }
 
+  @Test func whoWritesFalseRevealsForTheDrawsItSkipsIsFoundAllTheSame() throws {
+    let (server, world) = try world(.hidesWeakDraws(5))
+    try leave(server, as: "hides-weak-draws")
+    let standings = try world.standings()
+    let own = try world.standing(5, in: standings)
+    #expect(failed(own) == ["skipped windows are like the others"])
+    #expect((40...48).contains(own.counts.windows))
+    #expect(own.counts.beacons == 48)
+    #expect(own.counts.sound == own.counts.windows - own.counts.skipped)
+    #expect(own.counts.skipped > 10)
+    #expect(try !world.standing(4, in: standings).isLowered)
+    // Whoever has all leaves at once finds the same as who gathers those that decide.
+    let folder = try exported(server)
+    defer { remove(folder) }
+    let report = try ArchiveVerifier(folder: folder).run()
+    #expect(report.isGood, "\(report.findings.map { "\($0.name): \($0.what)" })")
+    #expect(report.counts.loweredStandings == 1)
+  }
+
   @Test func whatANodeDidAtAnotherPlaceIsNotHeldAgainstIt() throws {
     let (server, world) = try world(.moves(7))
     try leave(server, as: "moves")

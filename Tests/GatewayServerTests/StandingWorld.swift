@@ -22,6 +22,8 @@ final class StandingWorld {
     case ignoresDraw(Int)
     /// It sends only when much power was drawn, and says nothing of the other windows.
     case skipsWeakDraws(Int)
+    /// The same, with a false reveal for each of the other windows.
+    case hidesWeakDraws(Int)
     /// Half way through it is enrolled at another place, and is there.
     case moves(Int)
     /// Nobody ever hears it.
@@ -180,6 +182,13 @@ final class StandingWorld {
       link: link, nonce: order.nonce, keyHash: nodes[node].publicKey.hash, number: order.number,
       policy: Self.policy)
     if case .skipsWeakDraws(node) = fault, draw.powerStep >= 2 { return nil }
+    if case .hidesWeakDraws(node) = fault, draw.powerStep >= 2 {
+      let due = boot(order.window.revealUTCMilliseconds)
+      let lie = BeaconReveal(
+        number: order.number, link: draw.frame.hash, powerCentidecibelMilliwatts: nil)
+      pending[node] += [(due, leaf { LeafEncoding.reveal(milliseconds: due, lie, into: $0) })]
+      return nil
+    }
     let rendezvous = Rendezvous(nonce: order.nonce, plan: plan, policy: Self.policy)
     let place = try #require(rendezvous).place(slot: draw.slot)
     let airtime = try #require(

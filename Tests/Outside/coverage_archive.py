@@ -9,6 +9,7 @@ hashlib, CBOR by cbor2, formulas written out here. archive.py verifies signature
 Status 1 at the first figure that differs, or when the folder has no sound beacon.
 """
 
+import functools
 import json
 import math
 import pathlib
@@ -36,6 +37,13 @@ def same(what, told, computed):
 def fields(message):
     protected, _, payload, _ = cbor2.loads(message).value
     return cbor2.loads(protected)[LABEL_FIELDS], payload, sha256(cbor2.dumps(["Signature1", protected, b"", payload]))
+
+
+@functools.cache
+def before(link, count):
+    for _ in range(count):
+        link = sha256(b"cairn-chain-v1", link)
+    return link
 
 
 class Book:
@@ -70,6 +78,18 @@ class Book:
 
     def leaves(self, key, kind):
         return [(place, *rest) for place, rest in sorted(self.logs.get(key, {}).items()) if rest[2][0] == kind]
+
+    def revealed(self, key, number, chain):
+        """The link of a number, from the first reveal that leads to the anchor: of each number the first in the log."""
+        first, anchor = chain
+        links = {}
+        for _, _, _, leaf in self.leaves(key, 10):
+            links.setdefault(leaf[3], leaf[4])
+        later = sorted(other for other in links if number < other < number + 65_536)
+        for other in [number] * (number in links) + later[:1_024]:
+            if other - first < 65_536 and before(links[other], other - first + 1) == anchor:
+                return before(links[other], other - number)
+        return None
 
     def looked_at(self, key, number):
         """Of the witness leaves in the beacon's name: four of each key, those of the intended frame first."""
@@ -133,16 +153,8 @@ def beacon(book, key, number, verdict):
 
     # The newest anchor of before the challenge.
     anchors = [told for time, told in book.enrolments[key] if told[6] is not None and time < issued]
-    first, anchor = anchors[-1][6]
-    reveals = [leaf for _, _, _, leaf in book.leaves(key, 10) if number <= leaf[3] < number + 65_536]
-    nearest = min(reveals, key=lambda leaf: leaf[3])
-    link = nearest[4]
-    for _ in range(nearest[3] - number):
-        link = sha256(b"cairn-chain-v1", link)
-    end = link
-    for _ in range(number - first + 1):
-        end = sha256(b"cairn-chain-v1", end)
-    require("the link does not lead to the anchor", end == anchor)
+    link = book.revealed(key, number, anchors[-1][6])
+    require("no link leads to the anchor", link is not None)
 
     seed = sha256(b"cairn-seed-v1", link, nonce, key, u32be(number))
     power_step = remainder(seed, 8, steps)

@@ -169,13 +169,11 @@ class Period:
         policy = told[5]
         _, _, window, slot_ms, slots, reserve, _, uncertainty, _, factors, _, steps = policy[:12]
         chains = [one for time, one in self.archive.enrolments.get(key, []) if one[6] is not None and time < told[2]]
-        reveals = [leaf for _, _, _, leaf in self.archive.leaves(key, 10) if number <= leaf[3] < number + 65_536]
-        if not chains or number < chains[-1][6][0] or not reveals:
+        if not chains or number < chains[-1][6][0]:
             return None
-        nearest = min(reveals, key=lambda leaf: leaf[3])
-        link = nearest[4]
-        for _ in range(nearest[3] - number):
-            link = sha256(b"cairn-chain-v1", link)
+        link = self.archive.revealed(key, number, chains[-1][6])
+        if link is None:
+            return None
         seed = sha256(b"cairn-seed-v1", link, nonce, key, u32be(number))
         slot = remainder(seed, 0, slots - reserve)
         usable = [one for one in range(7, 13) if factors >> one & 1
