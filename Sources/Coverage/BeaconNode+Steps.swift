@@ -12,8 +12,11 @@ extension BeaconNode {
       case .writingIntent:
         if now.milliseconds >= beacon.deadlineMilliseconds { drop(place, .notDurable, &actions) }
       case .waiting: wait(place, beacon, now, &actions)
-      case .transmitting(let deadline):
-        if now.milliseconds >= deadline { fail(place, .radioGone, &actions) }
+      case .transmitting(let deadline, let start, let power):
+        // The radio has it: it may have been on the air, and is not sent once more.
+        if now.milliseconds >= deadline {
+          sent(beacon.order.number, start, power, false, &actions)
+        }
       }
     }
     reveal(now, &actions)
@@ -58,7 +61,8 @@ extension BeaconNode {
       now.milliseconds + limit - Int64(airtime) / 1_000 - 1 - utc,
       startMilliseconds + (utc <= start ? Self.latenessMilliseconds : 0))
     beacons[place]?.stage = .transmitting(
-      deadlineMilliseconds: latestMilliseconds + Int64(airtime) / 1_000 + Self.answerMilliseconds)
+      deadlineMilliseconds: latestMilliseconds + Int64(airtime) / 1_000 + Self.answerMilliseconds,
+      startMilliseconds: startMilliseconds, powerCentidecibelMilliwatts: power)
     actions.append(
       .transmit(
         BeaconTransmission(
@@ -155,7 +159,7 @@ extension BeaconNode {
     for place in beacons.indices {
       guard let beacon = beacons[place] else { continue }
       switch beacon.stage {
-      case .transmitting(let deadline): next = min(next, deadline)
+      case .transmitting(let deadline, _, _): next = min(next, deadline)
       case .writingIntent: next = min(next, beacon.deadlineMilliseconds)
       case .waiting:
         next = min(next, beacon.deadlineMilliseconds)
@@ -180,7 +184,7 @@ extension BeaconNode {
     }
     for place in beacons.indices {
       if let beacon = beacons[place] {
-        precondition(beacon.order.number <= lastNumber, "a beacon after the last challenge")
+        precondition(beacon.order.number <= usedNumber, "a beacon whose link counts as unused")
       }
     }
     for place in reveals.indices.dropFirst() {

@@ -12,8 +12,8 @@ import Records
 /// Nothing of it is stored: what a restarted agent needs, it has anew from the challenge and the chain. The same
 /// challenge gives the same frame in the same slot.
 ///
-/// Invariants (`checkInvariants`): numbers in hand are different and at most `lastNumber`; reveals are in the order of
-/// their numbers.
+/// Invariants (`checkInvariants`): numbers in hand are different and at most `usedNumber`; reveals are in the order of
+/// their numbers. A link that may have been on the air, or was drawn from, is never drawn from again.
 public struct BeaconNode: ~Copyable {
   /// Windows overlap by one: the next challenge comes while a window lasts.
   static var beaconLimit: Int { 2 }
@@ -21,8 +21,11 @@ public struct BeaconNode: ~Copyable {
   static var revealLimit: Int { 32 }
   /// A frame that fills its slot may begin so late.
   static var latenessMilliseconds: Int64 { 100 }
-  /// A radio that has said nothing so long after a frame's end says nothing any more.
-  static var answerMilliseconds: Int64 { 5_000 }
+  /// A radio that has said nothing so long after a frame's end says nothing any more. The longest way is a
+  /// concentrator's, from the latest moment of a request on: 45 ms in the packet forwarder's queue, and 6 s until its
+  /// duty ends it (`cairn-forwarder` waits 5 s for the packet forwarder's word, and looks once a second). A second for
+  /// a turn of the agent, and one to spare. Serial modules and chips end 2 s after the frame.
+  static var answerMilliseconds: Int64 { 8_000 }
   /// Reveals written in one step: the rest come with the next.
   static var revealsPerStep: Int { 4 }
 
@@ -46,8 +49,9 @@ public struct BeaconNode: ~Copyable {
     /// The intent leaf is not durable yet.
     case writingIntent
     case waiting
-    /// The radio has its order; it is to answer before this moment.
-    case transmitting(deadlineMilliseconds: Int64)
+    /// The radio has its order; it is to answer before this moment. What it was asked for.
+    case transmitting(
+      deadlineMilliseconds: Int64, startMilliseconds: Int64, powerCentidecibelMilliwatts: Int32)
   }
 
   struct Beacon: Sendable {
@@ -78,9 +82,13 @@ public struct BeaconNode: ~Copyable {
   public var leadMilliseconds: Int64 = 1_000
   /// Up to here an earlier run of the program has handed beacons to a radio: they may have been sent.
   private var attemptedNumber: UInt32
+  /// Up to here this run has drawn beacons from the chain.
+  private(set) var usedNumber: UInt32 = 0
+  /// Of the challenge that wanted a link which was used before: it asks for another chain.
+  private var refusedNonce: Digest?
   var beacons: FixedArray<2, Beacon?>
   var reveals: FixedArray<32, PendingReveal>
-  public private(set) var lastNumber: UInt32 = 0
+  private var sequence = ChallengeSequence()
   /// Since when there is no challenge, and after how long that is told.
   var quietSinceMilliseconds: Int64
   private(set) var quietLimitMilliseconds: Int64 = 2 * 900_000
@@ -99,16 +107,18 @@ public struct BeaconNode: ~Copyable {
   }
 
   /// Whether a challenge asks for a chain that serves the ones after it: there is none, or it begins later or has
-  /// ended. Not while a link of it is still to be revealed; and one that was enrolled is not given up for a challenge
-  /// of the past.
+  /// ended, or the challenge's link was used for another one. Not while a link of it is still to be revealed; and one
+  /// that was enrolled is not given up for a challenge of the past.
   public func wantsChain(for order: BeaconOrder, at now: NodeTime) -> Bool {
     if setup.firstNumber != .max {
       guard now.isGoodEnough(for: order.policy),
         now.utcMilliseconds ?? .max < order.window.endUTCMilliseconds
       else { return false }
     }
-    guard HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber) == nil,
-      UInt64(order.number) + 1 != setup.firstNumber
+    guard
+      refusedNonce == order.nonce
+        || HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber) == nil
+          && UInt64(order.number) + 1 != setup.firstNumber
     else { return false }
     return reveals.isEmpty && beacons[0] == nil && beacons[1] == nil
   }
@@ -118,7 +128,7 @@ public struct BeaconNode: ~Copyable {
     chain = newChain
     setup.firstNumber = firstNumber
     // Its frames are others.
-    attemptedNumber = 0
+    (attemptedNumber, usedNumber, refusedNonce) = (0, 0, nil)
   }
 
   public mutating func handle(_ event: BeaconEvent, at now: NodeTime) -> BeaconActions {
@@ -161,12 +171,13 @@ public struct BeaconNode: ~Copyable {
     _ order: BeaconOrder, _ now: NodeTime, _ actions: inout BeaconActions
   ) {
     // Older ones, and the same once more: the uplink hands over what it has.
-    guard order.number > lastNumber else { return }
-    lastNumber = order.number
+    guard sequence.take(order) else { return }
+    refusedNonce = nil
     quietSinceMilliseconds = now.milliseconds
     quietLimitMilliseconds = 2 * Int64(order.policy.windowSeconds) * 1_000
     switch prepare(order, now) {
     case .success(let beacon):
+      usedNumber = max(usedNumber, order.number)
       var place = 0
       if let first = beacons[0] {
         place = 1
@@ -179,6 +190,7 @@ public struct BeaconNode: ~Copyable {
       actions.append(
         .writeIntent(BeaconIntent(number: order.number, frameHash: beacon.draw.frame.hash)))
     case .failure(let refusal):
+      if refusal.reason == .linkUsed { refusedNonce = order.nonce }
       actions.append(.writeNotSent(number: order.number, refusal.reason))
     }
   }
@@ -192,6 +204,7 @@ public struct BeaconNode: ~Copyable {
       let index = HashChain.index(ofChallenge: order.number, firstNumber: setup.firstNumber),
       let link = chain.link(index)
     else { return .failure(Refusal(reason: .chainNotValid)) }
+    if isLinkUsed(order, now) { return .failure(Refusal(reason: .linkUsed)) }
     guard order.number > attemptedNumber else {
       return .failure(Refusal(reason: .outcomeUnknown))
     }
@@ -215,6 +228,18 @@ public struct BeaconNode: ~Copyable {
         // Issued now at the latest; the window begins within its own length after that.
         deadlineMilliseconds: now.milliseconds + 2 * Int64(order.policy.windowSeconds) * 1_000,
         reason: .tooLate, place: rendezvous.place(slot: draw.slot)))
+  }
+
+  /// Whether another challenge has had the link of this one, so that it may be known: its gateway was restored, or is
+  /// another. Of a run before only a number is left: its own challenge's window had begun, or was about to, when the
+  /// radio got its order; one that is still to come is another.
+  private func isLinkUsed(_ order: BeaconOrder, _ now: NodeTime) -> Bool {
+    if order.number <= usedNumber { return true }
+    guard order.number <= attemptedNumber, now.isGoodEnough(for: order.policy),
+      let utc = now.utcMilliseconds
+    else { return false }
+    let margin = leadMilliseconds + 2 * Int64(order.policy.maximumUncertaintyMilliseconds)
+    return utc + margin < order.window.startUTCMilliseconds
   }
 
   private func place(of number: UInt32, in stage: Stage) -> Int? {

@@ -24,6 +24,8 @@ struct ConcentratorWindow: Sendable {
       + ConcentratorDuty.silenceKnownMilliseconds
   }
 
+  var start: Int64 { order.window.startUTCMilliseconds }
+
   /// Nil: it listened to no slot.
   var record: ListenRecord? {
     var log = log
@@ -36,18 +38,18 @@ struct ConcentratorWindow: Sendable {
 extension ConcentratorDuty {
   /// A challenge whose hash stands in the log. Older ones, and what no radio of this region can follow, change nothing.
   public mutating func take(_ order: BeaconOrder, at now: NodeTime) {
-    guard order.number > lastNumber,
-      let window = ConcentratorWindow(order, plan: plan, hearsWholePlan: hearsWholePlan, at: now)
+    guard
+      let window = ConcentratorWindow(order, plan: plan, hearsWholePlan: hearsWholePlan, at: now),
+      sequence.take(order)
     else { return }
-    lastNumber = order.number
     for place in windows.indices where windows[place] == nil {
       windows[place] = window
       return
     }
-    // The oldest number gives way: three windows of one gateway never last at once.
+    // The oldest window gives way: three windows of one gateway never last at once.
     var oldest = 0
     for place in windows.indices
-    where windows[place]?.order.number ?? 0 < windows[oldest]?.order.number ?? 0 {
+    where windows[place]?.start ?? 0 < windows[oldest]?.start ?? 0 {
       oldest = place
     }
     windows[oldest] = window

@@ -51,7 +51,7 @@ public struct ConcentratorDuty: ~Copyable {
   /// The last frame came then.
   var lastSignMilliseconds: Int64 = 0
   var windows = InlineArray<3, ConcentratorWindow?>(repeating: nil)
-  var lastNumber: UInt32 = 0
+  var sequence = ChallengeSequence()
 
   var sending: ConcentratorSending?
   var outcome: (number: UInt32, outcome: TransmissionOutcome)?
@@ -219,8 +219,12 @@ public struct ConcentratorDuty: ~Copyable {
 
   /// Before the log ends, until nil: what the windows have so far, and what was counted.
   public mutating func finish(at now: NodeTime) -> RadioDutyAction? {
+    if let ended = outcome {
+      outcome = nil
+      return .transmissionEnded(number: ended.number, ended.outcome)
+    }
     if let listen = lastWindow(now) { return listen }
-    return hearing.untoldRefusal()
+    return hearing.untoldRefusal() ?? faults.untold()
   }
 
   /// Whether the concentrator is set to this channel of the plan.

@@ -28,6 +28,12 @@ struct FaultTally: Sendable {
   mutating func toTell(at now: Int64) -> RadioDutyAction? {
     guard !counts.isEmpty, now >= next else { return nil }
     next = now + Self.intervalMilliseconds
+    return untold()
+  }
+
+  /// At any time: before the log ends.
+  mutating func untold() -> RadioDutyAction? {
+    guard !counts.isEmpty else { return nil }
     let told = counts.removeLast()
     return .writeFault(told.code, count: told.count)
   }

@@ -65,15 +65,12 @@ struct WindowWatch: Sendable {
 extension RadioDuty where Radio: ~Copyable {
   /// A challenge whose hash stands in the log. Older ones, and what no radio of this region can follow, change nothing.
   public mutating func take(_ order: BeaconOrder, at now: NodeTime) {
-    guard order.number > lastNumber, let watch = WindowWatch(order, plan: plan, at: now) else {
-      return
-    }
-    lastNumber = order.number
+    guard let watch = WindowWatch(order, plan: plan, at: now), sequence.take(order) else { return }
     if current == nil { current = watch } else { next = watch }
   }
 
-  /// The listen leaf of a window that ends with the agent.
-  public mutating func finish() -> RadioDutyAction? {
+  /// The listen leaf of the window that ends.
+  mutating func endWindow() -> RadioDutyAction? {
     let record = current?.log?.record
     current = next
     next = nil
@@ -111,7 +108,7 @@ extension RadioDuty where Radio: ~Copyable {
     if now.milliseconds >= watch.deadlineMilliseconds
       || utc ?? .min >= watch.order.window.endUTCMilliseconds
     {
-      return finish()
+      return endWindow()
     }
     guard let utc, let capabilities else {
       current?.slot = nil

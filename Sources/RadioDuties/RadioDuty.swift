@@ -45,7 +45,7 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   private var frame = ReceivedFrame()
   /// How late the radio was looked at, at the worst of late.
   private var lateness: (at: Int64, milliseconds: UInt32) = (0, 0)
-  private var hearing: Hearing
+  var hearing: Hearing
   private var nextAttempt: Int64 = 0
   private var nextSetting: Int64 = 0
   /// What is to be sent, and what became of it until that is told.
@@ -55,12 +55,12 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
   /// Of the window that lasts or comes first, and of the one behind it.
   var current: WindowWatch?
   var next: WindowWatch?
-  var lastNumber: UInt32 = 0
+  var sequence = ChallengeSequence()
   var noise = NoiseWatch()
 
-  private var faults = FaultTally()
-  private var resetReason = RadioResetReason.wrongState
-  private var resetCount: UInt64 = 0
+  var faults = FaultTally()
+  var resetReason = RadioResetReason.wrongState
+  var resetCount: UInt64 = 0
   private var nextReset: Int64 = 0
   private var deafSince: Int64?
 
@@ -297,11 +297,32 @@ public struct RadioDuty<Radio: LoRaRadio & ~Copyable>: ~Copyable {
     return hearing.leaf(frame.bytes, reception, at: now.milliseconds)
   }
 
+  /// Before the log ends, until nil: what the windows have so far, and what was counted and waits for its time.
+  public mutating func finish(at now: NodeTime) -> RadioDutyAction? {
+    if let ended = outcome {
+      outcome = nil
+      return .transmissionEnded(number: ended.number, ended.outcome)
+    }
+    while current != nil {
+      if let listen = followWindow(now) ?? endWindow() { return listen }
+    }
+    if let since = deafSince {
+      deafSince = nil
+      return .writeDeaf(sinceMilliseconds: since)
+    }
+    if resetCount > 0 {
+      let count = resetCount
+      resetCount = 0
+      return .writeReset(resetReason, count: count)
+    }
+    return hearing.untoldRefusal() ?? faults.untold()
+  }
+
   /// For tests.
   func checkInvariants() {
     precondition(current != nil || next == nil, "a window behind none")
     if let current, let next {
-      precondition(current.order.number < next.order.number, "windows out of order")
+      precondition(current.order.nonce != next.order.nonce, "a window twice")
     }
   }
 }

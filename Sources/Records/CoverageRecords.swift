@@ -265,6 +265,8 @@ public enum BeaconReason: UInt8, Sendable {
   case notAllowed = 12
   /// The agent was started anew after it had handed it to the radio, and before it was told what became of it.
   case outcomeUnknown = 13
+  /// Another challenge has had its link: the gateway was restored, or is another. A new chain begins.
+  case linkUsed = 14
 }
 
 /// Why frames became no leaves, in events of code 13. Numbers never change their meaning.

@@ -85,9 +85,12 @@ extension Agent {
     let (first, version) = (
       UInt64(order.number) + 1, enrolmentVersion(paths, key.publicKey) + 1
     )
-    guard airtime?.begin(now: now + startBootMilliseconds) ?? false,
+    guard airtime != nil,
       let chain = makeChain(paths.chain, firstNumber: first, version: version)
     else { return }
+    // Behind the chain: with a number of the old one a new one waits, and the old one without its number would show its
+    // links again. When it can't be written, the next beacon's number replaces it.
+    airtime?.begin(now: now + startBootMilliseconds)
     let anchor = Anchor(firstLink: first, value: chain.anchor)
     beacons?.begin(chain, firstNumber: first)
     anchorWanted = .anchor(anchor)

@@ -240,18 +240,12 @@ extension Agent {
     if isKept { toldRadio = kind }
   }
 
-  /// Before the log ends: what the window has so far.
+  /// Before the log ends: what the windows have so far, and what was counted.
   mutating func finishRadio() {
-    for _ in 0..<2 {
-      guard let action = radio?.finish() else { continue }
-      perform(action)
-    }
     let time = nodeTime
-    // Three windows, and four reasons why frames are counted.
-    for _ in 0..<7 {
-      guard let action = concentrator?.finish(at: time) else { return }
-      perform(action)
-    }
+    // Each takes something away of what was kept: no more than windows, reasons and codes of faults are.
+    while let action = radio?.finish(at: time) { perform(action) }
+    while let action = concentrator?.finish(at: time) { perform(action) }
   }
 
   /// What it heard last.
@@ -288,6 +282,9 @@ extension Agent {
     guard let duty = radio.take() else {
       var status = concentratorStatus()
       status?.transmits = airtime != nil
+      // It sends on all channels.
+      status?.airtimeLeftMicroseconds = airtime?.leastLeftMicroseconds(
+        now: now + startBootMilliseconds)
       status?.sentCount = sentCount
       status?.lastReasonNumber = lastBeaconReason?.rawValue ?? 0
       status?.clockErrorMilliseconds = mapping?.uncertainty(at: now)

@@ -113,14 +113,15 @@ extension Agent {
   }
 
   /// A challenge counts when the gateway signed it with its newest key and its number is above every one before it in
-  /// this boot. Its leaf says that what follows is not older than it; when it was issued, this board can't
-  /// check. Nil when it was taken.
+  /// this boot, or it was issued later than each: a gateway that was restored counts anew. Its leaf says that what
+  /// follows is not older than it; when it was issued, this board can't check. Nil when it was taken.
   private mutating func take(challenge bytes: Span<UInt8>) -> Refusal? {
     do throws(Refusal) {
       guard let gatewayKey = gatewayKeys.newest else { throw Refusal(.unknownKey) }
       let challenge = try Challenge(verifying: bytes, gatewayKey: gatewayKey)
       let number = challenge.number
-      guard lastChallengeNumber.map({ number > $0 }) ?? true else {
+      let issued = challenge.issuedUTCMilliseconds
+      guard challenges.isNew(number: number, utcMilliseconds: issued) else {
         throw Refusal(.challengeReplayed)
       }
       let milliseconds = now
@@ -133,7 +134,7 @@ extension Agent {
       }
       // With a full ring the next challenge is as good.
       if isKept {
-        lastChallengeNumber = number
+        challenges.take(number: number, utcMilliseconds: issued)
         take(BeaconOrder(challenge))
       }
       return nil

@@ -125,7 +125,7 @@ struct Agent: ~Copyable {
   /// By sensor: the last measurement was a fault.
   var isFailing = InlineArray<16, Bool>(repeating: false)
   var wasReceiptRefused = false
-  var lastChallengeNumber: UInt64?
+  var challenges = ChallengeSequence()
   var gatewayKeys: GatewayKeys
 
   var socket: AgentSocket

@@ -92,6 +92,18 @@ struct AirtimeLedger {
     return budget.leftMicroseconds(plan, band: band, now: now)
   }
 
+  /// The least of what is left for any channel of the plan; nil: none has such a limit.
+  mutating func leastLeftMicroseconds(now: Int64) -> UInt64? {
+    var least: UInt64?
+    for channel in 0..<plan.channelCount {
+      guard let hertz = plan.frequencyHertz(channel: channel),
+        let left = leftMicroseconds(frequencyHertz: hertz, now: now)
+      else { continue }
+      least = min(least ?? left, left)
+    }
+    return least
+  }
+
   private mutating func write(_ now: Int64) -> Bool {
     var record = AirtimeRecord(
       bootID: bootID, minute: now / 60_000, attemptedNumber: attemptedNumber)
@@ -108,9 +120,9 @@ struct AirtimeLedger {
   }
 
   /// A chain begins: no beacon of it was handed to a radio.
-  mutating func begin(now: Int64) -> Bool {
+  mutating func begin(now: Int64) {
     attemptedNumber = 0
-    return write(now)
+    _ = write(now)
   }
 
   /// The event that is due: sub-band's lower edge, microseconds, count.

@@ -18,6 +18,7 @@ extension LeafWords {
     case .radioFailed: "the radio could not send it"
     case .notAllowed: "the plan or the radio has no such power or frequency"
     case .outcomeUnknown: "the agent ended while the radio had it; it may have been sent"
+    case .linkUsed: "another gateway, or a restored one, counts anew: a new chain is needed first"
     case nil: "for a reason that this program does not know"
     }
   }

@@ -100,8 +100,20 @@ extension RadioStatus {
 
   var isConcentrator: Bool { kindNumber == RadioKind.concentrator.rawValue }
 
-  var absence: StaticString {
-    isConcentrator ? "cairn-forwarder is not there" : "its line is not there"
+  /// Nil before it is identified.
+  var path: RadioPath? { RadioKind(rawValue: kindNumber)?.path }
+
+  /// What is not there, and so the radio is not.
+  var absence: StaticString { Self.absence(path) }
+
+  /// - `path`: nil where it is not known which.
+  static func absence(_ path: RadioPath?) -> StaticString {
+    switch path {
+    case .packetForwarder: "cairn-forwarder is not there"
+    case .spi: "its SPI bus or its lines are not there"
+    case .serialCommands: "its line is not there"
+    case nil: "its line or bus is not there"
+    }
   }
 
   /// A concentrator's faults are those of the way to it.

@@ -138,6 +138,45 @@ import Testing
       reveals: try leaves.compactMap { try $0.reveal() }.map(received), witnesses: [])
   }
 
+  @Test func aNodeThatGoesToAnotherGatewayBeginsAnotherChainAndSendsByIt() throws {
+    let bench = try BeaconBench()
+    try bench.untilReady()
+    let old = try bench.beginChain(5)
+    let given = try sendOne(bench, from: 9_000)
+    let tried = UInt32(given.challenge.number)
+    let isRevealed = try bench.untilLog {
+      try $0.contains { try $0.reveal()?.value.number == tried }
+    }
+    try #require(isRevealed)
+    bench.kill()
+    try bench.restart()
+    // The next gateway's numbers: each has a link that is known by now.
+    var record = old
+    for number in UInt64(100)..<120 where record.secret == old.secret {
+      let next = try bench.give(number)
+      let end = try next.order.window.endUTCMilliseconds
+      _ = try bench.until { try bench.chain().secret != old.secret || BeaconBench.utc > end }
+      record = try bench.chain()
+    }
+    try #require(record.secret != old.secret)
+    #expect((101...120).contains(record.firstNumber))
+    let refused = UInt32(record.firstNumber - 1)
+    #expect(try bench.untilLog { _ in try bench.reasons(refused) == [.linkUsed] })
+    let chain = HashChain(secret: record.secret)
+    let anchor = Anchor(firstLink: record.firstNumber, value: chain.anchor)
+    #expect(try bench.enrolment().anchor == anchor)
+    let second = try sendOne(bench, from: record.firstNumber)
+    let number = UInt32(second.challenge.number)
+    let index = try #require(
+      HashChain.index(ofChallenge: number, firstNumber: record.firstNumber))
+    let found = chain.link(index)
+    let draw = BeaconDraw(
+      link: try #require(found), nonce: try second.order.nonce,
+      keyHash: try bench.node.deviceKey().hash, number: number, policy: try second.order.policy)
+    let sent = try #require(bench.model.transmitted.last)
+    #expect(sent.bytes == (0..<24).map { draw.frame.bytes[$0] })
+  }
+
   @Test func anAgentThatIsKilledBeforeItsSlotSendsTheSameFrameOnce() throws {
     let bench = try BeaconBench()
     try bench.untilReady()

@@ -104,12 +104,14 @@ import Verifier
     #expect(try node.checkpoints().first?.checkpoint.epoch == 1)
   }
 
-  private func challenge(_ number: UInt64, seed: UInt8 = AgentNode.gatewaySeed) throws -> [UInt8] {
+  private func challenge(
+    _ number: UInt64, seed: UInt8 = AgentNode.gatewaySeed, later: Int64 = 0
+  ) throws -> [UInt8] {
     var gateway = try AgentNode.gatewayKey(seed: seed)
     var bytes = [UInt8](repeating: 0, count: 512)
     let challenge = Challenge(
       algorithm: .ed25519, keyID: gateway.publicKey.keyID, number: number,
-      issuedUTCMilliseconds: 1_800_000_000_000, validSeconds: 1200, region: FixedText(),
+      issuedUTCMilliseconds: 1_800_000_000_000 + later, validSeconds: 1200, region: FixedText(),
       nonce: filled(UInt8(number)))
     let count = try challenge.sign(with: &gateway, into: bytes.mutableSpan).byteCount
     return Array(bytes[..<count])
@@ -122,6 +124,8 @@ import Verifier
     let connection = try node.connect()
     let good = try challenge(7)
     let later = try challenge(8)
+    // The gateway was restored, and counts anew.
+    let restored = try challenge(3, later: 900_000)
     var forged = good
     forged[good.count - 1] ^= 1
     let cases: [([UInt8], UInt16)] = [
@@ -129,7 +133,9 @@ import Verifier
       (forged, RefusalCode.badSignature.rawValue),
       ([0xd2, 0x84, 0x40], RefusalCode.malformed.rawValue),
       (good, 0), (good, RefusalCode.challengeReplayed.rawValue),
-      (try challenge(6), RefusalCode.challengeReplayed.rawValue), (later, 0),
+      (try challenge(6), RefusalCode.challengeReplayed.rawValue), (later, 0), (restored, 0),
+      (restored, RefusalCode.challengeReplayed.rawValue),
+      (later, RefusalCode.challengeReplayed.rawValue),
     ]
     for (bytes, code) in cases {
       try connection.send(.challenge(bytes: bytes.span))
@@ -137,7 +143,7 @@ import Verifier
     }
     #expect(try agent.end().status == 0)
     let hashes = try node.leaves().compactMap(\.challengeHash)
-    let expected = [try COSESign1.hash(of: good.span), try COSESign1.hash(of: later.span)]
+    let expected = try [good, later, restored].map { try COSESign1.hash(of: $0.span) }
     #expect(hashes == expected)
   }
 

@@ -243,6 +243,10 @@ final class BeaconBench {
       FileManager.default.fileExists(atPath: node.path("agent/agent.chain"))
     }
     try #require(isThere)
+    return try chain()
+  }
+
+  func chain() throws -> ChainRecord {
     let bytes = try node.bytes(of: "agent/agent.chain")
     return try ChainRecord(decoding: bytes.span)
   }

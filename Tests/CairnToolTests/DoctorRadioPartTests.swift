@@ -22,7 +22,11 @@ import Testing
 
   private static let chip = "model = sx1262\nwiring = hat"
 
-  private func wiring(spi: String, gpio: String) -> String {
+  static var virtualHat: String {
+    wiring(spi: "virtual = spi-0.sock", gpio: "spi-0-lines.sock")
+  }
+
+  private static func wiring(spi: String, gpio: String) -> String {
     """
     [spi.spi0]
     \(spi)
@@ -57,7 +61,7 @@ import Testing
 
   @Test func aChipWhoseBusIsNotThereFailsAndSaysWhatToDo() throws {
     let node = try node(
-      Self.chip, wiring(spi: "device = /nowhere/spidev0.0", gpio: "spi-0-lines.sock"))
+      Self.chip, Self.wiring(spi: "device = /nowhere/spidev0.0", gpio: "spi-0-lines.sock"))
     let rows = try node.run()
     let row = try device(rows)
     #expect(row.state == "failed" && row.subject == "hat", "\(rows.list)")
@@ -67,7 +71,7 @@ import Testing
   }
 
   @Test func aChipWhoseLinesNoGPIOChipHasFails() throws {
-    let node = try node(Self.chip, wiring(spi: "virtual = spi-0.sock", gpio: "nowhere-gpio"))
+    let node = try node(Self.chip, Self.wiring(spi: "virtual = spi-0.sock", gpio: "nowhere-gpio"))
     let listener = try socket(node, "spi-0.sock")
     let row = try device(try node.run())
     #expect(row.state == "failed")
@@ -77,7 +81,8 @@ import Testing
   }
 
   @Test func aChipWhosePartsAreThereIsNotJudged() throws {
-    let node = try node(Self.chip, wiring(spi: "virtual = spi-0.sock", gpio: "spi-0-lines.sock"))
+    let node = try node(
+      Self.chip, Self.wiring(spi: "virtual = spi-0.sock", gpio: "spi-0-lines.sock"))
     let listener = try socket(node, "spi-0.sock")
     let row = try device(try node.run())
     #expect(row.state == "not-checked")

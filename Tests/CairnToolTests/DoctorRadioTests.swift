@@ -97,6 +97,56 @@ private func rows(
     #expect(recovered.reason("radio.device").contains("last fault: "))
   }
 
+  @Test func aChipIsToldOfItsBusAndWiringAndNotOfALine() throws {
+    func row(_ change: (inout RadioStatus) -> Void) throws -> DoctorNode.Rows.Row {
+      let text = site().replacing("port = usb0", with: "wiring = hat")
+        .replacing("model = RAK3172", with: "model = sx1262")
+      let node = try node(text)
+      let profile = try String(contentsOfFile: node.node.path("profile.ini"), encoding: .utf8)
+      try node.write("profile.ini", "\(profile)\n\(DoctorRadioPartTests.virtualHat)\n")
+      var radio = well()
+      change(&radio)
+      let found = try node.withAgent(radio: radio) { try node.run() }
+      return try #require(found.list.first { $0.id == "radio.device" })
+    }
+    let gone = try row { radio in
+      (radio.isAttached, radio.kindNumber) = (false, 0)
+      radio.lastFaultNumber = UInt16(FaultCode.lineInUse.rawValue)
+    }
+    #expect(gone.state == "failed" && gone.subject == "hat", "\(gone)")
+    #expect(gone.reason.hasPrefix("its SPI bus or its lines are not there; last fault: "))
+    let silent = try row { radio in
+      (radio.kindNumber, radio.stateNumber) = (7, 7)
+      radio.lastFaultNumber = UInt16(FaultCode.noAnswer.rawValue)
+    }
+    #expect(silent.state == "failed" && silent.reason.hasPrefix("SX1262, "))
+    for remedy in [gone.remedy, silent.remedy] {
+      let words = try #require(remedy)
+      #expect(words.contains("[radio] wiring") && words.contains("[lora.NAME]"), "\(words)")
+      #expect(!words.contains("port") && !words.contains("speed") && !words.contains("radio show"))
+    }
+    // A module is told of its line, and of its speed.
+    let module = try rows { $0.stateNumber = 7 }.list.first { $0.id == "radio.device" }
+    #expect(module?.remedy?.contains("the line's speed") ?? false)
+  }
+
+  @Test func aConcentratorsAirtimeIsTheLeastOfItsSubBands() throws {
+    let text = site().replacing("port = usb0", with: "forwarder = yes")
+    func row(_ left: UInt64?) throws -> DoctorNode.Rows {
+      try rows(text) { radio in
+        radio.kindNumber = 11
+        (radio.frequencyHertz, radio.spreadingFactor) = (nil, nil)
+        radio.airtimeLeftMicroseconds = left
+      }
+    }
+    #expect(
+      try row(35_250_000).reason("radio.airtime")
+        == "35.250 s of this hour left in the sub-band that has the least")
+    #expect(try row(0).state("radio.airtime") == "warning")
+    let free = try row(nil)
+    #expect(free.reason("radio.airtime") == "no share of the hour limits its channels")
+  }
+
   @Test func withoutAnAnswerOfTheAgentTheRadioIsNotJudged() throws {
     let node = try node()
     let profile = try String(contentsOfFile: node.node.path("profile.ini"), encoding: .utf8)

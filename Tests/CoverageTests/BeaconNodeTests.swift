@@ -8,7 +8,7 @@ import Testing
 @testable import Coverage
 
 /// A node with a clock of its own, played against by hand.
-private final class PlayedNode {
+final class PlayedNode {
   var node: BeaconNode
   /// UTC is boot time and this; nil: no clock.
   var utcOffset: Int64? = 1_000_000_000
@@ -17,7 +17,9 @@ private final class PlayedNode {
 
   static let keyHash = SHA256.hash([1, 2, 3].span)
 
-  init(firstNumber: UInt64 = 1, region: RegionPlan.Region = .eu868) throws {
+  init(
+    firstNumber: UInt64 = 1, region: RegionPlan.Region = .eu868, attemptedNumber: UInt32 = 0
+  ) throws {
     let setup = BeaconNode.Setup(
       keyHash: Self.keyHash, firstNumber: firstNumber, plan: RegionPlan(region),
       transmitter: Transmitter(
@@ -25,11 +27,13 @@ private final class PlayedNode {
         cableLossCentidecibels: 0))
     let chain = HashChain(secret: try fixed([UInt8](repeating: 9, count: 32)))
     node = BeaconNode(
-      setup: setup, chain: chain,
+      setup: setup, chain: chain, attemptedNumber: attemptedNumber,
       now: NodeTime(milliseconds: 10_000, utcMilliseconds: nil, uncertaintyMilliseconds: 0))
   }
 
   var isTransmitting: Bool { node.isTransmitting }
+
+  func wantsChain(_ order: BeaconOrder) -> Bool { node.wantsChain(for: order, at: time) }
 
   var time: NodeTime {
     NodeTime(
@@ -84,7 +88,7 @@ private final class PlayedNode {
   }
 }
 
-private struct NoTransmission: Error {}
+struct NoTransmission: Error {}
 
 @Suite struct BeaconNodeTests {
   @Test func aBeaconGoesFromChallengeToReveal() throws {
@@ -168,18 +172,40 @@ private struct NoTransmission: Error {}
     #expect(played.untilNext() == [.writeNotSent(number: 0, .noChallenge)])
   }
 
-  @Test func aRadioThatDoesNotAnswerEndsTheAttempt() throws {
+  /// The slots of the rules, and the shorter ones of `make run` and between: the node does not wait on the slot alone.
+  @Test(arguments: [(2_000, 300), (1_000, 300), (700, 200)])
+  func aRadioThatDoesNotAnswerMayHaveSentItAndIsNotAskedAgain(slot: Int, uncertainty: Int) throws {
     let played = try PlayedNode()
-    _ = played.tell(.challenge(try played.order(1)))
+    var policy = CoveragePolicy()
+    policy.slotMilliseconds = UInt16(slot)
+    policy.maximumUncertaintyMilliseconds = UInt16(uncertainty)
+    policy.spreadingFactors = 1 << 7
+    let order = try played.order(1, policy: policy)
+    _ = played.tell(.challenge(order))
     _ = played.tell(.intentDurable(number: 1))
-    _ = try played.transmission()
+    let transmission = try played.transmission()
     #expect(played.isTransmitting)
-    let retry = try played.transmission()
-    #expect(retry.isRetry)
-    #expect(played.untilNext() == [.writeNotSent(number: 1, .radioGone)])
-    // What it says afterwards changes nothing.
+    let told = played.untilNext()
+    #expect(played.now >= transmission.latestMilliseconds + BeaconNode.answerMilliseconds)
+    #expect(
+      told == [
+        .writeSent(
+          SentBeacon(
+            number: 1, isRetry: false, startMilliseconds: transmission.startMilliseconds,
+            timeOnAirMicroseconds: transmission.timeOnAirMicroseconds,
+            frequencyHertz: transmission.frequencyHertz,
+            spreadingFactor: transmission.spreadingFactor, isConfirmed: false))
+      ])
+    // What it says afterwards changes nothing; it is revealed, as what was asked for.
     #expect(played.tell(.refused(number: 1, .radioFailed)).isEmpty)
-    #expect(played.transmitted(retry).isEmpty)
+    #expect(played.transmitted(transmission).isEmpty)
+    played.now = order.window.revealUTCMilliseconds - (played.utcOffset ?? 0) + 1_000
+    let revealed = played.tell(.tick)
+    guard case .writeReveal(let reveal)? = revealed.first else {
+      Issue.record("no reveal: \(revealed)")
+      return
+    }
+    #expect(reveal.powerCentidecibelMilliwatts == transmission.powerCentidecibelMilliwatts)
   }
 
   @Test func withoutAGoodClockNothingIsSentAndThatIsSaid() throws {

@@ -263,6 +263,31 @@ import Testing
     #expect(bench.duty.finish(at: bench.time) == nil)
   }
 
+  @Test func faultsThatWaitForTheirTimeAreToldAtTheEnd() throws {
+    let bench = ConcentratorBench()
+    bench.duty.disconnected(.disconnected, at: bench.time)
+    try bench.turn(100)
+    bench.duty.disconnected(.lineInUse, at: bench.time)
+    bench.duty.disconnected(.unintelligible, at: bench.time)
+    try bench.turn(100)
+    #expect(bench.faults == [.disconnected])
+    while let action = bench.duty.finish(at: bench.time) { bench.actions.append(action) }
+    #expect(Set(bench.faults) == [.disconnected, .lineInUse, .unintelligible])
+    #expect(bench.faults.count == 3)
+  }
+
+  @Test func anotherGatewaysChallengeIsFollowedWhateverItsNumber() throws {
+    let bench = ConcentratorBench.listening()
+    for number in [9_000, 100, 101, 9_001] as [UInt32] {
+      let order = try bench.order(number)
+      bench.duty.take(order, at: bench.time)
+      bench.duty.take(order, at: bench.time)
+      try bench.turn(300_000)
+    }
+    try bench.turn(700_000)
+    #expect(bench.listens.map(\.number) == [9_000, 100, 101, 9_001])
+  }
+
   @Test func windowsThatFollowEachOtherHaveALeafEach() throws {
     let bench = ConcentratorBench.listening()
     for number in 1...4 as ClosedRange<UInt32> {

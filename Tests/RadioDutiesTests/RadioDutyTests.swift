@@ -228,11 +228,63 @@ import Testing
     let (first, second) = (try bench.order(7), try bench.order(8))
     bench.duty.take(first, at: bench.time)
     bench.duty.take(try bench.order(6), at: bench.time)
-    #expect(bench.duty.lastNumber == 7 && bench.duty.next == nil)
+    #expect(bench.duty.sequence.number == 7 && bench.duty.next == nil)
     bench.duty.take(second, at: bench.time)
     #expect(bench.duty.current?.order.number == 7 && bench.duty.next?.order.number == 8)
     bench.turn(milliseconds: 100)
-    let record = bench.duty.finish()
-    #expect(record == nil && bench.duty.current?.order.number == 8)
+    let record = bench.duty.finish(at: bench.time)
+    #expect(record == nil && bench.duty.current == nil && bench.duty.next == nil)
+  }
+
+  @Test func anotherGatewaysChallengeIsFollowedWhateverItsNumber() throws {
+    let bench = DutyBench()
+    try bench.listen()
+    let first = try bench.order(9_000)
+    bench.duty.take(first, at: bench.time)
+    let start = first.window.startUTCMilliseconds - (bench.utcOffset ?? 0)
+    bench.turn(milliseconds: start + 1_000 - bench.now)
+    bench.duty.take(try bench.order(100), at: bench.time)
+    bench.duty.take(first, at: bench.time)
+    bench.turn(milliseconds: 650_000)
+    #expect(bench.listens.map(\.number) == [9_000, 100])
+  }
+
+  @Test func whatWasCountedInTheLastSecondsIsToldAtTheEnd() throws {
+    let bench = DutyBench()
+    try bench.listen()
+    let order = try bench.order(7)
+    bench.duty.take(order, at: bench.time)
+    let start = order.window.startUTCMilliseconds - (bench.utcOffset ?? 0)
+    bench.turn(milliseconds: start + 20_500 - bench.now)
+    bench.duty.faults.count(.noAnswer)
+    bench.duty.faults.count(.radioBusy)
+    bench.turn(milliseconds: 100)
+    #expect(bench.actions.filter(isFault).count == 1)
+    bench.duty.faults.count(.noAnswer)
+    bench.duty.resetCount = 1
+    bench.turn(milliseconds: 100)
+    // A minute has to pass before the next ones are told.
+    bench.duty.resetReason = .deaf
+    bench.duty.resetCount = 2
+    bench.duty.hearing.lost(3)
+    let before = bench.actions
+    bench.turn(milliseconds: 100)
+    #expect(bench.actions == before)
+    var told: [RadioDutyAction] = []
+    while let action = bench.duty.finish(at: bench.time) { told.append(action) }
+    #expect(told.contains(.writeReset(.deaf, count: 2)))
+    #expect(told.contains(.writeFramesRefused(.lostOnTheWay, count: 3)))
+    #expect(told.contains { if case .writeListen = $0 { true } else { false } })
+    let all = before + told
+    func count(_ code: FaultCode) -> UInt64 {
+      all.reduce(0) { if case .writeFault(code, let count) = $1 { $0 + count } else { $0 } }
+    }
+    #expect(count(.noAnswer) == 2 && count(.radioBusy) == 1)
+    bench.turn(milliseconds: 120_000)
+    #expect(bench.actions.filter(isFault).count == 1)
+  }
+
+  private func isFault(_ action: RadioDutyAction) -> Bool {
+    if case .writeFault = action { true } else { false }
   }
 }

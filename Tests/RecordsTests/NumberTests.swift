@@ -55,6 +55,7 @@ import Testing
     (1, .noChallenge), (2, .noClock), (3, .airtimeSpent), (4, .listenBeforeTalk), (5, .radioBusy),
     (6, .radioGone), (7, .chainNotValid), (8, .noChannel), (9, .tooLate), (10, .notDurable),
     (11, .radioFailed), (12, .notAllowed), (13, .outcomeUnknown),
+    (14, .linkUsed),
   ]
   let frames: [(UInt8, FrameRefusal)] = [
     (1, .copies), (2, .tableFull), (3, .rateLimited), (4, .lostOnTheWay),

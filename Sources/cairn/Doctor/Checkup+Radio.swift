@@ -38,13 +38,11 @@ extension Checkup {
   ) {
     var row = DoctorRow(.radio, .ok)
     if let site { row.subject.write(site.name.span) }
+    let path = radio.path ?? site?.path ?? .serialCommands
     guard radio.isAttached else {
-      row.reason.append(radio.absence)
-      row.judge(
-        .failed,
-        do: radio.isConcentrator
-          ? "`systemctl status cairn-forwarder`: it starts when /etc/cairn/forwarder.conf is there."
-          : "Plug it in, or mend [radio] port; `cairn board check` shows the lines.")
+      row.reason.append(RadioStatus.absence(path))
+      tellFault(of: radio, &row)
+      row.judge(.failed, do: Self.remedy(ofAbsence: path))
       sink.take(row)
       return
     }
@@ -57,19 +55,46 @@ extension Checkup {
       row.reason.append(" MHz, SF")
       row.reason.append(UInt64(factor))
     }
-    if let fault = radio.fault {
-      row.reason.append("; last fault: ")
-      row.reason.append(radio.explanation(of: fault))
-    }
+    tellFault(of: radio, &row)
     if radio.state == .failed || radio.kindNumber == 0 && radio.fault != nil {
-      row.judge(
-        .failed,
-        do: """
-          Look at power, wiring, the line's speed and [radio] model; `cairn radio show` asks it \
-          while no agent runs.
-          """)
+      row.judge(.failed, do: Self.remedy(ofSilence: path))
     }
     sink.take(row)
+  }
+
+  private func tellFault(of radio: RadioStatus, _ row: inout DoctorRow) {
+    guard let fault = radio.fault else { return }
+    row.reason.append("; last fault: ")
+    row.reason.append(radio.explanation(of: fault))
+  }
+
+  private static func remedy(ofAbsence path: RadioPath) -> StaticString {
+    switch path {
+    case .packetForwarder:
+      "`systemctl status cairn-forwarder`: it starts when /etc/cairn/forwarder.conf is there."
+    case .spi:
+      """
+      Switch the SPI bus on, or mend [radio] wiring and the profile's [lora.NAME]; `cairn board \
+      check` shows bus and lines.
+      """
+    case .serialCommands: "Plug it in, or mend [radio] port; `cairn board check` shows the lines."
+    }
+  }
+
+  private static func remedy(ofSilence path: RadioPath) -> StaticString {
+    switch path {
+    case .packetForwarder: "Look at the packet forwarder: `systemctl status cairn-forwarder`."
+    case .spi:
+      """
+      Look at the chip's power and wiring, and at chip, lines and tcxo of the profile's \
+      [lora.NAME] that [radio] wiring names; `cairn board check` shows bus and lines.
+      """
+    case .serialCommands:
+      """
+      Look at power, wiring, the line's speed and [radio] model; `cairn radio show` asks it \
+      while no agent runs.
+      """
+    }
   }
 
   private func checkRegion(
@@ -168,13 +193,18 @@ extension Checkup {
     var row = DoctorRow(.radioAirtime, .ok)
     guard let left = radio.airtimeLeftMicroseconds else {
       row.reason.append(
-        radio.frequencyHertz == nil
-          ? "no channel is set yet" : "no share of the hour limits this sub-band")
+        radio.isConcentrator
+          ? "no share of the hour limits its channels"
+          : radio.frequencyHertz == nil
+            ? "no channel is set yet" : "no share of the hour limits this sub-band")
       sink.take(row)
       return
     }
     row.reason.append(fixedPoint: Int64(min(left, 3_600_000_000) / 1_000), powerOfTen: -3)
-    row.reason.append(" s of this hour left in its sub-band")
+    row.reason.append(
+      radio.isConcentrator
+        ? " s of this hour left in the sub-band that has the least"
+        : " s of this hour left in its sub-band")
     if left == 0 {
       row.judge(
         .warning,
@@ -183,5 +213,12 @@ extension Checkup {
       )
     }
     sink.take(row)
+  }
+}
+
+extension SiteConfiguration.Radio {
+  /// The way to it that the site file names.
+  fileprivate var path: RadioPath {
+    isForwarded ? .packetForwarder : wiring.isEmpty ? .serialCommands : .spi
   }
 }
