@@ -122,7 +122,8 @@ extension ArchiveReport {
           "\(counts.standings) of nodes in \(counts.periods) periods, "
             + "\(counts.loweredStandings) lowered"
             + (counts.largePeriods > 0
-              ? "; \(counts.largePeriods) periods are too large to be judged" : "")
+              ? "; \(counts.largePeriods) periods are too large to be judged: weights not known"
+              : "")
         ))
     }
     return rows

@@ -6,14 +6,14 @@ import Proofs
 /// Gathers a period of one region from judged beacons, one after the other and in any order, and then judges its nodes
 /// (docs/coverage-protocol.md, "Periods"). What is gathered depends on the set of beacons alone.
 ///
-/// Invariants: a node has one place in `nodes`; observations and draws name places in it; nothing is kept of a period
-/// that has become too large.
+/// Invariants: a node has one place in `nodes`; observations and draws name places in it, observations those of nodes
+/// at work; nothing is kept of a period that has become too large.
 public struct CoverageSurvey: Sendable {
   /// What of a period is looked at, at most.
   public struct Limits: Sendable {
     /// Tables of 8 bytes for each pair of nodes, three of them: 24 MiB.
     public var nodes = 1_024
-    /// Of one window: a node may have had several keys.
+    /// Sound ones of one window: a node may have had several keys.
     public var beacons = 2_048
     /// Some 60 bytes each, and as much again twice while they are put in order: 180 MB.
     public var observations = 1_000_000
@@ -42,17 +42,21 @@ public struct CoverageSurvey: Sendable {
     var keys: Set<String> = []
     var judged = 0
     var sound = 0
+    /// It has sent a sound beacon, or its word on one counts: only such a node is judged, and takes room.
+    var isAtWork = false
   }
 
   public let period: CoveragePeriodName
   public let limits: Limits
   private var nodes: [Node] = []
+  private var workCount = 0
   private var places: [String: Int] = [:]
   private var observations: [CoveragePeriod.Observation] = []
   private var draws: [CoveragePeriod.Draw] = []
-  /// Beacons of which a leaf speaks, and by key, under number 0, who has any.
+  /// Beacons of which a leaf speaks, and by key, under number 0, the nodes that have any.
   private var named: Set<BeaconName> = []
-  private var senders: Set<BeaconName> = []
+  private var senders: [BeaconName: Int] = [:]
+  /// Sound ones.
   private var beaconCounts: [UInt32: Int] = [:]
   public private(set) var isTooLarge = false
 
@@ -61,10 +65,12 @@ public struct CoverageSurvey: Sendable {
     self.limits = limits
   }
 
-  /// Beacons of a window of which no leaf speaks, of those of whom one does in another window: by key. To be asked when
-  /// all beacons have been added.
+  /// Beacons of a window of which no leaf speaks, of those nodes at work of whom one does in another window: by key. To
+  /// be asked when all beacons have been added.
   public func silentNames(_ number: UInt32) -> [BeaconName] {
-    senders.map { BeaconName(keyHash: $0.keyHash, number: number) }
+    guard !isTooLarge else { return [] }
+    return senders.filter { nodes[$0.value].isAtWork }
+      .map { BeaconName(keyHash: $0.key.keyHash, number: number) }
       .filter { !named.contains($0) }.sorted(by: BeaconName.precedes)
   }
 
@@ -73,15 +79,16 @@ public struct CoverageSurvey: Sendable {
     _ verdict: BeaconVerdict, of name: BeaconName, _ evidence: BeaconEvidence,
     in book: CoverageBook, links: VerifiedLinks
   ) {
-    senders.insert(BeaconName(keyHash: name.keyHash, number: 0))
+    guard let sender = place(of: name.keyHash, verdict.key, book) else { return }
     named.insert(name)
-    beaconCounts[name.number, default: 0] += 1
-    if beaconCounts[name.number, default: 0] > limits.beacons { forget() }
-    guard let sender = place(of: name.keyHash, verdict.key, book), !isTooLarge else { return }
+    senders[BeaconName(keyHash: name.keyHash, number: 0)] = sender
     nodes[sender].judged += 1
     addDraw(evidence, of: sender, links: links)
     guard verdict.outcome == .sound else { return }
     nodes[sender].sound += 1
+    beaconCounts[name.number, default: 0] += 1
+    if beaconCounts[name.number, default: 0] > limits.beacons { forget() }
+    guard isAtWork(sender) else { return }
     // Before it moved, or got another antenna, it was at another place.
     guard
       nodes[sender].standing == Standing(evidence.sender.place, evidence.sender.radio)
@@ -91,7 +98,7 @@ public struct CoverageSurvey: Sendable {
     for witness in evidence.witnesses {
       let key = witness.node.key
       guard counted.contains(key), admitted[key] == nil,
-        let place = place(of: witness.node.keyHash, key, book),
+        let place = place(of: witness.node.keyHash, key, book), isAtWork(place),
         nodes[place].standing == Standing(witness.node.place, witness.node.radio)
       else { continue }
       admitted[key] = place
@@ -125,7 +132,7 @@ public struct CoverageSurvey: Sendable {
       else { continue }
       let key = hash.digits
       guard silent.contains(key), admitted[key] == nil,
-        let index = self.place(of: hash, key, book),
+        let index = self.place(of: hash, key, book), isAtWork(index),
         nodes[index].standing == Standing(place, then.radio)
       else { continue }
       admitted[key] = index
@@ -154,7 +161,7 @@ public struct CoverageSurvey: Sendable {
         spreadingFactor: draw.spreadingFactor, wasSent: draw.wasSent))
   }
 
-  /// The node behind a key as it is at the period's end; nil when nobody has enrolled it, or there is no room.
+  /// The node behind a key as it is at the period's end; nil when nobody has enrolled it, or the period is too large.
   private mutating func place(of hash: Digest, _ key: String, _ book: CoverageBook) -> Int? {
     guard !isTooLarge,
       let known = book.node(of: hash, atUTCMilliseconds: period.toUTCMilliseconds - 1)
@@ -164,10 +171,6 @@ public struct CoverageSurvey: Sendable {
       nodes[place].keys.insert(key)
       return place
     }
-    guard nodes.count < limits.nodes else {
-      forget()
-      return nil
-    }
     nodes.append(
       Node(
         id: id, owner: known.owner, standing: Standing(known.place, known.radio), keys: [key]))
@@ -175,17 +178,33 @@ public struct CoverageSurvey: Sendable {
     return nodes.count - 1
   }
 
+  /// Gives a node room among those that are judged; false: there is none, and the period is too large.
+  private mutating func isAtWork(_ place: Int) -> Bool {
+    guard !isTooLarge else { return false }
+    guard !nodes[place].isAtWork else { return true }
+    guard workCount < limits.nodes else {
+      forget()
+      return false
+    }
+    nodes[place].isAtWork = true
+    workCount += 1
+    return true
+  }
+
   /// There is too much of it: nobody is judged.
-  public mutating func forget() {
+  private mutating func forget() {
     isTooLarge = true
     (nodes, places, observations, draws) = ([], [:], [], [])
+    (named, senders) = ([], [:])
   }
 
   /// Nodes by their ids. Empty when the period is too large.
   public func judged() -> JudgedPeriod {
-    let order = nodes.indices.sorted { nodes[$0].id < nodes[$1].id }
+    let order = nodes.indices.filter { nodes[$0].isAtWork }
+      .sorted { nodes[$0].id < nodes[$1].id }
     var newPlaces = Array(repeating: 0, count: nodes.count)
     for (place, old) in order.enumerated() { newPlaces[old] = place }
+    let draws = self.draws.filter { nodes[$0.node].isAtWork }
     var input = CoveragePeriod(
       nodes: order.map {
         CoveragePeriod.Node(
@@ -198,7 +217,7 @@ public struct CoverageSurvey: Sendable {
     }
     for index in input.draws.indices { input.draws[index].node = newPlaces[draws[index].node] }
     let found = CoverageStatistics.judge(input)
-    var counts = Array(repeating: NodeStanding.Counts(), count: nodes.count)
+    var counts = Array(repeating: NodeStanding.Counts(), count: order.count)
     for (place, old) in order.enumerated() {
       counts[place].beacons = nodes[old].judged
       counts[place].sound = nodes[old].sound

@@ -14,6 +14,9 @@ extension CoverageBook {
   public static let linkCount: UInt32 = 65_536
   /// Later numbers of which a reveal leads nowhere: more than a period has windows, whatever the regions.
   public static let maximumFalseRevealCount = 1_024
+  /// Reveals of later numbers that are looked at, by number, epoch and leaf: a log may have any number that do not stand
+  /// in it.
+  public static let maximumLaterRevealCount = 4_096
   /// Witness leaves, and listen leaves, of one beacon, and of one key among them (`HearerChoice`).
   public static let maximumWitnessCount = 1_024
   public static let maximumOfKeyCount = 4
@@ -131,15 +134,17 @@ extension CoverageBook {
     return own + (laterReveal(later, device, number, chain, links).map { [$0] } ?? [])
   }
 
-  /// Of each number the first that stands in the log, of the nearest 1 024 numbers that have one: the nearest that
-  /// leads to the anchor. Where none does, the nearest that stands in the log; or else the nearest.
+  /// Of the first ones by number, epoch and leaf: of each number the first that stands in the log, of the nearest 1 024
+  /// numbers that have one the nearest that leads to the anchor. Where none does, the nearest that stands in the log; or
+  /// else the nearest.
   private func laterReveal(
     _ later: ArraySlice<Held<BeaconReveal>>, _ device: Device, _ number: UInt32,
     _ chain: EnrolledAnchor?, _ links: VerifiedLinks
   ) -> Held<BeaconReveal>? {
     var nearest: Held<BeaconReveal>?
     var (last, count) = (number, 0)
-    for reveal in later where reveal.value.number != last && standing(reveal, device) == .sound {
+    for reveal in later.prefix(Self.maximumLaterRevealCount)
+    where reveal.value.number != last && standing(reveal, device) == .sound {
       last = reveal.value.number
       if leads(reveal.value, chain, links) { return reveal }
       nearest = nearest ?? reveal
@@ -194,6 +199,18 @@ extension CoverageBook {
         .chain(forChallengeIssuedAt: $0.challenge.issuedUTCMilliseconds)
     }
     return leads(first.value, chain, links)
+  }
+
+  /// The reveal at this place of a key's log is in the book, is of this number, and stands in the log.
+  public func hasSoundReveal(_ name: BeaconName, epoch: UInt64, leaf: UInt64) -> Bool {
+    guard let device = device(name.keyHash) else { return false }
+    let place = device.reveals.prefixCount {
+      ($0.value.number, $0.source.epoch, $0.leaf.index) < (name.number, epoch, leaf)
+    }
+    guard place < device.reveals.count else { return false }
+    let found = device.reveals[place]
+    return found.value.number == name.number && found.source.epoch == epoch
+      && found.leaf.index == leaf && standing(found, device) == .sound
   }
 
   // MARK: - Others
@@ -359,12 +376,8 @@ extension CoverageBook {
   private func standing<Value>(_ held: Held<Value>, _ device: Device) -> LogStanding {
     let source = held.source
     guard source.receiptUTCMilliseconds != nil else { return .notIncluded }
-    if device.forks.contains(where: { $0.epoch == source.epoch && $0.batch <= source.batch }) {
-      return .forked
-    }
-    func isTold(_ index: UInt64) -> Bool {
-      device.gaps.contains { $0.epoch == source.epoch && $0.from <= index && index < $0.to }
-    }
+    if let batch = device.forks[source.epoch], batch <= source.batch { return .forked }
+    func isTold(_ index: UInt64) -> Bool { device.gaps.has(epoch: source.epoch, leaf: index) }
     let index = held.leaf.index
     if held.leaf.isBehindHash, index > 0, !isTold(index - 1) { return .gapAround }
     if held.leaf.isBeforeHash, index < .max, !isTold(index + 1) { return .gapAround }

@@ -101,12 +101,6 @@ public struct CoverageBook: Sendable {
     }
   }
 
-  struct Gap {
-    let epoch: UInt64
-    let from: UInt64
-    let to: UInt64
-  }
-
   /// An enrolment of the gateway's log.
   struct Enrolled {
     let enrolment: Enrolment
@@ -119,8 +113,9 @@ public struct CoverageBook: Sendable {
     var owner: Digest?
     var revokedUTCMilliseconds: Int64?
     var enrolments: [Enrolled] = []
-    var forks: [(epoch: UInt64, batch: UInt64)] = []
-    var gaps: [Gap] = []
+    /// By epoch: the first batch of which there are two.
+    var forks: [UInt64: UInt64] = [:]
+    var gaps = ToldGaps()
     /// By time, then by place.
     var clocks: [Boot: [Timed<ClockFix>]] = [:]
     var positions: [Boot: [Timed<Leaf.Position>]] = [:]
@@ -212,7 +207,8 @@ public struct CoverageBook: Sendable {
 
   /// Two histories from this batch on.
   public mutating func addFork(of keyHash: Digest, epoch: UInt64, batch: UInt64) {
-    devices[place(keyHash)].forks.append((epoch, batch))
+    let index = place(keyHash)
+    devices[index].forks[epoch] = min(devices[index].forks[epoch] ?? batch, batch)
   }
 
   /// Leaves of one device come in the order of its log.
@@ -232,7 +228,7 @@ public struct CoverageBook: Sendable {
       let event = try decoded.event()
       let gap = try event.gap()
       let epoch = try event.olderEpoch() ?? source.epoch
-      devices[index].gaps.append(Gap(epoch: epoch, from: gap.from, to: gap.to))
+      devices[index].gaps.add(epoch: epoch, from: gap.from, to: gap.to)
     case .clock:
       let clock = try decoded.clock()
       let fix = ClockFix(

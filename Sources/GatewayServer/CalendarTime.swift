@@ -14,9 +14,9 @@ public enum CalendarTime {
       + padded(rest / 1000 % 60, 2) + "." + padded(rest % 1000, 3) + "Z"
   }
 
-  /// UTC milliseconds of an RFC 3339 time, or of a plain number of milliseconds.
+  /// UTC milliseconds of an RFC 3339 time, or of a plain number of milliseconds, which has digits and nothing else.
   public static func milliseconds(_ text: String) -> Int64? {
-    if let number = Int64(text) { return number }
+    if let number = QueryReader.digits(text) { return Int64(exactly: number) }
     for includesFraction in [true, false] {
       let style = Date.ISO8601FormatStyle(includingFractionalSeconds: includesFraction)
       do {

@@ -145,18 +145,13 @@ struct CoverageRoutes: Sendable {
           "witnessReasons",
           CoverageJSON.counts(verdicts.flatMap { $0.witnesses.compactMap { $0.reason?.rawValue } })
         ),
-        ("standing", standing(of: verdicts.lazy.compactMap(\.node).first, in: periods)),
+        (
+          "standing",
+          StandingJSON.standing(
+            of: verdicts.lazy.compactMap(\.node).first,
+            region: region.map { String(decoding: $0.span.array, as: UTF8.self) }, in: periods)
+        ),
       ])
     }
-  }
-
-  /// In the newest period that has it; null where none has.
-  private func standing(of node: String?, in periods: [PeriodStandings]) -> JSONText {
-    for period in periods {
-      guard let standing = period.judged.nodes.first(where: { $0.node == node }) else { continue }
-      return .object(
-        [("period", .object(StandingJSON.period(period)))] + StandingJSON.standing(standing))
-    }
-    return .null
   }
 }

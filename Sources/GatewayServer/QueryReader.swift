@@ -31,7 +31,7 @@ struct QueryReader {
   }
 
   /// Decimal digits and nothing else: Swift would take "+1" too, which in a query stands for " 1".
-  private static func digits(_ text: String) -> UInt64? {
+  static func digits(_ text: String) -> UInt64? {
     text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
       ? UInt64(text) : nil
   }

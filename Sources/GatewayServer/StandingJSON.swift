@@ -19,6 +19,32 @@ enum StandingJSON {
     ]
   }
 
+  /// In the newest period that has the node; null where none has. Of one of its region that is too large nobody knows
+  /// what the node weighs in it.
+  static func standing(of node: String?, region: String?, in periods: [PeriodStandings])
+    -> JSONText
+  {
+    for found in periods {
+      guard let own = found.judged.nodes.first(where: { $0.node == node }) else { continue }
+      return .object([("period", .object(period(found)))] + standing(own))
+    }
+    let large = periods.first { $0.judged.isTooLarge && $0.due.name.region == region }
+    return large.map {
+      .object([("period", .object(period($0))), ("weightPermille", .null)])
+    } ?? .null
+  }
+
+  /// With everything that led to it; nil when nothing of the node is known in the period, unless nothing of anybody is.
+  static func whole(_ node: String?, in found: PeriodStandings) -> JSONText? {
+    let place = found.judged.nodes.firstIndex { $0.node == node }
+    guard place != nil || found.judged.isTooLarge else { return nil }
+    return .object([
+      ("period", .object(period(found))),
+      ("standing", place.map { .object(standing(found.judged.nodes[$0])) } ?? .null),
+      ("inputs", place.map { inputs(of: $0, in: found.judged) } ?? .null),
+    ])
+  }
+
   static func standing(_ standing: NodeStanding) -> [(String, JSONText)] {
     let counts = standing.counts
     func integer(_ value: Int) -> JSONText { .integer(Int64(value)) }

@@ -76,7 +76,7 @@ public enum StandingList {
   static let tooLarge: String = {
     let limits = CoverageSurvey.Limits()
     return "more nodes or receptions than are looked at (\(limits.nodes) and "
-      + "\(limits.observations)): nobody is judged over time"
+      + "\(limits.observations)): nobody is judged over time, and what a node weighs is not known"
   }()
 
   private static func mark(_ check: VerdictCheck) -> String {

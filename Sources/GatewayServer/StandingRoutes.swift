@@ -56,16 +56,7 @@ struct StandingRoutes: Sendable {
     _ = try request.negotiated([MediaType.json])
     let device = try context.device(in: store)
     let node = try store.overview(of: device).node?.node.hexadecimal
-    let found = try await periods(reader).compactMap { period -> JSONText? in
-      guard let place = period.judged.nodes.firstIndex(where: { $0.node == node }) else {
-        return nil
-      }
-      return .object([
-        ("period", .object(StandingJSON.period(period))),
-        ("standing", .object(StandingJSON.standing(period.judged.nodes[place]))),
-        ("inputs", StandingJSON.inputs(of: place, in: period.judged)),
-      ])
-    }
+    let found = try await periods(reader).compactMap { StandingJSON.whole(node, in: $0) }
     return .json(
       .object([
         ("device", .text(device.keyHash.hexadecimal)),

@@ -26,6 +26,8 @@ struct CoverageGatherer {
   /// Witness leaves, and listen leaves for each beacon again: a verdict looks at each.
   private(set) var hearerCount = 0
   private var listenerCounts: [UInt32: Int] = [:]
+  /// Reveals of later numbers that were read, each as often as it was.
+  private(set) var laterRevealCount = 0
 
   private struct LeafPlace: Hashable {
     let device: Int64
@@ -247,8 +249,8 @@ struct CoverageGatherer {
     }
   }
 
-  /// The first one behind the number that leads to the anchor, those that are passed over for it, and what came before
-  /// it was due.
+  /// As `CoverageBook` chooses: up to the first one behind the number that leads to the anchor, those that are passed over
+  /// for it, and what came before it was due.
   private mutating func gatherReveals(_ name: BeaconName, _ device: Int64) throws {
     let (first, end) = (Int64(name.number), Int64(name.number) + Int64(CoverageBook.linkCount))
     let kind = Int(LeafKind.reveal.rawValue)
@@ -259,15 +261,18 @@ struct CoverageGatherer {
           AND coverage_leaf.name > ? AND coverage_leaf.name < ?
         ORDER BY coverage_leaf.name, coverage_leaf.epoch, coverage_leaf.leaf
         """, arguments: [device, kind, first, end])
-    var (decided, count) = (first, 0)
-    while count < CoverageBook.maximumFalseRevealCount, let row = try nearest.next() {
+    var (decided, count, looked) = (first, 0, 0)
+    while looked < CoverageBook.maximumLaterRevealCount,
+      count < CoverageBook.maximumFalseRevealCount, let row = try nearest.next()
+    {
+      guard try add(row) else { continue }
+      looked += 1
       let number = row["name"] as Int64
-      guard number != decided, try add(row),
-        let leads = book.leads(behind: name, number: UInt32(number), links: links)
-      else { continue }
-      if leads { break }
+      guard number != decided, try isSound(reveal: row, of: name.keyHash) else { continue }
       (decided, count) = (number, count + 1)
+      if book.leads(behind: name, number: UInt32(number), links: links) == true { break }
     }
+    laterRevealCount += looked
     let early = try Row.fetchCursor(
       database,
       sql: """
@@ -278,6 +283,13 @@ struct CoverageGatherer {
     while let row = try early.next() {
       if try add(row) { break }
     }
+  }
+
+  private func isSound(reveal row: Row, of keyHash: Digest) throws -> Bool {
+    guard let number = UInt32(exactly: row["name"] as Int64) else { throw StoreDamage() }
+    return book.hasSoundReveal(
+      BeaconName(keyHash: keyHash, number: number), epoch: try Self.unsigned(row["epoch"]),
+      leaf: try Self.unsigned(row["leaf"]))
   }
 
   /// Behind the sender's own leaves: its intent decides.

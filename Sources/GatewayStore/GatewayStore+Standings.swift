@@ -150,17 +150,28 @@ struct SurveyReader {
     return survey
   }
 
-  /// Every beacon of a window of which a leaf speaks.
+  /// Every beacon of a window of which a leaf speaks. Whoever has keys has such leaves: they are judged some at a time,
+  /// and only sound ones count.
   private func add(_ number: UInt32, to survey: inout CoverageSurvey) throws {
-    let keys = try Data.fetchAll(
-      database, sql: "SELECT key_hash FROM beacon WHERE number = ? ORDER BY key_hash LIMIT ?",
-      arguments: [Int64(number), limits.beacons + 1])
-    guard keys.count <= limits.beacons else { return survey.forget() }
-    var gatherer = CoverageGatherer(database, hidden: hidden, links: links)
-    let names = try keys.map { bytes in
-      guard let hash = Digest(bytes) else { throw StoreDamage() }
-      return BeaconName(keyHash: hash, number: number)
+    var last = Data()
+    while !survey.isTooLarge {
+      let keys = try Data.fetchAll(
+        database,
+        sql: """
+          SELECT key_hash FROM beacon WHERE number = ? AND key_hash > ? ORDER BY key_hash LIMIT ?
+          """, arguments: [Int64(number), last, limits.beacons])
+      let names = try keys.map { bytes in
+        guard let hash = Digest(bytes) else { throw StoreDamage() }
+        return BeaconName(keyHash: hash, number: number)
+      }
+      try add(names, to: &survey)
+      guard keys.count == limits.beacons, let end = keys.last else { return }
+      last = end
     }
+  }
+
+  private func add(_ names: [BeaconName], to survey: inout CoverageSurvey) throws {
+    var gatherer = CoverageGatherer(database, hidden: hidden, links: links)
     for name in names { try gatherer.gather(name) }
     let book = gatherer.book
     for name in names where book.has(name) {

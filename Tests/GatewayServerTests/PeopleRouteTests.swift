@@ -157,6 +157,7 @@ import Verifier
         ("/readings?limit=0", nil, 400), ("/readings?limit=5001", nil, 400),
         ("/readings?limt=5", nil, 400), ("/readings?limit=5&limit=6", nil, 400),
         ("/readings?after=5", nil, 400), ("/readings?from=yesterday", nil, 400),
+        ("/readings?limit=%2B5", nil, 400), ("/readings?from=%2B5", nil, 400),
         ("/readings?format=xml", nil, 400), ("/readings", "image/png", 406),
         ("/readings", "application/json;q=0", 406), ("/receipts/x", nil, 400),
         ("/nothing", nil, 404),

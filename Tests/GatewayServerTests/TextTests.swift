@@ -36,6 +36,14 @@ import Testing
     }
   }
 
+  @Test func aTimeAsANumberHasDigitsAndNothingElse() {
+    #expect(CalendarTime.milliseconds("5") == 5)
+    #expect(CalendarTime.milliseconds("9223372036854775807") == .max)
+    for text in ["+5", "-5", "", " 5", "5 ", "9223372036854775808", "\u{0665}"] {
+      #expect(CalendarTime.milliseconds(text) == nil, "\(text)")
+    }
+  }
+
   @Test func theMostSpecificRangeDecidesWhatIsAccepted() {
     let offers = ["application/json", "text/csv; header=present"]
     let cases: [(String?, String?)] = [

@@ -5,7 +5,7 @@
 From the leaves, enrolments and verdicts of each archive: who listened to whom and heard what, what each chain drew, and then
 every figure of every statistic (statistics_over_time.py). Each figure and outcome, and each node's weight, is compared with
 standings.cbor-seq, with its counts, place and gain; then each of them is changed by itself, and the comparison has to find it.
-Every key that sent, or that heard a sound beacon or listened to it, has to have a standing: each node is taken out by itself, and
+Every key that sent a sound beacon, or that heard one or listened to it, has to have a standing: each node is taken out by itself, and
 that has to be found. coverage_archive.py recomputes the verdicts; which keys are one node's, and whose, is taken from the
 standing. Status 1 at the first figure that differs, or
 when a folder has no standing.
@@ -79,14 +79,16 @@ class Period:
         return self.standing(found[-1]) if found else None
 
     def used(self):
-        """Keys that must have a standing, and those that may."""
+        """Keys that must have a standing, and those of which one at least makes a node one."""
         must, may = set(), set()
         for key, number, verdict in self.archive.verdicts:
             if number not in self.numbers:
                 continue
+            if verdict["outcome"] != "sound":
+                continue
             must.add(key)
             start = (self.archive.challenges[number][0][2] // (self.window * 1000) + 1) * self.window * 1000
-            if verdict["outcome"] != "sound" or (key in self.by_key and self.was(key, start) is None):
+            if key in self.by_key and self.was(key, start) is None:
                 continue
             must |= {bytes.fromhex(one["key"]) for one in verdict["witnesses"] if one["counts"]}
             sender = self.then(key, start)
@@ -98,8 +100,10 @@ class Period:
         return {key for key in must if self.enrolled(key)}, must | may
 
     def is_too_large(self):
-        mine = [verdict for _, number, verdict in self.archive.verdicts if number in self.numbers]
-        windows = [sum(number == one for _, one, _ in self.archive.verdicts) for number in self.numbers]
+        sound = [(number, verdict) for _, number, verdict in self.archive.verdicts
+                 if number in self.numbers and verdict["outcome"] == "sound"]
+        mine = [verdict for _, verdict in sound]
+        windows = [sum(number == one for one, _ in sound) for number in self.numbers]
         ways = sum(len(verdict["witnesses"]) + len(verdict["silentListeners"]) for verdict in mine)
         return len(self.used()[0]) > 1_024 or max(windows, default=0) > 2_048 or ways > 1_000_000
 
@@ -108,13 +112,17 @@ class Period:
         if not self.told and self.is_too_large():
             return
         must, may = self.used()
+        senders = {key for key, number, _ in self.archive.verdicts if number in self.numbers}
         for key in sorted(must):
             if key not in self.by_key:
                 raise Falsehood(f"key {key.hex()[:16]} was at work in the period of {self.region} from {self.begin}, "
                                 "and no standing has it")
         for key in sorted(self.by_key):
-            if key not in may:
+            if key not in may | senders:
                 raise Falsehood(f"key {key.hex()[:16]} has a standing in a period in which it did nothing")
+        for node, told in sorted(self.told.items()):
+            if not any(bytes.fromhex(key) in may for key in told["keys"]):
+                raise Falsehood(f"node {node[:16]} has a standing, and neither a sound beacon nor a word on one")
 
     def counts(self, observations, draws):
         zero = dict.fromkeys(("beacons", "sound", "listeners", "hearers", "listened", "heard", "windows", "skipped"), 0)
