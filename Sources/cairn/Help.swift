@@ -60,8 +60,8 @@ enum Help {
       cairn board check                  whether this machine has it too
       cairn radio show, listen DEVICE    which LoRa module is on a line, what it
                                          can do, what it hears
-      cairn radio watch, test, noise     the agent's radio: frames, a test frame, the
-                                         noise in each channel
+      cairn radio watch, test, noise     the agent's radio: frames, a test frame,
+                                         the noise in each channel
       cairn owner new OWNER-FILE         on a desk: the key of who owns nodes
       cairn owner show OWNER-FILE        its public half
       cairn owner invite, move, succeed, revoke OWNER-FILE
