@@ -292,7 +292,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let boardTests: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["FixedMemory", "Proofs", "Signers"],
+    name: "TestSupport", dependencies: ["FixedMemory", "LinuxPlatform", "Proofs", "Signers"],
     path: "Tests/TestSupport", exclude: ["README.md"]),
   // An emulated stick, for tests.
   .target(

@@ -8,6 +8,7 @@ import Proofs
 import Records
 import Signers
 import Spool
+import TestSupport
 
 /// A node in a folder of its own, for the built agent and, while that does not run, for this test.
 final class AgentNode {
@@ -203,7 +204,7 @@ final class AgentNode {
     try Self.spawning.withLock {
       var key = try FileKey(opening: Array(path("agent/agent.key").utf8).span)
       var log = try Log.recover(
-        FileStorage.open(at: fixedPath("agent/spool"), access: .readWrite), policy: .stop)
+        FileStorage.openWhenFree(at: fixedPath("agent/spool")), policy: .stop)
       if log.recovery == .new { try log.begin(epoch: 0) }
       try body(&log, &key)
     }

@@ -74,8 +74,7 @@ final class TestNode {
     Tool.spawning.lock()
     defer { Tool.spawning.unlock() }
     var key = try Self.key()
-    var log = try Log.recover(
-      FileStorage.open(at: fixedPath(spool), access: .readWrite), policy: policy)
+    var log = try Log.recover(FileStorage.openWhenFree(at: fixedPath(spool)), policy: policy)
     if log.recovery == .new { try log.begin(epoch: 0) }
     try body(&log, &key)
   }

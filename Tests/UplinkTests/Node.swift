@@ -113,7 +113,8 @@ final class Node {
 
   /// Begins an epoch in the spool that is there, as an agent does behind the gateway's head.
   func begin(epoch: UInt64) throws {
-    var log = try Log.recover(openForWriting(), policy: .dropOldest)
+    var log = try Log.recover(
+      FileStorage.openWhenFree(at: fixedPath("agent/spool")), policy: .dropOldest)
     try log.begin(epoch: epoch)
   }
 
@@ -131,7 +132,8 @@ final class Node {
   /// Seals batches of one leaf each, and answers with the sequence up to which may be read.
   @discardableResult func seal(_ count: Int = 1) throws -> UInt64 {
     var key = try key()
-    var log = try Log.recover(openForWriting(), policy: .dropOldest)
+    var log = try Log.recover(
+      FileStorage.openWhenFree(at: fixedPath("agent/spool")), policy: .dropOldest)
     log.begin(boot: log.state.boot + 1, flags: 0)
     for milliseconds in 0..<Int64(count) {
       var leaf = [UInt8](repeating: 0, count: 1024)
@@ -142,20 +144,5 @@ final class Node {
       _ = try log.seal(with: &key)
     }
     return log.releasedThrough
-  }
-
-  /// A process that another test starts has this one's descriptors, and the spool's lock with them, until it
-  /// is the new program: looks again a bounded number of times.
-  private func openForWriting() throws -> FileStorage {
-    let spool = try fixedPath("agent/spool")
-    for _ in 0..<60_000 {
-      do throws(FileStorage.Failure) {
-        return try FileStorage.open(at: spool, access: .readWrite)
-      } catch {
-        guard error == .locked else { throw error }
-        usleep(1000)
-      }
-    }
-    return try FileStorage.open(at: spool, access: .readWrite)
   }
 }

@@ -23,7 +23,8 @@ extension WorldNode {
     let key = Array((folder + "/agent/agent.key").utf8)
     var signer = try FileKey(opening: key.span)
     var log = try DeviceLog<FileStorage>.recover(
-      openForWriting(), policy: whenFull == "stop" ? .stop : .dropOldest)
+      FileStorage.openWhenFree(at: fixedPathOrFail("agent/spool")),
+      policy: whenFull == "stop" ? .stop : .dropOldest)
     let boot = log.state.boot + 1
     log.begin(boot: boot, flags: Checkpoint.simulatedFlag)
     try append(to: &log, at: 0) {
@@ -58,20 +59,6 @@ extension WorldNode {
     var buffer = [UInt8](repeating: 0, count: 1024)
     let count = encode(&buffer)
     try log.append(leaf: buffer.span.extracting(0..<count), milliseconds: milliseconds)
-  }
-
-  /// A process that another test starts has this one's descriptors, and the spool's lock with them, until it
-  /// is the new program: looks again a bounded number of times.
-  private func openForWriting() throws -> FileStorage {
-    for _ in 0..<60_000 {
-      do throws(FileStorage.Failure) {
-        return try FileStorage.open(at: fixedPathOrFail("agent/spool"), access: .readWrite)
-      } catch {
-        guard error == .locked else { throw error }
-        usleep(1000)
-      }
-    }
-    throw WorldProblem("somebody holds the spool of \(folder)")
   }
 
   private func fixedPathOrFail(_ name: String) throws(FileStorage.Failure) -> FixedPath {
