@@ -2,7 +2,8 @@
 
 A header of one sector, then for each request one sector that describes it and the data it wrote. A flush is an entry of
 its own. What was written before a flush that succeeded is on the medium; of all that came later each sector of 512
-bytes may be there or not, whatever the order.
+bytes may be there or not, whatever the order. Only ext4's superblock, which it writes in place, is there as a whole or
+not at all: half of it is more than e2fsck mends by itself, and a card writes no less than a page at once.
 """
 
 import os
@@ -12,6 +13,8 @@ import struct
 MAGIC = 0x6a736677736872
 FLUSH, FUA, DISCARD = 1, 2, 4
 SECTOR = 512
+# Of a file system that is the whole disk: 1024 bytes behind the first 1024.
+SUPERBLOCK = (2, 3)
 SUPER = struct.Struct("<QQQI")
 ENTRY = struct.Struct("<QQQQ")
 
@@ -116,8 +119,12 @@ class Medium:
             disk.seek(entry.sector * SECTOR)
             disk.write(data)
             return
+        kept = False
         for index in range(entry.count):
-            if self.dice.random() < chance:
+            # The superblock's second half goes with its first.
+            if entry.sector + index != SUPERBLOCK[1] or index == 0:
+                kept = self.dice.random() < chance
+            if kept:
                 disk.seek((entry.sector + index) * SECTOR)
                 disk.write(data[index * SECTOR:(index + 1) * SECTOR])
 
