@@ -14,8 +14,8 @@ extension CoverageBook {
   public static let linkCount: UInt32 = 65_536
   /// Later numbers of which a reveal leads nowhere: more than a period has windows, whatever the regions.
   public static let maximumFalseRevealCount = 1_024
-  /// Reveals of later numbers that are looked at, by number, epoch and leaf: a log may have any number that do not stand
-  /// in it.
+  /// Reveals of later numbers that are looked at, by number, epoch and leaf: a log may have any number that do not
+  /// stand in it.
   public static let maximumLaterRevealCount = 4_096
   /// Witness leaves, and listen leaves, of one beacon, and of one key among them (`HearerChoice`).
   public static let maximumWitnessCount = 1_024
@@ -134,9 +134,9 @@ extension CoverageBook {
     return own + (laterReveal(later, device, number, chain, links).map { [$0] } ?? [])
   }
 
-  /// Of the first ones by number, epoch and leaf: of each number the first that stands in the log, of the nearest 1 024
-  /// numbers that have one the nearest that leads to the anchor. Where none does, the nearest that stands in the log; or
-  /// else the nearest.
+  /// Of the first ones by number, epoch and leaf: of each number the first that stands in the log, of the nearest
+  /// 1 024 numbers that have one the nearest that leads to the anchor. Where none does, the nearest that stands in the
+  /// log; or else the nearest.
   private func laterReveal(
     _ later: ArraySlice<Held<BeaconReveal>>, _ device: Device, _ number: UInt32,
     _ chain: EnrolledAnchor?, _ links: VerifiedLinks

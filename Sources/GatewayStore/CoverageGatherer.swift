@@ -249,8 +249,8 @@ struct CoverageGatherer {
     }
   }
 
-  /// As `CoverageBook` chooses: up to the first one behind the number that leads to the anchor, those that are passed over
-  /// for it, and what came before it was due.
+  /// As `CoverageBook` chooses: up to the first one behind the number that leads to the anchor, those that are passed
+  /// over for it, and what came before it was due.
   private mutating func gatherReveals(_ name: BeaconName, _ device: Int64) throws {
     let (first, end) = (Int64(name.number), Int64(name.number) + Int64(CoverageBook.linkCount))
     let kind = Int(LeafKind.reveal.rawValue)
