@@ -258,8 +258,9 @@ class Machine:
             # One without an editor of lines, which would mix its own bytes in.
             self.shell.send("exec sh\n")
         while True:
-            # What is looked for does not stand in what is sent: a line may echo it.
-            self.shell.send("\nstty -echo cols 400; PS1=; PS2=; echo shell-$((40 + 2))\n")
+            # What is looked for does not stand in what is sent: a line may echo it. Without job control: a shell that hands
+            # its terminal to jobs and back was seen to read an end of file in the middle of a command.
+            self.shell.send("\nset +m; stty -echo cols 400; PS1=; PS2=; echo shell-$((40 + 2))\n")
             try:
                 self.shell.expect(r"shell-42\r?\n", min(5, seconds))
                 break
