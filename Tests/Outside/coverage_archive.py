@@ -82,13 +82,15 @@ class Book:
     def revealed(self, key, number, chain):
         """The link of a number, from the first reveal that leads to the anchor: of each number the first in the log."""
         first, anchor = chain
+        said = [leaf[3:5] for _, _, _, leaf in self.leaves(key, 10)]
+        own = [one for one in said if one[0] == number][:1]
+        later = sorted((one for one in said if number < one[0] < number + 65_536), key=lambda one: one[0])
         links = {}
-        for _, _, _, leaf in self.leaves(key, 10):
-            links.setdefault(leaf[3], leaf[4])
-        later = sorted(other for other in links if number < other < number + 65_536)
-        for other in [number] * (number in links) + later[:1_024]:
-            if other - first < 65_536 and before(links[other], other - first + 1) == anchor:
-                return before(links[other], other - number)
+        for other, link in later[:4_096]:
+            links.setdefault(other, link)
+        for other, link in own + list(links.items())[:1_024]:
+            if other - first < 65_536 and before(link, other - first + 1) == anchor:
+                return before(link, other - number)
         return None
 
     def looked_at(self, key, number):

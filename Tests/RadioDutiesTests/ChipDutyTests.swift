@@ -12,6 +12,17 @@ import Testing
 
 /// A duty with a chip behind SPI.
 final class ChipDutyBench {
+  static let kinds: [RadioKind] = [.sx1261, .sx1262, .llcc68, .sx1272, .sx1276]
+
+  static func model(_ kind: RadioKind) -> RadioChipModel {
+    switch kind {
+    case .llcc68: SX126xModel(version: "LLCC68 V2D 2D02")
+    case .sx1272: SX127xModel(version: 0x22)
+    case .sx1276: SX127xModel()
+    default: SX126xModel()
+    }
+  }
+
   let model: RadioChipModel
   let clock = HandCrankedClock(now: 1_000)
   var duty: RadioDuty<DutyBench.Radio>
@@ -91,19 +102,10 @@ final class ChipDutyBench {
 }
 
 @Suite struct ChipDutyTests {
-  private static let kinds: [RadioKind] = [.sx1261, .sx1262, .llcc68, .sx1272, .sx1276]
-
-  private static func model(_ kind: RadioKind) -> RadioChipModel {
-    switch kind {
-    case .llcc68: SX126xModel(version: "LLCC68 V2D 2D02")
-    case .sx1272: SX127xModel(version: 0x22)
-    case .sx1276: SX127xModel()
-    default: SX126xModel()
-    }
-  }
-
-  @Test(arguments: kinds) func everyChipHearsABeaconAndSendsOne(kind: RadioKind) throws {
-    let bench = ChipDutyBench(Self.model(kind), kind)
+  @Test(arguments: ChipDutyBench.kinds) func everyChipHearsABeaconAndSendsOne(kind: RadioKind)
+    throws
+  {
+    let bench = ChipDutyBench(ChipDutyBench.model(kind), kind)
     try bench.listen()
     bench.model.deliver(
       DutyBench.frame(3).array, AirFigures(rssi: -10_000, snr: 500), now: bench.clock.now)
@@ -124,9 +126,11 @@ final class ChipDutyBench {
   }
 
   /// A slow bus is in the midst of its question of each second, or of a frame, when another setting is wanted.
-  @Test(arguments: kinds) func aSettingThatWaitsForWhatTheBusIsAtIsNoFault(kind: RadioKind) throws {
+  @Test(arguments: ChipDutyBench.kinds) func aSettingThatWaitsForWhatTheBusIsAtIsNoFault(
+    kind: RadioKind
+  ) throws {
     for wait in stride(from: Int64(0), to: 1_200, by: 20) {
-      let bench = ChipDutyBench(Self.model(kind), kind, transferMilliseconds: 20)
+      let bench = ChipDutyBench(ChipDutyBench.model(kind), kind, transferMilliseconds: 20)
       try bench.listen()
       bench.turn(milliseconds: wait)
       if wait % 40 == 0 {
@@ -151,7 +155,7 @@ final class ChipDutyBench {
 
   /// LLCC68 has no SF10 to SF12 at 125 kHz: a slot of those is none that it listened to.
   @Test func aSlotWhoseFactorTheChipLacksIsNotSaidToBeListenedTo() throws {
-    let bench = ChipDutyBench(Self.model(.llcc68), .llcc68)
+    let bench = ChipDutyBench(ChipDutyBench.model(.llcc68), .llcc68)
     try bench.listen()
     #expect(bench.duty.setting?.modulation.spreadingFactor == 9)
     let order = try bench.challenge(1)
@@ -182,7 +186,7 @@ final class ChipDutyBench {
   }
 
   /// What was on the air is never said to have been refused, and what was not is never confirmed.
-  @Test(arguments: kinds, [BusError.timedOut, .system(errno: 5), .disconnected])
+  @Test(arguments: ChipDutyBench.kinds, [BusError.timedOut, .system(errno: 5), .disconnected])
   func anErrorAtEachTransferOfATransmissionEndsInOneOutcomeThatIsTrue(
     kind: RadioKind, error: BusError
   ) throws {
@@ -190,7 +194,7 @@ final class ChipDutyBench {
     while index < 200 {
       var (count, first) = (0, Int.max)
       let bench = ChipDutyBench(
-        Self.model(kind), kind,
+        ChipDutyBench.model(kind), kind,
         beforeTransfer: { _ throws(BusError) in
           defer { count += 1 }
           if count - first == index { throw error }
@@ -284,8 +288,10 @@ final class ChipDutyBench {
     #expect(receptions.map(\.uncertaintyMilliseconds) == [5, 405, 5])
   }
 
-  @Test(arguments: kinds) func aChipThatRestartsByItselfIsToldAndSetAnew(kind: RadioKind) throws {
-    let bench = ChipDutyBench(Self.model(kind), kind)
+  @Test(arguments: ChipDutyBench.kinds) func aChipThatRestartsByItselfIsToldAndSetAnew(
+    kind: RadioKind
+  ) throws {
+    let bench = ChipDutyBench(ChipDutyBench.model(kind), kind)
     try bench.listen()
     bench.model.powerCycle(now: bench.clock.now)
     bench.turn(milliseconds: 10_000)
@@ -295,9 +301,9 @@ final class ChipDutyBench {
     #expect(bench.duty.state == .listening && bench.model.isReceiving)
   }
 
-  @Test(arguments: kinds, [RadioChipFault.lineLow, .lineHigh])
+  @Test(arguments: ChipDutyBench.kinds, [RadioChipFault.lineLow, .lineHigh])
   func anInterruptLineThatTellsNothingIsToldOnce(kind: RadioKind, fault: RadioChipFault) throws {
-    let bench = ChipDutyBench(Self.model(kind), kind)
+    let bench = ChipDutyBench(ChipDutyBench.model(kind), kind)
     try bench.listen()
     bench.model.fault = fault
     for index in 0..<5 {

@@ -46,17 +46,6 @@ struct RefusingRadio: LoRaRadio, ~Copyable {
 }
 
 @Suite struct NoiseTests {
-  private static let kinds: [RadioKind] = [.sx1261, .sx1262, .llcc68, .sx1272, .sx1276]
-
-  private static func model(_ kind: RadioKind) -> RadioChipModel {
-    switch kind {
-    case .llcc68: SX126xModel(version: "LLCC68 V2D 2D02")
-    case .sx1272: SX127xModel(version: 0x22)
-    case .sx1276: SX127xModel()
-    default: SX126xModel()
-    }
-  }
-
   /// Counts readings, which are all of one level.
   private final class Readings {
     var count = 0
@@ -73,8 +62,10 @@ struct RefusingRadio: LoRaRadio, ~Copyable {
     }
   }
 
-  @Test(arguments: kinds) func aChannelAtRestIsMeasuredOnceAMinute(kind: RadioKind) throws {
-    let bench = ChipDutyBench(Self.model(kind), kind)
+  @Test(arguments: ChipDutyBench.kinds) func aChannelAtRestIsMeasuredOnceAMinute(kind: RadioKind)
+    throws
+  {
+    let bench = ChipDutyBench(ChipDutyBench.model(kind), kind)
     let readings = Readings(bench)
     #expect(bench.duty.tellsNoise == nil)
     try bench.listen()
@@ -264,10 +255,11 @@ struct RefusingRadio: LoRaRadio, ~Copyable {
     #expect(bench.noise(1) == nil)
   }
 
-  @Test(arguments: kinds) func aTransmissionThatComesIntoAMeasurementIsSent(kind: RadioKind) throws
-  {
+  @Test(arguments: ChipDutyBench.kinds) func aTransmissionThatComesIntoAMeasurementIsSent(
+    kind: RadioKind
+  ) throws {
     for count in 0...8 {
-      let bench = ChipDutyBench(Self.model(kind), kind, transferMilliseconds: 7)
+      let bench = ChipDutyBench(ChipDutyBench.model(kind), kind, transferMilliseconds: 7)
       let readings = Readings(bench)
       try bench.listen()
       bench.turn(milliseconds: 15_000) { _ in readings.count >= count }
@@ -322,7 +314,7 @@ struct RefusingRadio: LoRaRadio, ~Copyable {
     #expect(bench.noise(0)?.last == -11_000 && readings.count >= 12)
   }
 
-  @Test(arguments: kinds, [BusError.timedOut, .system(errno: 5), .disconnected])
+  @Test(arguments: ChipDutyBench.kinds, [BusError.timedOut, .system(errno: 5), .disconnected])
   func anErrorAtEachTransferOfAMeasurementEndsInAnotherOne(kind: RadioKind, error: BusError) throws
   {
     for errorCount in [1, 4] {
@@ -330,7 +322,7 @@ struct RefusingRadio: LoRaRadio, ~Copyable {
       while index < 200 {
         var (count, first) = (0, Int.max)
         let bench = ChipDutyBench(
-          Self.model(kind), kind,
+          ChipDutyBench.model(kind), kind,
           beforeTransfer: { _ throws(BusError) in
             defer { count += 1 }
             if (index..<index + errorCount).contains(count - first) { throw error }
